@@ -1,0 +1,50 @@
+"""Static HTML reports for image classifiers.
+
+`import reportgen` takes milliseconds: the public names are imported when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reportgen.cache import EvaluationCache, load_cache, save_cache
+    from reportgen.errors import ReportError
+    from reportgen.pipeline import analyze, render, run
+    from reportgen.settings import AnalyzeSettings, RenderSettings
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AnalyzeSettings",
+    "EvaluationCache",
+    "RenderSettings",
+    "ReportError",
+    "__version__",
+    "analyze",
+    "load_cache",
+    "render",
+    "run",
+    "save_cache",
+]
+
+_HOME = {
+    "AnalyzeSettings": "settings",
+    "EvaluationCache": "cache",
+    "RenderSettings": "settings",
+    "ReportError": "errors",
+    "analyze": "pipeline",
+    "load_cache": "cache",
+    "render": "pipeline",
+    "run": "pipeline",
+    "save_cache": "cache",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"reportgen.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'reportgen' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

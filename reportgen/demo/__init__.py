@@ -1,0 +1,1 @@
+"""The embedded default: a test set, a network and its weights, all small."""

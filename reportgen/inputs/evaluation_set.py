@@ -1,0 +1,59 @@
+"""The test set as the one pass reads it: images by position, with their labels and names."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reportgen.cache import Superclasses
+
+
+class ImageSource(Protocol):
+    """Images by position. Instances are picklable, so that worker processes can load them."""
+
+    def __len__(self) -> int:
+        """Number of images."""
+        ...
+
+    def __getitem__(self, position: int, /) -> NDArray[np.uint8]:
+        """The image as a person would see it: RGB, uint8 (H, W, 3); sizes may differ between positions."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normalisation:
+    """Per-channel statistics of images scaled to [0, 1].
+
+    Attributes:
+        mean: three values.
+        std: three positive values.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class EvaluationSet:
+    """A labelled test set. All of its fields but the images are in memory.
+
+    Attributes:
+        name: the test set, in words.
+        images: N images by position.
+        labels: int64 (N,), true class index in the model's order.
+        example_ids: the N file names or indices.
+        example_index: int64 (N,), position in the whole test set, ascending; differs from 0..N-1 under a limit.
+        class_names: the K classes' names in the model's index order.
+        superclasses: the grouping of the classes, where one is known.
+        normalisation: the data set's own statistics, where they are known.
+    """
+
+    name: str
+    images: ImageSource
+    labels: NDArray[np.int64]
+    example_ids: tuple[str, ...]
+    example_index: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    superclasses: Superclasses | None
+    normalisation: Normalisation | None
