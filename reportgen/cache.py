@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from reportgen.errors import CacheError
+from reportgen.errors import CacheError, ForeignFileError
 
 SCHEMA_VERSION = 1
 
@@ -303,7 +303,8 @@ def load_cache(path: Path) -> EvaluationCache:
     """The cache in a file, read whole and checked.
 
     Raises:
-        CacheError: the file is missing, truncated, damaged, no cache of reportgen's, or of a newer schema.
+        CacheError: the file is missing, truncated, damaged or of a newer schema.
+        ForeignFileError: the file is something else.
     """
     with _opened(path) as archive:
         meta = _read_meta(archive, path)
@@ -406,5 +407,8 @@ def _damaged(path: Path) -> CacheError:
     return CacheError(f"The cache {path} is truncated or damaged.", hint=_REFRESH_HINT)
 
 
-def _foreign(path: Path, why: str) -> CacheError:
-    return CacheError(f"{path} is not a cache of reportgen: {why}.", hint="Name the file that `reportgen run` wrote.")
+def _foreign(path: Path, why: str) -> ForeignFileError:
+    return ForeignFileError(
+        f"{path} is not a cache of reportgen: {why}.",
+        hint="Name the file that `reportgen run` wrote, or another file with --cache; this one is left as it is.",
+    )

@@ -7,6 +7,7 @@
     │   └── CheckpointError    the weights cannot be read, or do not fit the network
     ├── LayerError         no usable target layer
     ├── CacheError         the file is no readable cache
+    │   └── ForeignFileError   the file is something else, and is left alone
     └── SiteError          the report cannot be written where it should go, or a template is wrong
 
 Anything else that is raised is a bug and keeps its traceback.
@@ -49,6 +50,10 @@ class LayerError(ReportError):
 
 class CacheError(ReportError):
     """The file is not a readable cache."""
+
+
+class ForeignFileError(CacheError):
+    """The file is not reportgen's; it is never overwritten."""
 
 
 class SiteError(ReportError):

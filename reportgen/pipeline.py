@@ -1,0 +1,183 @@
+"""The story: settings -> cache -> findings -> site."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from reportgen.analysis.findings import Findings
+from reportgen.cache import CacheKey, EvaluationCache, load_cache, load_key, save_cache
+from reportgen.errors import CacheError, ForeignFileError
+from reportgen.settings import DEFAULT_CACHE_PATH, AnalyzeSettings, RenderSettings
+
+
+class Observer(Protocol):
+    """Whoever follows a run: a console, a notebook, nobody."""
+
+    def stage(self, name: str, total: int | None = None) -> AbstractContextManager[Callable[[int], None]]:
+        """A stage of the run. Inside the context, calls with a number of examples or files report progress.
+
+        Args:
+            name: what is done, as a verb phrase.
+            total: how many examples or files there are, where that is known.
+        """
+        ...
+
+    def say(self, message: str) -> None:
+        """One sentence that the user should know."""
+        ...
+
+
+class _Silent:
+    """An observer that nobody hears."""
+
+    @contextmanager
+    def stage(self, name: str, total: int | None = None) -> Iterator[Callable[[int], None]]:  # noqa: ARG002
+        yield lambda _: None
+
+    def say(self, message: str) -> None:
+        pass
+
+
+SILENT: Observer = _Silent()
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Report:
+    """A written report.
+
+    Attributes:
+        cache: the arrays it was made from.
+        findings: what was found in them.
+        index_path: the page to open first.
+        num_files: number of files in the site.
+        num_bytes: their total size.
+    """
+
+    cache: EvaluationCache
+    findings: Findings
+    index_path: Path
+    num_files: int
+    num_bytes: int
+
+
+def run(
+    analyze_settings: AnalyzeSettings,
+    render_settings: RenderSettings,
+    *,
+    cache_path: Path = DEFAULT_CACHE_PATH,
+    refresh: bool = False,
+    observer: Observer = SILENT,
+) -> Report:
+    """The report on a classifier: the one pass, unless a valid cache spares it, then the site.
+
+    Args:
+        analyze_settings: what the pass computes.
+        render_settings: what the site shows.
+        cache_path: the file between the two.
+        refresh: ignore a valid cache.
+        observer: whoever follows.
+
+    Raises:
+        ReportError: a problem that the user can solve.
+    """
+    from reportgen.report.site import check_destination
+
+    check_destination(render_settings.out)
+    cache = analyze(analyze_settings, cache_path=cache_path, refresh=refresh, observer=observer)
+    return _render(cache, render_settings, observer)
+
+
+def analyze(
+    settings: AnalyzeSettings,
+    *,
+    cache_path: Path = DEFAULT_CACHE_PATH,
+    refresh: bool = False,
+    observer: Observer = SILENT,
+) -> EvaluationCache:
+    """The cache for these settings: read where the file is valid, else computed in one pass and saved.
+
+    Raises:
+        ReportError: a problem that the user can solve.
+    """
+    from reportgen.inputs.digests import compute_cache_key
+
+    with observer.stage("Check the inputs"):
+        key = compute_cache_key(settings)
+        is_valid = _is_valid(cache_path, key, refresh, observer)
+    if is_valid:
+        with observer.stage("Read the cache"):
+            return load_cache(cache_path)
+
+    from reportgen.explain.one_pass import run_one_pass
+    from reportgen.inputs.datasets import load_evaluation_set
+    from reportgen.inputs.models import load_classifier
+
+    with observer.stage("Load the test set and the model"):
+        evaluation_set = load_evaluation_set(settings)
+        classifier = load_classifier(settings, evaluation_set)
+    with observer.stage("Run the model", total=len(evaluation_set.labels)) as advance:
+        cache = run_one_pass(classifier, evaluation_set, settings, key, progress=advance)
+    for warning in cache.provenance.warnings:
+        observer.say(warning)
+    with observer.stage("Save the cache"):
+        save_cache(cache, cache_path)
+    return cache
+
+
+def render(cache_path: Path, settings: RenderSettings, *, observer: Observer = SILENT) -> Report:
+    """The report from a cache alone: needs neither the model nor the data, and no torch.
+
+    Raises:
+        ReportError: a problem that the user can solve.
+    """
+    from reportgen.report.site import check_destination
+
+    check_destination(settings.out)
+    with observer.stage("Read the cache"):
+        cache = load_cache(cache_path)
+    return _render(cache, settings, observer)
+
+
+def _render(cache: EvaluationCache, settings: RenderSettings, observer: Observer) -> Report:
+    from reportgen.analysis.findings import compute_findings
+    from reportgen.report.render import render_site
+    from reportgen.report.site import write_site
+
+    with observer.stage("Analyse"):
+        findings = compute_findings(
+            cache,
+            num_worst=settings.num_worst,
+            num_best=settings.num_best,
+            num_mistaken=settings.num_mistaken,
+            num_pairs=settings.num_pairs,
+        )
+    with observer.stage("Write the site"):
+        site = write_site(settings.out, render_site(cache, findings, settings))
+    return Report(
+        cache=cache,
+        findings=findings,
+        index_path=settings.out / "index.html",
+        num_files=site.num_files,
+        num_bytes=site.num_bytes,
+    )
+
+
+def _is_valid(cache_path: Path, key: CacheKey, refresh: bool, observer: Observer) -> bool:
+    if not cache_path.exists():
+        return False
+    try:
+        differing = load_key(cache_path).differences(key)
+    except ForeignFileError:
+        raise  # never overwrite a file that is not ours
+    except CacheError:
+        if refresh:
+            return False
+        raise
+    if refresh:
+        return False
+    if differing:
+        names = ", ".join(name.replace("_", " ") for name in differing)
+        observer.say(f"The cache {cache_path} is stale ({names} differ); running the model again.")
+    return not differing
