@@ -5,12 +5,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reportgen.analysis.calibration import Calibration
-from reportgen.analysis.confusion import ConfusedPair, SuperclassFindings
-from reportgen.analysis.metrics import ClassMetrics, OverallMetrics
-from reportgen.analysis.predictions import Predictions
-from reportgen.analysis.recommendations import Recommendation
-from reportgen.analysis.selection import ClassSelection
+from reportgen.analysis.calibration import Calibration, compute_calibration
+from reportgen.analysis.confusion import (
+    ConfusedPair,
+    SuperclassFindings,
+    compute_confusion,
+    compute_superclass_findings,
+    find_confused_pairs,
+    order_by_similarity,
+    order_by_superclass,
+)
+from reportgen.analysis.metrics import ClassMetrics, OverallMetrics, compute_class_metrics, compute_overall_metrics
+from reportgen.analysis.predictions import Predictions, compute_predictions
+from reportgen.analysis.recommendations import Recommendation, apply_rules
+from reportgen.analysis.selection import ClassSelection, find_confident_errors, select_examples
+from reportgen.cache import EvaluationCache
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -22,6 +31,8 @@ class Findings:
         overall: the headline numbers.
         classes: the K classes, in index order.
         confusion: int64 (K, K), rows true, columns predicted; sums to N.
+        class_order: int64 (K,), the class indices in the order in which the matrix is best read: blocks of superclasses
+            where those are known, otherwise by similarity.
         pairs: the most confused ordered pairs, falling by count, then by share, then by indices.
         superclasses: the mistakes seen through the superclasses, where those are known.
         calibration: how confidence and accuracy agree.
@@ -34,9 +45,44 @@ class Findings:
     overall: OverallMetrics
     classes: tuple[ClassMetrics, ...]
     confusion: NDArray[np.int64]
+    class_order: NDArray[np.int64]
     pairs: tuple[ConfusedPair, ...]
     superclasses: SuperclassFindings | None
     calibration: Calibration
     selections: tuple[ClassSelection, ...]
     confident_errors: tuple[int, ...]
     recommendations: tuple[Recommendation, ...]
+
+
+def compute_findings(
+    cache: EvaluationCache, *, num_worst: int = 5, num_best: int = 3, num_mistaken: int = 3, num_pairs: int = 15
+) -> Findings:
+    """Everything that the report tells about a cache; the same cache gives the same findings.
+
+    Args:
+        cache: what the one pass found.
+        num_worst: worst examples shown per class.
+        num_best: best examples shown per class.
+        num_mistaken: examples of other classes, mistaken for the class, shown per class.
+        num_pairs: most confused pairs.
+    """
+    labels, num_classes, groups = cache.labels, cache.num_classes, cache.superclasses
+    predictions = compute_predictions(cache.logits, labels)
+    confusion = compute_confusion(labels, predictions.predicted, num_classes)
+    calibration = compute_calibration(predictions, cache.logits, labels)
+    superclasses = None if groups is None else compute_superclass_findings(confusion, groups)
+    return Findings(
+        predictions=predictions,
+        overall=compute_overall_metrics(predictions, confusion),
+        classes=compute_class_metrics(predictions, labels, confusion),
+        confusion=confusion,
+        class_order=order_by_similarity(confusion) if groups is None else order_by_superclass(groups.superclass_of),
+        pairs=find_confused_pairs(confusion, num_pairs, None if groups is None else groups.superclass_of),
+        superclasses=superclasses,
+        calibration=calibration,
+        selections=select_examples(
+            predictions, labels, num_classes, num_worst=num_worst, num_best=num_best, num_mistaken=num_mistaken
+        ),
+        confident_errors=find_confident_errors(predictions),
+        recommendations=apply_rules(predictions, confusion, superclasses, calibration),
+    )

@@ -1,8 +1,20 @@
 """How sure a number is: every proportion and every mean in the report is one of these two."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
 
 CONFIDENCE_LEVEL = 0.95
+
+NUM_RESAMPLES = 1000
+_BOOTSTRAP_SEED = 20
+_CELLS_PER_DRAW = 1 << 20
+"""Counts drawn at a time: 8 MB, whatever the number of classes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +31,37 @@ class Proportion:
     total: int
     level: float = CONFIDENCE_LEVEL
 
+    def __post_init__(self) -> None:
+        """Check the count and the level.
+
+        Raises:
+            ValueError: the count is not in 0..total, or the level not in (0, 1).
+        """
+        if not 0 <= self.count <= self.total:
+            raise ValueError(f"count {self.count} is not in 0..{self.total}")
+        if not 0 < self.level < 1:
+            raise ValueError(f"level {self.level} is not in (0, 1)")
+
+    @property
+    def value(self) -> float:
+        """The share in [0, 1]; NaN where there is no trial."""
+        return self.count / self.total if self.total else math.nan
+
+    @property
+    def low(self) -> float:
+        """Lower bound of the Wilson interval; NaN where there is no trial."""
+        return float(wilson_interval(self.count, self.total, self.level)[0])
+
+    @property
+    def high(self) -> float:
+        """Upper bound of the Wilson interval; NaN where there is no trial."""
+        return float(wilson_interval(self.count, self.total, self.level)[1])
+
+    @property
+    def n(self) -> int:
+        """Number of trials behind it: `total`, under the name that `Estimate` has for it."""
+        return self.total
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
@@ -26,7 +69,7 @@ class Estimate:
 
     Attributes:
         value: the point estimate; NaN where it is undefined.
-        low: lower bound of the 95 % interval.
+        low: lower bound of the 95 % interval; NaN where the examples say nothing of it.
         high: upper bound.
         n: number of examples behind it.
     """
@@ -35,3 +78,99 @@ class Estimate:
     low: float
     high: float
     n: int
+
+
+def wilson_interval(
+    count: ArrayLike, total: ArrayLike, level: float = CONFIDENCE_LEVEL
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lower and upper Wilson bounds, elementwise; NaN where the total is 0.
+
+    Args:
+        count: successes, any shape.
+        total: trials, a shape that broadcasts with it.
+        level: two-sided confidence level.
+    """
+    count, total = np.asarray(count, dtype=np.float64), np.asarray(total, dtype=np.float64)
+    trials = np.where(total > 0, total, np.nan)
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share = count / trials
+    centre = share + z**2 / (2 * trials)
+    half = z * np.sqrt(share * (1 - share) / trials + (z / (2 * trials)) ** 2)
+    shrink = 1 + z**2 / trials
+    # The ends are exact where no trial, or every trial, succeeded; rounding would leave them an ulp inside or outside.
+    low = np.where(count == 0, 0 * trials, np.maximum((centre - half) / shrink, 0))
+    high = np.where(count == total, 1 + 0 * trials, np.minimum((centre + half) / shrink, 1))
+    return low, high
+
+
+def mean_estimate(values: NDArray[np.float64], *, within: tuple[float, float] = (-math.inf, math.inf)) -> Estimate:
+    """The mean with Student's t interval; NaN for no value, bounds NaN for a single one.
+
+    Args:
+        values: float64 (n,).
+        within: the least and the greatest value that the mean can take; the bounds are clipped to them.
+    """
+    n = len(values)
+    if n == 0:
+        return Estimate(value=math.nan, low=math.nan, high=math.nan, n=0)
+    value = float(np.mean(values))
+    if n == 1:
+        return Estimate(value=value, low=math.nan, high=math.nan, n=1)
+    half = float(stdtrit(n - 1, (1 + CONFIDENCE_LEVEL) / 2) * np.std(values, ddof=1) / math.sqrt(n))
+    return Estimate(value=value, low=max(value - half, within[0]), high=min(value + half, within[1]), n=n)
+
+
+ConfusionStatistics = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
+"""M statistics of R confusion matrices: (right answers, support, number predicted), each int64 (R, K) -> float64 (R, M)."""
+
+
+def bootstrap_estimates(confusion: NDArray[np.int64], statistics: ConfusionStatistics) -> tuple[Estimate, ...]:
+    """M statistics of a confusion matrix, with percentile intervals of the bootstrap over examples (Efron 1979).
+
+    Drawing N examples anew, with replacement, draws the matrix's cells from a multinomial distribution. The bounds are
+    NaN where all `NUM_RESAMPLES` matrices agree, as they do without a mistake: such a sample can't tell of its spread.
+
+    Args:
+        confusion: int64 (K, K), rows true, columns predicted.
+        statistics: what to compute, from the counts of each class alone.
+    """
+    rows, columns = np.nonzero(confusion)  # in the order of rows
+    counts = confusion[rows, columns]
+    total = int(counts.sum())
+    rng = np.random.default_rng(_BOOTSTRAP_SEED)
+    resampled = []
+    step = max(1, _CELLS_PER_DRAW // max(len(counts), len(confusion)))
+    for start in range(0, NUM_RESAMPLES, step):
+        size = min(step, NUM_RESAMPLES - start)
+        cells = rng.multinomial(total, counts / total, size=size)
+        resampled.append(statistics(*_class_counts(cells, rows, columns, len(confusion))))
+    draws = np.concatenate(resampled)
+    values = statistics(*_class_counts(counts[np.newaxis], rows, columns, len(confusion)))[0]
+    tail = (1 - CONFIDENCE_LEVEL) / 2
+    lows, highs = np.quantile(draws, [tail, 1 - tail], axis=0)
+    # In a few examples the bootstrap's bias can put the value outside its own interval: the interval is then widened.
+    lows, highs = np.minimum(lows, values), np.maximum(highs, values)
+    constant = np.ptp(draws, axis=0) == 0
+    lows[constant] = highs[constant] = np.nan
+    return tuple(
+        Estimate(value=float(value), low=float(low), high=float(high), n=total)
+        for value, low, high in zip(values, lows, highs, strict=True)
+    )
+
+
+def _class_counts(
+    cells: NDArray[np.int64], rows: NDArray[np.intp], columns: NDArray[np.intp], num_classes: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Right answers, support and number predicted, each (R, K), of the cells (R, C) in the order of rows."""
+    right = np.zeros((len(cells), num_classes), dtype=np.int64)
+    right[:, rows[rows == columns]] = cells[:, rows == columns]
+    by_column = np.argsort(columns, kind="stable")
+    return right, _sum_runs(cells, rows, num_classes), _sum_runs(cells[:, by_column], columns[by_column], num_classes)
+
+
+def _sum_runs(cells: NDArray[np.int64], keys: NDArray[np.intp], num_keys: int) -> NDArray[np.int64]:
+    """Sums (R, num_keys) of the cells (R, C) that share a key; keys are ascending."""
+    sums = np.zeros((len(cells), num_keys), dtype=np.int64)
+    present, starts = np.unique(keys, return_index=True)
+    sums[:, present] = np.add.reduceat(cells, starts, axis=1)
+    return sums

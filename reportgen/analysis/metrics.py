@@ -1,8 +1,15 @@
 """How good the model is, over all examples and class by class."""
 
+import math
 from dataclasses import dataclass
 
-from reportgen.analysis.intervals import Estimate, Proportion
+import numpy as np
+from numpy.typing import NDArray
+
+from reportgen.analysis.confusion import without_diagonal
+from reportgen.analysis.intervals import Estimate, Proportion, bootstrap_estimates, mean_estimate
+from reportgen.analysis.predictions import Predictions
+from reportgen.analysis.selection import is_confident_error, split_by_class
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,10 +20,11 @@ class OverallMetrics:
         top1: examples whose predicted class is the true one.
         top5: examples whose true class is among the five largest logits (all K where K < 5).
         balanced_accuracy: mean recall over the classes with support.
-        macro_precision: mean precision over all classes with support or predictions; an undefined precision counts as 0.
+        macro_precision: mean precision over all classes with support or predictions; an undefined precision counts
+            as 0.
         macro_recall: mean recall over the same classes; an undefined recall counts as 0.
         macro_f1: mean F1 over the same classes.
-        matthews: multi-class Matthews correlation (Gorodkin 2004).
+        matthews: multi-class Matthews correlation (Gorodkin 2004); 0 where all labels or all predictions are one class.
         log_loss: mean log-loss in nats.
         brier: mean Brier score, in [0, 2].
         mean_confidence: mean confidence, in [0, 1].
@@ -54,7 +62,8 @@ class ClassMetrics:
         class_index: index of the class.
         recall: its examples that are predicted as it, out of its support.
         precision: the same out of all examples predicted as it.
-        f1: harmonic mean of both; the interval is that of the Jaccard index J = TP / (TP + FP + FN), F1 = 2J / (1 + J).
+        f1: harmonic mean of both; the interval is that of the Jaccard index J = TP / (TP + FP + FN), F1 = 2J / (1 + J);
+            NaN where the class has no support and is never predicted.
         mean_confidence: mean confidence over its examples.
         mean_confidence_right: the same over those predicted right.
         mean_confidence_wrong: the same over those predicted wrong.
@@ -75,3 +84,121 @@ class ClassMetrics:
     num_confident_errors: int
     mistaken_for: tuple[ClassCount, ...]
     mistaken_by: tuple[ClassCount, ...]
+
+
+def compute_overall_metrics(predictions: Predictions, confusion: NDArray[np.int64]) -> OverallMetrics:
+    """The headline numbers of N examples.
+
+    Args:
+        predictions: what the model said of them.
+        confusion: int64 (K, K), rows true, columns predicted.
+    """
+    n = len(predictions.predicted)
+    balanced_accuracy, macro_precision, macro_recall, macro_f1, matthews = bootstrap_estimates(
+        confusion, _confusion_statistics
+    )
+    return OverallMetrics(
+        top1=Proportion(count=int(np.count_nonzero(predictions.is_correct)), total=n),
+        top5=Proportion(count=int(np.count_nonzero(predictions.true_rank <= 5)), total=n),
+        balanced_accuracy=balanced_accuracy,
+        macro_precision=macro_precision,
+        macro_recall=macro_recall,
+        macro_f1=macro_f1,
+        matthews=matthews,
+        log_loss=mean_estimate(predictions.log_loss, within=(0, math.inf)),
+        brier=mean_estimate(predictions.brier, within=(0, 2)),
+        mean_confidence=mean_estimate(predictions.confidence, within=(0, 1)),
+        num_undefined_precision=int(np.count_nonzero(confusion.sum(axis=0) == 0)),
+        num_without_support=int(np.count_nonzero(confusion.sum(axis=1) == 0)),
+    )
+
+
+def _confusion_statistics(
+    right: NDArray[np.int64], support: NDArray[np.int64], predicted: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Balanced accuracy, macro precision, recall and F1, and Matthews correlation of R confusion matrices: (R, 5).
+
+    Args:
+        right: int64 (R, K), examples of each class that are predicted as it.
+        support: int64 (R, K), examples of each class.
+        predicted: int64 (R, K), examples predicted as each class.
+    """
+    num_seen = np.count_nonzero(support + predicted, axis=1)
+    recall_sum = _ratio(right, support).sum(axis=1)
+    # R_K statistic, Gorodkin 2004, in the form of marginals.
+    right_sum, n = right.sum(axis=1), support.sum(axis=1)
+    covariance = right_sum * n - (support * predicted).sum(axis=1)
+    true_variance, predicted_variance = n**2 - (support**2).sum(axis=1), n**2 - (predicted**2).sum(axis=1)
+    return np.stack(
+        [
+            recall_sum / np.count_nonzero(support, axis=1),
+            _ratio(right, predicted).sum(axis=1) / num_seen,
+            recall_sum / num_seen,
+            _ratio(2 * right, support + predicted).sum(axis=1) / num_seen,
+            _ratio(covariance, np.sqrt(true_variance) * np.sqrt(predicted_variance)),
+        ],
+        axis=1,
+    )
+
+
+def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Elementwise part / whole; 0 where the whole is 0."""
+    return np.divide(part, whole, out=np.zeros(part.shape), where=whole != 0)
+
+
+def compute_class_metrics(
+    predictions: Predictions, labels: NDArray[np.int64], confusion: NDArray[np.int64]
+) -> tuple[ClassMetrics, ...]:
+    """Each of the K classes, in index order.
+
+    Args:
+        predictions: what the model said of N examples.
+        labels: int64 (N,), true class index.
+        confusion: int64 (K, K), rows true, columns predicted.
+    """
+    num_classes = len(confusion)
+    mistakes = without_diagonal(confusion)
+    support, predicted, right = confusion.sum(axis=1), confusion.sum(axis=0), np.diagonal(confusion)
+    confident_errors = np.bincount(labels[is_confident_error(predictions)], minlength=num_classes)
+    members = split_by_class(np.arange(len(labels)), labels, num_classes)
+    ranks = _recall_ranks(right, support)
+    classes = []
+    for k in range(num_classes):
+        confidence, is_correct = predictions.confidence[members[k]], predictions.is_correct[members[k]]
+        classes.append(
+            ClassMetrics(
+                class_index=k,
+                recall=Proportion(count=int(right[k]), total=int(support[k])),
+                precision=Proportion(count=int(right[k]), total=int(predicted[k])),
+                f1=_f1_estimate(int(right[k]), int(support[k] + predicted[k] - right[k])),
+                mean_confidence=mean_estimate(confidence, within=(0, 1)),
+                mean_confidence_right=mean_estimate(confidence[is_correct], within=(0, 1)),
+                mean_confidence_wrong=mean_estimate(confidence[~is_correct], within=(0, 1)),
+                recall_rank=int(ranks[k]),
+                num_confident_errors=int(confident_errors[k]),
+                mistaken_for=_falling_counts(mistakes[k]),
+                mistaken_by=_falling_counts(mistakes[:, k]),
+            )
+        )
+    return tuple(classes)
+
+
+def _recall_ranks(right: NDArray[np.int64], support: NDArray[np.int64]) -> NDArray[np.int64]:
+    """One more than the number of classes with a higher recall, int64 (K,); 0 for a class without support."""
+    recall = right[support > 0] / support[support > 0]
+    ranks = np.zeros(len(support), dtype=np.int64)
+    ranks[support > 0] = 1 + len(recall) - np.searchsorted(np.sort(recall), recall, side="right")
+    return ranks
+
+
+def _f1_estimate(num_right: int, num_involved: int) -> Estimate:
+    """F1 of a class from its right answers and all examples that have it as label or prediction."""
+    jaccard = Proportion(count=num_right, total=num_involved)
+    value, low, high = (2 * j / (1 + j) for j in (jaccard.value, jaccard.low, jaccard.high))
+    return Estimate(value=value, low=low, high=high, n=num_involved)
+
+
+def _falling_counts(counts: NDArray[np.int64]) -> tuple[ClassCount, ...]:
+    """The classes with a count, falling, ties by index."""
+    order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+    return tuple(ClassCount(class_index=int(k), count=int(counts[k])) for k in order)

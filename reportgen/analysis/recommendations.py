@@ -1,13 +1,54 @@
 """What to do about it: rules that fire on a bound of an interval, never on a point."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reportgen.analysis.intervals import Estimate, Proportion
+import numpy as np
+from numpy.typing import NDArray
+
+from reportgen.analysis.calibration import Calibration
+from reportgen.analysis.confusion import SuperclassFindings, without_diagonal
+from reportgen.analysis.intervals import CONFIDENCE_LEVEL, Estimate, Proportion, wilson_interval
+from reportgen.analysis.predictions import Predictions
+from reportgen.analysis.selection import HIGH_CONFIDENCE
+
+MIN_GAP = 0.02
+"""Confidence and accuracy that differ by less than two points in a hundred mislead nobody."""
+
+SUPERCLASS_FACTOR = 3.0
+"""How many times more mistakes than by chance stay in the superclass, before it is the details that are at fault."""
+
+PAIR_FACTOR = 5.0
+"""How many times more often than for the average other class, before two classes are a pair."""
+
+MIN_PAIR_SHARE = 0.01
+"""A confusion of less than one in a hundred of a class isn't worth a remedy, however it compares with chance."""
+
+EVEN_SHARE = 0.5
+"""A class that isn't favoured takes as many examples from the others as it loses to them."""
 
 
 class Rule(StrEnum):
-    """The rules, in the order in which equally strong findings are told."""
+    """The rules, in the order in which equally strong findings are told.
+
+    What each holds against what:
+
+    - overconfidence, underconfidence: the mean of confidence - correctness, against +-`MIN_GAP`.
+    - confident-errors: mistakes out of the examples with a confidence of at least `HIGH_CONFIDENCE`, against the share
+      of mistakes that those confidences admit, the mean of 1 - confidence.
+    - superclass-errors: mistakes inside the superclass out of all mistakes, against `SUPERCLASS_FACTOR` times chance,
+      or a third of the way from chance to all of them where that is less.
+    - symmetric-pairs: examples of a class predicted as the other out of its support, in both directions, against
+      `PAIR_FACTOR` times what each of the remaining classes gets on average, and at least `MIN_PAIR_SHARE`.
+    - swallowing-classes: examples taken from other classes out of all mistakes that involve the class, against
+      `EVEN_SHARE`.
+    - weak-classes: the class's recall, against the accuracy over all examples.
+
+    The last three look at many classes or pairs. Their intervals have the level 1 - 0.05 / `num_tested` (Bonferroni):
+    in no more than one test set in twenty does chance alone make one of them fire, for whichever class.
+    """
 
     OVERCONFIDENCE = "overconfidence"
     UNDERCONFIDENCE = "underconfidence"
@@ -32,6 +73,22 @@ class Evidence:
         reverse_threshold: the other direction's threshold.
     """
 
+    @property
+    def excess(self) -> float:
+        """How far the deciding bound lies beyond its threshold; of a pair, the lesser of both directions.
+
+        Negative where it falls short, minus infinity where the bound is undefined.
+        """
+        beyond = self.measured.low - self.threshold if self.fires_above else self.threshold - self.measured.high
+        if self.reverse is not None and self.reverse_threshold is not None:
+            beyond = min(beyond, self.reverse.low - self.reverse_threshold)
+        return -math.inf if math.isnan(beyond) else beyond
+
+    @property
+    def crosses(self) -> bool:
+        """Whether the bound, or both bounds of a pair, lie beyond the threshold."""
+        return self.excess > 0
+
     measured: Estimate | Proportion
     threshold: float
     fires_above: bool
@@ -50,10 +107,172 @@ class Recommendation:
         fired: whether any evidence crossed its threshold.
         evidence: the evidence that did, strongest first; where none did, the one that came nearest (none where there
             is nothing to measure, such as superclasses that are not known).
-        num_tested: number of classes or pairs that the rule looked at; 1 for a rule about the whole test set.
+        num_tested: number of classes or pairs that the rule looked at; 1 for a rule about the whole test set, 0 where
+            there is nothing to measure.
     """
 
     rule: Rule
     fired: bool
     evidence: tuple[Evidence, ...]
     num_tested: int
+
+
+def apply_rules(
+    predictions: Predictions,
+    confusion: NDArray[np.int64],
+    superclasses: SuperclassFindings | None,
+    calibration: Calibration,
+) -> tuple[Recommendation, ...]:
+    """What each rule found: those that fired first, by the number of examples concerned; else in `Rule`'s order.
+
+    Args:
+        predictions: what the model said of N examples.
+        confusion: int64 (K, K), rows true, columns predicted.
+        superclasses: the mistakes seen through the superclasses, where those are known.
+        calibration: how confidence and accuracy agree.
+    """
+    gap = calibration.gap
+    found = (
+        _conclude(Rule.OVERCONFIDENCE, [Evidence(measured=gap, threshold=MIN_GAP, fires_above=True)], 1),
+        _conclude(Rule.UNDERCONFIDENCE, [Evidence(measured=gap, threshold=-MIN_GAP, fires_above=False)], 1),
+        _find_confident_errors(predictions),
+        _find_superclass_errors(superclasses),
+        _find_symmetric_pairs(confusion),
+        _find_swallowing_classes(confusion),
+        _find_weak_classes(confusion),
+    )
+    # A stable sort: the rules stand in the order of `Rule`.
+    return tuple(sorted(found, key=lambda r: -_num_concerned(r) if r.fired else math.inf))
+
+
+def _conclude(rule: Rule, tested: Sequence[Evidence], num_tested: int) -> Recommendation:
+    """The evidence that crosses its threshold, strongest first; else the first of those that came nearest."""
+    strongest_first = sorted(tested, key=lambda evidence: -evidence.excess)
+    crossing = tuple(evidence for evidence in strongest_first if evidence.crosses)
+    return Recommendation(
+        rule=rule,
+        fired=bool(crossing),
+        evidence=crossing or tuple(strongest_first[:1]),
+        num_tested=num_tested,
+    )
+
+
+def _num_concerned(recommendation: Recommendation) -> float:
+    """Number of examples behind what fired: the mistakes in question, or those that the confidences did not foresee."""
+    total = 0.0
+    for evidence in recommendation.evidence:
+        measured = evidence.measured
+        if isinstance(measured, Estimate):
+            total += abs(measured.value) * measured.n
+        elif recommendation.rule is Rule.WEAK_CLASSES:
+            total += measured.total - measured.count
+        else:
+            total += measured.count + (evidence.reverse.count if evidence.reverse is not None else 0)
+    return total
+
+
+def _find_confident_errors(predictions: Predictions) -> Recommendation:
+    is_sure = predictions.confidence >= HIGH_CONFIDENCE
+    num_sure = int(np.count_nonzero(is_sure))
+    if num_sure == 0:
+        return _conclude(Rule.CONFIDENT_ERRORS, [], 0)
+    evidence = Evidence(
+        measured=Proportion(count=int(np.count_nonzero(is_sure & ~predictions.is_correct)), total=num_sure),
+        threshold=float(np.mean(1 - predictions.confidence[is_sure])),
+        fires_above=True,
+    )
+    return _conclude(Rule.CONFIDENT_ERRORS, [evidence], 1)
+
+
+def _find_superclass_errors(superclasses: SuperclassFindings | None) -> Recommendation:
+    if superclasses is None or superclasses.inside.total == 0:
+        return _conclude(Rule.SUPERCLASS_ERRORS, [], 0)
+    chance = superclasses.chance
+    threshold = min(SUPERCLASS_FACTOR * chance, chance + (1 - chance) / 3)
+    evidence = Evidence(measured=superclasses.inside, threshold=threshold, fires_above=True)
+    return _conclude(Rule.SUPERCLASS_ERRORS, [evidence], 1)
+
+
+def _find_symmetric_pairs(confusion: NDArray[np.int64]) -> Recommendation:
+    """Pairs of classes that are taken for each other far more often than for the rest.
+
+    The threshold of a direction comes from the class's other mistakes alone, and one more (Laplace's rule: a mistake
+    that no other class shares is not infinitely many times chance). It keeps its sense for few classes, where no share
+    of the mistakes could be `PAIR_FACTOR` times an even one, and has none for two.
+    """
+    support = confusion.sum(axis=1)
+    num_supported = int(np.count_nonzero(support))
+    num_tested = num_supported * (num_supported - 1) // 2
+    num_remaining = len(confusion) - 2
+    if num_remaining == 0 or num_tested == 0:
+        return _conclude(Rule.SYMMETRIC_PAIRS, [], 0)
+    mistakes = without_diagonal(confusion)
+    first, second = np.nonzero(np.triu(mistakes + mistakes.T))
+    both = (support[first] > 0) & (support[second] > 0)
+    first, second = first[both], second[both]
+
+    level = _family_level(num_tested)
+    num_mistakes = mistakes.sum(axis=1)
+
+    def hold(true: NDArray[np.intp], predicted: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        counts = mistakes[true, predicted]
+        average = (num_mistakes[true] - counts + 1) / (num_remaining * support[true])
+        return wilson_interval(counts, support[true], level)[0], np.maximum(PAIR_FACTOR * average, MIN_PAIR_SHARE)
+
+    (low, threshold), (reverse_low, reverse_threshold) = hold(first, second), hold(second, first)
+    excess = np.minimum(low - threshold, reverse_low - reverse_threshold)
+    # Of up to half a million pairs only those that fire, or else the nearest, become evidence.
+    chosen = np.flatnonzero(excess > 0) if (excess > 0).any() else np.argsort(-excess, kind="stable")[:1]
+    evidence = [
+        Evidence(
+            measured=Proportion(count=int(mistakes[i, j]), total=int(support[i]), level=level),
+            threshold=float(threshold[at]),
+            fires_above=True,
+            pair=(i, j),
+            reverse=Proportion(count=int(mistakes[j, i]), total=int(support[j]), level=level),
+            reverse_threshold=float(reverse_threshold[at]),
+        )
+        for at, i, j in zip(chosen.tolist(), first[chosen].tolist(), second[chosen].tolist(), strict=True)
+    ]
+    return _conclude(Rule.SYMMETRIC_PAIRS, evidence, num_tested)
+
+
+def _find_swallowing_classes(confusion: NDArray[np.int64]) -> Recommendation:
+    """Classes that take more examples from others than they lose: a sign test on the mistakes that involve them.
+
+    A class without support has nothing to lose, and is not tested.
+    """
+    mistakes = without_diagonal(confusion)
+    taken, lost = mistakes.sum(axis=0), mistakes.sum(axis=1)
+    tested = np.flatnonzero((confusion.sum(axis=1) > 0) & (taken + lost > 0))
+    evidence = [
+        Evidence(
+            measured=Proportion(count=int(taken[k]), total=int(taken[k] + lost[k]), level=_family_level(len(tested))),
+            threshold=EVEN_SHARE,
+            fires_above=True,
+            class_index=int(k),
+        )
+        for k in tested
+    ]
+    return _conclude(Rule.SWALLOWING_CLASSES, evidence, len(tested))
+
+
+def _find_weak_classes(confusion: NDArray[np.int64]) -> Recommendation:
+    support, right = confusion.sum(axis=1), np.diagonal(confusion)
+    accuracy = float(right.sum() / support.sum())
+    tested = np.flatnonzero(support)
+    evidence = [
+        Evidence(
+            measured=Proportion(count=int(right[k]), total=int(support[k]), level=_family_level(len(tested))),
+            threshold=accuracy,
+            fires_above=False,
+            class_index=int(k),
+        )
+        for k in tested
+    ]
+    return _conclude(Rule.WEAK_CLASSES, evidence, len(tested))
+
+
+def _family_level(num_tested: int) -> float:
+    """Level of each of many intervals so that all of them hold together at `CONFIDENCE_LEVEL` (Bonferroni)."""
+    return 1 - (1 - CONFIDENCE_LEVEL) / num_tested

@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from reportgen.analysis.predictions import Predictions
+
 HIGH_CONFIDENCE = 0.9
 
 
@@ -18,3 +23,67 @@ class ClassSelection:
     worst: tuple[int, ...]
     best: tuple[int, ...]
     mistaken: tuple[int, ...]
+
+
+def select_examples(
+    predictions: Predictions,
+    labels: NDArray[np.int64],
+    num_classes: int,
+    *,
+    num_worst: int,
+    num_best: int,
+    num_mistaken: int,
+) -> tuple[ClassSelection, ...]:
+    """The examples shown for each of the K classes, in index order; fewer where a class has fewer.
+
+    Args:
+        predictions: what the model said of N examples.
+        labels: int64 (N,), true class index.
+        num_classes: K.
+        num_worst: how many of each class's worst.
+        num_best: how many of its best.
+        num_mistaken: how many examples of other classes that were mistaken for it.
+    """
+    # A stable sort leaves equal confidences in the order of position, in both directions.
+    falling = np.argsort(-predictions.confidence, kind="stable")
+    rising = np.argsort(predictions.confidence, kind="stable")
+    is_correct = predictions.is_correct
+    wrong_falling = falling[~is_correct[falling]]
+    right_falling = falling[is_correct[falling]]
+    right_rising = rising[is_correct[rising]]
+    wrong = split_by_class(wrong_falling, labels, num_classes)
+    least_sure = split_by_class(right_rising, labels, num_classes)
+    surest = split_by_class(right_falling, labels, num_classes)
+    mistaken = split_by_class(wrong_falling, predictions.predicted, num_classes)
+    return tuple(
+        ClassSelection(
+            worst=tuple(np.concatenate([wrong[k][:num_worst], least_sure[k][:num_worst]])[:num_worst].tolist()),
+            best=tuple(surest[k][:num_best].tolist()),
+            mistaken=tuple(mistaken[k][:num_mistaken].tolist()),
+        )
+        for k in range(num_classes)
+    )
+
+
+def find_confident_errors(predictions: Predictions) -> tuple[int, ...]:
+    """Positions of the mistakes with a confidence of at least `HIGH_CONFIDENCE`, by falling confidence."""
+    falling = np.argsort(-predictions.confidence, kind="stable")
+    return tuple(falling[is_confident_error(predictions)[falling]].tolist())
+
+
+def is_confident_error(predictions: Predictions) -> NDArray[np.bool_]:
+    """Whether each of the N predictions is wrong with a confidence of at least `HIGH_CONFIDENCE`: bool (N,)."""
+    return ~predictions.is_correct & (predictions.confidence >= HIGH_CONFIDENCE)
+
+
+def split_by_class(positions: NDArray[np.intp], classes: NDArray[np.int64], num_classes: int) -> list[NDArray[np.intp]]:
+    """For each of the K classes, the positions that belong to it, in the order in which they were given.
+
+    Args:
+        positions: int (n,), some of 0..N-1.
+        classes: int64 (N,), class index of every position.
+        num_classes: K.
+    """
+    keys = classes[positions]
+    ends = np.cumsum(np.bincount(keys, minlength=num_classes))
+    return np.split(positions[np.argsort(keys, kind="stable")], ends[:-1])
