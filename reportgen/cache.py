@@ -7,7 +7,8 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -348,22 +349,30 @@ def load_key(path: Path) -> CacheKey:
         raise _foreign(path, f"it lacks {error}") from error
 
 
-def _opened(path: Path) -> Any:
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
         raise CacheError(
             f"The cache {path} {what}.", hint="Name the file that `reportgen analyze` or `reportgen run` wrote."
         )
-    if path.stat().st_size == 0:
-        raise CacheError(f"The cache {path} is empty.", hint=_REFRESH_HINT)
-    with path.open("rb") as file:
-        start = file.read(2)
-    if start != b"PK":
-        raise _foreign(path, "it is no .npz file")
     try:
-        return np.load(path, allow_pickle=False)
-    except (zipfile.BadZipFile, EOFError, ValueError, OSError) as error:
-        raise _damaged(path) from error
+        file = path.open("rb")
+    except OSError as error:
+        raise CacheError(f"The cache {path} cannot be read: {error.strerror}.", hint=_REFRESH_HINT) from error
+    with file:
+        start = file.read(2)
+        if not start:
+            raise CacheError(f"The cache {path} is empty.", hint=_REFRESH_HINT)
+        if start != b"PK":
+            raise _foreign(path, "it is no .npz file")
+        file.seek(0)
+        try:
+            archive = np.load(file, allow_pickle=False)
+        except (zipfile.BadZipFile, EOFError, ValueError, OSError) as error:
+            raise _damaged(path) from error
+        with archive:
+            yield archive
 
 
 def _read_meta(archive: Any, path: Path) -> dict[str, Any]:

@@ -39,7 +39,14 @@ class _ConsoleObserver:
 
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
         columns: list[Any] = [SpinnerColumn(), TextColumn("{task.description}")]
         if total is not None:
@@ -148,7 +155,11 @@ _pass_options = _options(
     click.option("--batch-size", type=int, default=256, show_default=True, help="Images per forward."),
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps."),
     click.option(
-        "--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True, help="bf16 runs under autocast."
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        default="fp32",
+        show_default=True,
+        help="bf16 runs under autocast.",
     ),
     click.option("--workers", type=int, metavar="N", help="Processes that load images.  [default: chosen]"),
     click.option(
@@ -171,9 +182,7 @@ _render_options = _options(
         "--mistaken", "num_mistaken", type=int, default=3, show_default=True, help="Examples mistaken for the class."
     ),
     click.option("--pairs", "num_pairs", type=int, default=15, show_default=True, help="Most confused pairs."),
-    click.option(
-        "--templates", type=_PATH, metavar="DIR", help="Folder whose templates override the built-in ones."
-    ),
+    click.option("--templates", type=_PATH, metavar="DIR", help="Folder whose templates override the built-in ones."),
 )
 
 _RENDER_FIELDS = ("out", "title", "num_worst", "num_best", "num_mistaken", "num_pairs", "templates")
@@ -247,9 +256,7 @@ def _analyze_settings(options: dict[str, Any]) -> AnalyzeSettings:
     return AnalyzeSettings(preprocessing=preprocessing, **options)
 
 
-def _run(
-    analyze_settings: AnalyzeSettings, render_settings: RenderSettings, cache_path: Path, refresh: bool
-) -> None:
+def _run(analyze_settings: AnalyzeSettings, render_settings: RenderSettings, cache_path: Path, refresh: bool) -> None:
     from reportgen.pipeline import run
 
     observer = _ConsoleObserver()

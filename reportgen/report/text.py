@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
 
 from reportgen.analysis.intervals import Estimate, Proportion
 
 DASH = "–"
-_FIGURE_DASH = "–"
+_RANGE_DASH = "–"
 
 
 def count_text(count: int) -> str:
@@ -25,13 +26,15 @@ def percent_number(fraction: float, *, digits: int = 1) -> str:
         return DASH
     if fraction in (0.0, 1.0):
         return f"{fraction * 100:.0f}"
-    step = 10.0**-digits
-    if 0 < fraction < 1:
-        if fraction * 100 < step / 2:
-            return f"<{step:.{digits}f}"
-        if fraction * 100 > 100 - step / 2:
-            return f">{100 - step:.{digits}f}"
-    return f"{fraction * 100:.{digits}f}"
+    step = Decimal(1).scaleb(-digits)
+    number = (Decimal(repr(float(fraction))) * 100).quantize(
+        step, ROUND_HALF_UP
+    )  # 0.6565 is 65.7, whatever binary says
+    if number == 0 and fraction > 0:
+        return f"<{step}"
+    if number == 100 and fraction < 1:
+        return f">{100 - step}"
+    return str(number).replace("-", "−")
 
 
 def percent_interval_text(measured: Estimate | Proportion, *, digits: int = 1) -> str:
@@ -39,12 +42,21 @@ def percent_interval_text(measured: Estimate | Proportion, *, digits: int = 1) -
     if math.isnan(measured.low) or math.isnan(measured.high):
         return DASH
     low, high = (percent_number(bound, digits=digits) for bound in (measured.low, measured.high))
-    return f"{low}{_FIGURE_DASH}{high}%"
+    return f"{low}{_RANGE_DASH}{high}%"
 
 
 def number_text(value: float, *, digits: int = 3) -> str:
     """A plain number as `1.219`, with a true minus sign; a dash where it is undefined."""
-    return DASH if math.isnan(value) else f"{value:.{digits}f}".replace("-", "−")  # noqa: RUF001
+    return DASH if math.isnan(value) else f"{value:.{digits}f}".replace("-", "−")
+
+
+def peak_text(peak: float) -> str:
+    """The peak of a map in units of the logit as `12.4`, `0.81`, `0.0041`, `3.2e-05`: never 0.00 unless it is 0."""
+    if peak == 0:
+        return "0"
+    if abs(peak) < 0.001:
+        return f"{peak:.1e}"
+    return number_text(peak, digits=1 if peak >= 10 else max(2, 1 - math.floor(math.log10(abs(peak)))))
 
 
 def number_interval_text(measured: Estimate | Proportion, *, digits: int = 3) -> str:

@@ -1,0 +1,177 @@
+"""The page of one class: its numbers, what it is mistaken for and what for it, and its examples."""
+
+from reportgen.analysis.intervals import Estimate, Proportion
+from reportgen.analysis.metrics import ClassCount, ClassMetrics
+from reportgen.report.cards import make_group
+from reportgen.report.context import ReportContext
+from reportgen.report.pages import CardGroup, ClassPage, CountRow, Fact, Link, SiteFrame
+from reportgen.report.sheets import Sheet, make_sheet
+from reportgen.report.text import (
+    DASH,
+    count_text,
+    percent_interval_text,
+    percent_text,
+    plural_text,
+)
+from reportgen.report.urls import class_figure_path, class_path, class_stem, relative_url
+
+
+def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) -> tuple[ClassPage, Sheet]:
+    """The page of a class with the sprites that it shows.
+
+    Args:
+        context: the report.
+        frame: what the page shares with all others.
+        class_index: the class.
+    """
+    name = context.class_name(class_index)
+    page = class_path(class_index, name)
+    metrics = context.findings.classes[class_index]
+    selection = context.findings.selections[class_index]
+    sheet = make_sheet(
+        context,
+        [*selection.worst, *selection.best, *selection.mistaken],
+        page=page,
+        stem=f"images/{class_stem(class_index, name)}",
+    )
+    num_classes = context.cache.num_classes
+    return (
+        ClassPage(
+            frame=frame,
+            name=name,
+            position=f"class {class_index + 1} of {count_text(num_classes)}",
+            superclass=_superclass_name(context, class_index),
+            previous=context.class_link((class_index - 1) % num_classes, page=page),
+            following=context.class_link((class_index + 1) % num_classes, page=page),
+            facts=_facts(metrics, num_classes),
+            mistaken_for=_count_rows(context, metrics.mistaken_for, page, metrics.recall.total),
+            mistaken_by=_count_rows(context, metrics.mistaken_by, page, metrics.precision.total),
+            mistaken_for_note=_note(metrics.recall, "of its images get another name", "It has no image."),
+            mistaken_by_note=_note(
+                metrics.precision, "images that get its name are another class", "Nothing gets its name."
+            ),
+            groups=_groups(context, sheet, class_index),
+            grid_note=_grid_note(context),
+            figure=Link(
+                text="these examples as one picture",
+                url=relative_url(class_figure_path(class_index, name), page=page),
+            ),
+        ),
+        sheet,
+    )
+
+
+def _superclass_name(context: ReportContext, class_index: int) -> str:
+    group = context.cache.superclasses
+    return "" if group is None else group.names[int(group.superclass_of[class_index])]
+
+
+def _facts(metrics: ClassMetrics, num_classes: int) -> tuple[Fact, ...]:
+    recall, precision = metrics.recall, metrics.precision
+    rank = f"{metrics.recall_rank}" if metrics.recall_rank else DASH
+    return (
+        Fact(
+            name="Recall",
+            value=percent_text(recall.value),
+            detail=f"{percent_interval_text(recall)}, n = {count_text(recall.total)}",
+        ),
+        Fact(
+            name="Precision",
+            value=percent_text(precision.value),
+            detail=f"{percent_interval_text(precision)}, n = {count_text(precision.total)}"
+            if precision.total
+            else "never predicted",
+        ),
+        Fact(name="F1", value=percent_text(metrics.f1.value), detail=percent_interval_text(metrics.f1)),
+        Fact(
+            name="Mean confidence",
+            value=percent_text(metrics.mean_confidence.value),
+            detail=_confidence_detail(metrics.mean_confidence_right, metrics.mean_confidence_wrong),
+        ),
+        Fact(name="Rank by recall", value=rank, detail=f"of {count_text(num_classes)}, 1 is best"),
+        Fact(
+            name="Wrong and sure",
+            value=count_text(metrics.num_confident_errors),
+            detail=f"of {plural_text(recall.total - recall.count, 'mistake')}, ≥ 90% sure",
+        ),
+    )
+
+
+def _confidence_detail(right: Estimate, wrong: Estimate) -> str:
+    return f"right {percent_text(right.value, digits=0)}, wrong {percent_text(wrong.value, digits=0)}"
+
+
+def _note(kept: Proportion, what: str, empty: str) -> str:
+    if not kept.total:
+        return empty
+    return f"{count_text(kept.total - kept.count)} of {count_text(kept.total)} {what}."
+
+
+def _count_rows(context: ReportContext, counts: tuple[ClassCount, ...], page: str, total: int) -> tuple[CountRow, ...]:
+    longest = max((count.count for count in counts), default=1)
+    return tuple(_count_row(context, count, page, total, longest) for count in counts)
+
+
+def _count_row(context: ReportContext, count: ClassCount, page: str, total: int, longest: int) -> CountRow:
+    share = Proportion(count=count.count, total=total)
+    return CountRow(
+        link=context.class_link(count.class_index, page=page),
+        count=count_text(count.count),
+        share=f"{percent_text(share.value, digits=0)} ({percent_interval_text(share, digits=0)})",
+        bar_width=f"{100 * count.count / longest:.1f}",
+    )
+
+
+def _groups(context: ReportContext, sheet: Sheet, class_index: int) -> tuple[CardGroup, ...]:
+    name = context.class_name(class_index)
+    metrics = context.findings.classes[class_index]
+    selection = context.findings.selections[class_index]
+    num_mistakes = metrics.recall.total - metrics.recall.count
+    num_called_wrongly = metrics.precision.total - metrics.precision.count
+    return (
+        make_group(
+            context,
+            sheet,
+            selection.worst,
+            anchor="worst",
+            title="The surest mistakes" if num_mistakes else "The least sure right answers",
+            note=_worst_note(len(selection.worst), num_mistakes, metrics.recall.count),
+            empty_text=f"The test set has no image of {name}.",
+        ),
+        make_group(
+            context,
+            sheet,
+            selection.best,
+            anchor="best",
+            title="The surest right answers",
+            note=f"{count_text(len(selection.best))} of {plural_text(metrics.recall.count, 'right answer')},"
+            " by falling confidence.",
+            empty_text=f"No image of {name} is named right.",
+        ),
+        make_group(
+            context,
+            sheet,
+            selection.mistaken,
+            anchor="mistaken",
+            title=f"Mistaken for {name}",
+            note=f"{count_text(len(selection.mistaken))} of {plural_text(num_called_wrongly, 'image')} of other classes"
+            " that get its name, by falling confidence.",
+            empty_text=f"No image of another class is called {name}.",
+        ),
+    )
+
+
+def _worst_note(num_shown: int, num_mistakes: int, num_right: int) -> str:
+    if num_shown <= num_mistakes:
+        return f"{count_text(num_shown)} of {plural_text(num_mistakes, 'mistake')}, by falling confidence."
+    num_rest = num_shown - num_mistakes
+    rest = f"{count_text(num_rest)} of {plural_text(num_right, 'right answer')}, the least sure first."
+    if not num_mistakes:
+        return f"No image of the class is named wrong. {rest}"
+    mistakes = "The only mistake" if num_mistakes == 1 else f"All {count_text(num_mistakes)} mistakes"
+    return f"{mistakes}, by falling confidence, then {rest}"
+
+
+def _grid_note(context: ReportContext) -> str:
+    height, width = context.maps.grid
+    return f"{width}×{height} cells, scaled bilinearly"

@@ -1,0 +1,444 @@
+"""What a template sees: text and relative URLs, nothing to compute.
+
+Every record is built by the module of its page; the templates' contract is written down in `templates/README.md`.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A text that leads somewhere."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A headline number: its name, its value, and how sure it is."""
+
+    name: str
+    value: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crop:
+    """One cell of a sprite.
+
+    Attributes:
+        url: the sprite.
+        view_box: the cell's place in it, as SVG wants it.
+        width: the sprite's width in pixels.
+        height: its height.
+    """
+
+    url: str
+    view_box: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One picture of an example.
+
+    Attributes:
+        kind: `photo`, `overlay` (a map over the photo), `map` (the map alone) or `blank` (no cell supports the class).
+        title: what it shows.
+        detail: a number about it.
+        alt: the picture in words.
+        photo: the photo; absent from a map alone.
+        evidence: the map; absent from a photo and where it is blank.
+    """
+
+    kind: str
+    title: str
+    detail: str
+    alt: str
+    photo: Crop | None
+    evidence: Crop | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleCard:
+    """One example with its pictures.
+
+    Attributes:
+        is_correct: whether the prediction is right.
+        predicted: the predicted class.
+        true: the true class.
+        confidence: the prediction's probability.
+        verdict: the rest of the sentence that begins with the predicted class.
+        example_id: the example's name in the data.
+        panels: photo, overlays and map alone.
+    """
+
+    is_correct: bool
+    predicted: Link
+    true: Link
+    confidence: str
+    verdict: str
+    example_id: str
+    panels: tuple[Panel, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardGroup:
+    """Examples that belong together.
+
+    Attributes:
+        anchor: the group's fragment on its page.
+        title: what they have in common.
+        note: how they were chosen, and how many there are.
+        cards: the examples; empty where there is none.
+        empty_text: what is said then.
+    """
+
+    anchor: str
+    title: str
+    note: str
+    cards: tuple[ExampleCard, ...]
+    empty_text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountRow:
+    """A class that another is mistaken for, with a bar.
+
+    Attributes:
+        link: the other class.
+        count: number of examples.
+        share: the count as a share, with its interval.
+        bar_width: length of the bar in hundredths of the longest.
+    """
+
+    link: Link
+    count: str
+    share: str
+    bar_width: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StripDot:
+    """One class in the strip of all classes; coordinates in the strip's units."""
+
+    url: str
+    title: str
+    x: str
+    y: str
+    low_y: str
+    high_y: str
+    is_below: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxisTick:
+    """A mark on an axis: its place in the diagram's units and its text."""
+
+    position: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassStrip:
+    """The recall of all classes, best to worst.
+
+    Attributes:
+        title: what the diagram shows.
+        alt: the diagram in words.
+        width: width in the diagram's units.
+        height: height.
+        left: left edge of the plot.
+        right: right edge of the plot.
+        band_y: upper edge of the band that chance alone would give.
+        band_height: its height.
+        band_text: what the band means.
+        ticks: marks of the recall axis.
+        dots: one a class.
+        best: label of the best class.
+        worst: label of the worst class.
+    """
+
+    title: str
+    alt: str
+    width: str
+    height: str
+    left: str
+    right: str
+    band_y: str
+    band_height: str
+    band_text: str
+    ticks: tuple[AxisTick, ...]
+    dots: tuple[StripDot, ...]
+    best: str
+    worst: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReliabilityDot:
+    """One bin of the reliability diagram; coordinates in the diagram's units."""
+
+    title: str
+    x: str
+    y: str
+    low_y: str
+    high_y: str
+    bar_x: str
+    bar_y: str
+    bar_width: str
+    bar_height: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReliabilityDiagram:
+    """Accuracy over confidence, with the number of examples below. All coordinates in the diagram's units."""
+
+    alt: str
+    width: str
+    height: str
+    left: str
+    right: str
+    top: str
+    bottom: str
+    x_ticks: tuple[AxisTick, ...]
+    y_ticks: tuple[AxisTick, ...]
+    dots: tuple[ReliabilityDot, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixBlock:
+    """A superclass's rows and columns in the matrix picture.
+
+    Attributes:
+        text: its name.
+        start: its first row.
+        size: its number of rows.
+        label_y: where its label stands, in the frame's units.
+    """
+
+    text: str
+    start: str
+    size: str
+    label_y: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixBar:
+    """A row's recall in the margin of the matrix picture."""
+
+    title: str
+    y: str
+    width: str
+    height: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixPicture:
+    """A confusion matrix as one picture with a pixel per cell, in a frame.
+
+    Attributes:
+        url: the grey picture, to be coloured by the page.
+        alt: the matrix in words.
+        size: number of rows and columns.
+        width: width of the frame in its units.
+        height: height of the frame.
+        left: left edge of the matrix in the frame.
+        top: upper edge of the matrix in the frame.
+        side: side of the matrix in the frame.
+        bar_x: left edge of the recall bars.
+        bar_end: where a recall of 1 ends.
+        blocks: superclasses, or single classes where there are few.
+        bars: recall in the margin.
+        max_count: the count of the darkest cell.
+        order_text: how rows and columns are ordered.
+    """
+
+    url: str
+    alt: str
+    size: str
+    width: str
+    height: str
+    left: str
+    top: str
+    side: str
+    bar_x: str
+    bar_end: str
+    blocks: tuple[MatrixBlock, ...]
+    bars: tuple[MatrixBar, ...]
+    max_count: str
+    order_text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingItem:
+    """A rule's finding as a paragraph, with its evidence and where to look."""
+
+    anchor: str
+    headline: str
+    advice: str
+    evidence: str
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairRow:
+    """A confused pair in the table.
+
+    Attributes:
+        true: the true class.
+        predicted: the class it was taken for.
+        true_photo: the surest mistake of the pair.
+        predicted_photo: the surest right example of the class it was taken for; `None` where there is none.
+        true_alt: the first picture in words.
+        predicted_alt: the second picture in words.
+        count: number of examples.
+        share: the count as a share of the true class.
+        interval: its interval.
+        reverse: the other way: count and share.
+        relation: `same superclass`, `other superclass`, or nothing where superclasses are not known.
+    """
+
+    true: Link
+    predicted: Link
+    true_photo: Crop
+    predicted_photo: Crop | None
+    true_alt: str
+    predicted_alt: str
+    count: str
+    share: str
+    interval: str
+    reverse: str
+    relation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A number in a sortable table: as text, and as the number that it sorts by (empty where it is undefined)."""
+
+    text: str
+    sort_value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassRow:
+    """A class in the table of all classes."""
+
+    link: Link
+    superclass: str
+    support: Cell
+    recall: Cell
+    recall_interval: str
+    recall_bar: str
+    precision: Cell
+    f1: Cell
+    confidence: Cell
+    most_mistaken_for: Link | None
+    most_mistaken_count: Cell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuperclassRow:
+    """A superclass in its table."""
+
+    name: str
+    num_classes: str
+    support: str
+    recall: Cell
+    interval: str
+    recall_bar: str
+    inside: Cell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuperclassSummary:
+    """The mistakes seen through the superclasses."""
+
+    sentence: str
+    rows: tuple[SuperclassRow, ...]
+    matrix: MatrixPicture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteFrame:
+    """What every page of a site shares.
+
+    Attributes:
+        title: the report's name, in the bar of every page.
+        root: what leads from the page to the site's root: empty, or `../`.
+        description: the page in one sentence.
+        filters: what colours the page's grey pictures.
+    """
+
+    title: str
+    root: str
+    description: str
+    filters: tuple["FilterSpec", ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterSpec:
+    """An SVG filter that turns grey into colour.
+
+    Attributes:
+        name: the filter's id.
+        red: `tableValues` of the red channel.
+        green: of the green channel.
+        blue: of the blue channel.
+        opacity: of the alpha channel.
+    """
+
+    name: str
+    red: str
+    green: str
+    blue: str
+    opacity: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexPage:
+    """The page that answers: how good, how sure, what is wrong, where to look next."""
+
+    frame: SiteFrame
+    headline: str
+    summary: str
+    facts: tuple[Fact, ...]
+    strip: ClassStrip
+    findings: tuple[FindingItem, ...]
+    unfired: tuple[FindingItem, ...]
+    findings_note: str
+    matrix: MatrixPicture
+    pairs: tuple[PairRow, ...]
+    pairs_note: str
+    superclasses: SuperclassSummary | None
+    calibration: ReliabilityDiagram
+    calibration_facts: tuple[Fact, ...]
+    calibration_sentence: str
+    confident_errors: CardGroup
+    rows: tuple[ClassRow, ...]
+    metrics: tuple[Fact, ...]
+    run_facts: tuple[tuple[str, str], ...]
+    checks: tuple[str, ...]
+    warnings: tuple[str, ...]
+    downloads: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassPage:
+    """One class: its numbers, what it is mistaken for, and its examples."""
+
+    frame: SiteFrame
+    name: str
+    position: str
+    superclass: str
+    previous: Link
+    following: Link
+    facts: tuple[Fact, ...]
+    mistaken_for: tuple[CountRow, ...]
+    mistaken_by: tuple[CountRow, ...]
+    mistaken_for_note: str
+    mistaken_by_note: str
+    groups: tuple[CardGroup, ...]
+    grid_note: str
+    figure: Link

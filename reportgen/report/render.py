@@ -1,0 +1,212 @@
+"""Pages and a Jinja environment -> (path, bytes): every file of a site, in a fixed order."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PrefixLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateSyntaxError,
+)
+
+from reportgen.analysis.findings import Findings
+from reportgen.cache import EvaluationCache
+from reportgen.errors import SiteError
+from reportgen.report import charts, exports, figures
+from reportgen.report.class_page import make_class_page
+from reportgen.report.colormaps import DEFAULT_COLORMAP, filter_tables, opacity_table
+from reportgen.report.context import ReportContext, make_context
+from reportgen.report.images import confusion_picture
+from reportgen.report.index_page import make_index_page
+from reportgen.report.matrices import CLASS_MATRIX_PATH, SUPERCLASS_MATRIX_PATH, class_order, superclass_order
+from reportgen.report.pages import FilterSpec, Link, SiteFrame
+from reportgen.report.urls import INDEX_PATH, class_figure_path, class_path, pair_figure_path
+from reportgen.settings import RenderSettings
+
+NUM_PAIR_FIGURES = 5
+
+_ASSETS = ("report.css", "report.js")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Download:
+    """A file to take away: where it lies, and what it is."""
+
+    path: str
+    text: str
+
+
+def find_templates() -> Path:
+    """The folder of the built-in templates: inside an installed package, beside the package in a checkout.
+
+    Raises:
+        SiteError: neither place holds them.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "templates", package.parent / "templates"):
+        if (folder / "base.html.j2").is_file():
+            return folder
+    raise SiteError(
+        "The built-in templates are missing.", hint="Install reportgen again: pip install --force-reinstall ."
+    )
+
+
+def render_site(cache: EvaluationCache, findings: Findings, settings: RenderSettings) -> Iterator[tuple[str, bytes]]:
+    """Every file of the site as relative POSIX path and content.
+
+    Args:
+        cache: the arrays.
+        findings: what was found in them.
+        settings: what is shown.
+
+    Raises:
+        SiteError: a template is missing or wrong.
+    """
+    context = make_context(cache, findings, settings)
+    environment = make_environment(settings.templates)
+    yield ".nojekyll", b""
+    yield from _assets(context)
+    yield from _class_files(context, environment)
+    yield from _take_away_files(context)
+    yield from _index_files(context, environment)
+
+
+def make_environment(user_templates: Path | None) -> Environment:
+    """The environment in which pages are rendered.
+
+    A user's folder comes first; the built-in templates stand behind it under their own names and under `builtin/`, so
+    that a template may extend the one that it replaces.
+
+    Raises:
+        SiteError: the user's folder does not exist.
+    """
+    builtin = FileSystemLoader(find_templates())
+    loaders: list[BaseLoader] = [builtin, PrefixLoader({"builtin": builtin})]
+    if user_templates is not None:
+        if not user_templates.is_dir():
+            raise SiteError(f"The templates folder {user_templates} does not exist.", hint="Name a folder.")
+        loaders.insert(0, FileSystemLoader(user_templates))
+    return Environment(
+        loader=ChoiceLoader(loaders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _render(environment: Environment, template: str, page: Any) -> bytes:
+    try:
+        return environment.get_template(template).render(page=page).encode()
+    except TemplateSyntaxError as error:
+        raise SiteError(
+            f"The template {error.name}, line {error.lineno}: {error.message}.", hint="Mend it; the site is unchanged."
+        ) from error
+    except TemplateError as error:
+        raise SiteError(
+            f"The template {template} cannot be rendered: {error}.",
+            hint="templates/README.md lists what a template sees; the site is unchanged.",
+        ) from error
+
+
+def _frame(context: ReportContext, *, root: str, description: str) -> SiteFrame:
+    provenance = context.cache.provenance
+    return SiteFrame(
+        title=context.settings.title or f"{provenance.model_name} on {provenance.data_name}",
+        root=root,
+        description=description,
+        filters=_filters(with_counts=root == ""),
+    )
+
+
+def _filters(*, with_counts: bool) -> tuple[FilterSpec, ...]:
+    opaque, transparent_zero = "1 1", " ".join(["0", *["1"] * 255])
+    specs = [("evidence", DEFAULT_COLORMAP, opaque), ("evidence-overlay", DEFAULT_COLORMAP, opacity_table())]
+    if with_counts:
+        specs += [(name, name, transparent_zero) for name in ("counts-light", "counts-dark")]
+    filters = []
+    for name, colormap, opacity in specs:
+        tables = filter_tables(colormap)
+        filters.append(FilterSpec(name=name, red=tables.red, green=tables.green, blue=tables.blue, opacity=opacity))
+    return tuple(filters)
+
+
+def _assets(context: ReportContext) -> Iterator[tuple[str, bytes]]:
+    folders = [context.settings.templates, find_templates()]
+    for name in _ASSETS:
+        candidates = [folder / "assets" / name for folder in folders if folder is not None]
+        yield f"assets/{name}", next(path for path in candidates if path.is_file()).read_bytes()
+    pages = [[name, class_path(index, name)] for index, name in enumerate(context.cache.class_names)]
+    listing = json.dumps(pages, ensure_ascii=False, separators=(",", ":"))
+    yield "assets/classes.js", f"window.reportgenClasses = {listing};\n".encode()
+    yield "assets/plotly.min.js", charts.plotly_script()
+
+
+def _class_files(context: ReportContext, environment: Environment) -> Iterator[tuple[str, bytes]]:
+    for class_index, name in enumerate(context.cache.class_names):
+        frame = _frame(context, root="../", description=f"What the model makes of {name}")
+        page, sheet = make_class_page(context, frame, class_index)
+        yield from sheet.files()
+        yield class_path(class_index, name), _render(environment, "class.html.j2", page)
+        yield (
+            class_figure_path(class_index, name),
+            figures.class_figure(context.cache, context.findings, class_index),
+        )
+
+
+def _index_files(context: ReportContext, environment: Environment) -> Iterator[tuple[str, bytes]]:
+    confusion, superclasses = context.findings.confusion, context.findings.superclasses
+    yield CLASS_MATRIX_PATH, confusion_picture(confusion, class_order(context))
+    if superclasses is not None:
+        yield SUPERCLASS_MATRIX_PATH, confusion_picture(superclasses.confusion, superclass_order(context))
+    downloads = tuple(Link(text=download.text, url=download.path) for download in _downloads(context))
+    frame = _frame(context, root="", description="What the model gets wrong, where it was looking, and how sure it is")
+    page, sheet = make_index_page(context, frame, downloads)
+    yield from sheet.files()
+    yield INDEX_PATH, _render(environment, "index.html.j2", page)
+
+
+def _downloads(context: ReportContext) -> Iterator[_Download]:
+    yield _Download(path="data/per_class_accuracy.csv", text="Numbers of all classes (CSV)")
+    yield _Download(path="data/most_confused_pairs.csv", text="Most confused pairs (CSV)")
+    yield _Download(path="data/predictions.csv", text="Prediction of every image (CSV)")
+    yield _Download(path="data/metrics.json", text="All metrics with their intervals (JSON)")
+    yield _Download(path="text/analysis_summary.txt", text="Summary (text)")
+    yield _Download(path="text/recommendations.txt", text="Recommendations (text)")
+    yield _Download(path="figures/confusion_matrix_full.png", text="Confusion matrix with all names (PNG)")
+    yield _Download(path="figures/top_confused_pairs.png", text="Most confused pairs (PNG)")
+    yield _Download(path="charts/confusion_matrix.html", text="Confusion matrix, interactive")
+    yield _Download(path="charts/per_class_accuracy.html", text="Accuracy of all classes, interactive")
+    for path, true_name, predicted_name in _pair_figures(context):
+        yield _Download(path=path, text=f"{true_name} taken for {predicted_name} (PNG)")
+
+
+def _pair_figures(context: ReportContext) -> Iterator[tuple[str, str, str]]:
+    for rank, pair in enumerate(context.findings.pairs[:NUM_PAIR_FIGURES], start=1):
+        true_name, predicted_name = context.class_name(pair.true_index), context.class_name(pair.predicted_index)
+        yield pair_figure_path(rank, true_name, predicted_name), true_name, predicted_name
+
+
+def _take_away_files(context: ReportContext) -> Iterator[tuple[str, bytes]]:
+    cache, findings = context.cache, context.findings
+    yield "data/per_class_accuracy.csv", exports.per_class_accuracy_csv(cache, findings).encode()
+    yield "data/most_confused_pairs.csv", exports.most_confused_pairs_csv(cache, findings).encode()
+    yield "data/predictions.csv", exports.predictions_csv(cache, findings).encode()
+    yield "data/metrics.json", exports.metrics_json(cache, findings).encode()
+    yield "text/analysis_summary.txt", exports.analysis_summary(cache, findings).encode()
+    yield "text/recommendations.txt", exports.recommendations_text(cache, findings).encode()
+    yield "figures/confusion_matrix_full.png", charts.confusion_matrix_figure(cache, findings)
+    yield "figures/top_confused_pairs.png", figures.top_confused_pairs_figure(cache, findings)
+    for (path, _, _), pair in zip(_pair_figures(context), findings.pairs, strict=False):
+        yield path, figures.confused_pair_figure(cache, findings, pair)
+    yield "charts/per_class_accuracy.html", charts.per_class_accuracy_chart(cache, findings).encode()
+    yield "charts/confusion_matrix.html", charts.confusion_matrix_chart(cache, findings).encode()

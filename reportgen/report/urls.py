@@ -1,0 +1,45 @@
+"""Where each file of a site lies: relative POSIX paths, lower-case ASCII, safe on every file system and server."""
+
+import re
+import unicodedata
+
+MAX_SLUG_LENGTH = 60
+
+INDEX_PATH = "index.html"
+
+
+def make_slug(name: str) -> str:
+    """A name in lower-case ASCII letters, digits and single hyphens; empty where nothing of it remains.
+
+    >>> make_slug("Ünïcode & <tag>")
+    'unicode-tag'
+    """
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_name.lower())[:MAX_SLUG_LENGTH].strip("-")
+
+
+def class_stem(class_index: int, class_name: str) -> str:
+    """`042-leopard`. The index keeps names apart that differ in case only, are reserved, or leave no slug."""
+    slug = make_slug(class_name)
+    return f"{class_index:03d}-{slug}" if slug else f"{class_index:03d}"
+
+
+def class_path(class_index: int, class_name: str) -> str:
+    """The path of a class page."""
+    return f"classes/{class_stem(class_index, class_name)}.html"
+
+
+def class_figure_path(class_index: int, class_name: str) -> str:
+    """The path of a class's figure to take away."""
+    return f"figures/classes/class_{class_stem(class_index, class_name).replace('-', '_')}.png"
+
+
+def pair_figure_path(rank: int, true_name: str, predicted_name: str) -> str:
+    """The path of a confused pair's figure to take away; `rank` counts from 1."""
+    names = (make_slug(name).replace("-", "_") or "class" for name in (true_name, predicted_name))
+    return f"figures/confused_pair_{rank}_{'_to_'.join(names)}.png"
+
+
+def relative_url(path: str, *, page: str) -> str:
+    """The link from a page to a path, both relative to the site's root."""
+    return "../" * page.count("/") + path

@@ -1,0 +1,66 @@
+// What a page gains with scripts: sortable tables and a way to any class by name. Everything is readable without.
+"use strict";
+
+const root = document.body.dataset.root;
+
+/** A cell's value to sort by: its data-value, else its text; numbers where it looks like one. */
+function sortValue(cell) {
+  const text = cell.dataset.value ?? cell.textContent.trim();
+  const number = Number(text.replaceAll(",", ""));
+  return text === "" ? null : Number.isNaN(number) ? text.toLowerCase() : number;
+}
+
+function compare(a, b, direction) {
+  if (a === null || b === null) return (a === null) - (b === null); // undefined values stay at the end
+  if (typeof a === typeof b) return direction * (a < b ? -1 : a > b ? 1 : 0);
+  return direction * (typeof a === "number" ? -1 : 1);
+}
+
+function sortBy(table, column, header) {
+  const body = table.tBodies[0];
+  const isNumeric = header.classList.contains("n");
+  const first = isNumeric ? "descending" : "ascending";
+  const other = isNumeric ? "ascending" : "descending";
+  const order = header.ariaSort === first ? other : first;
+  for (const each of table.tHead.rows[0].cells) each.removeAttribute("aria-sort");
+  header.setAttribute("aria-sort", order);
+  const direction = order === "ascending" ? 1 : -1;
+  const rows = [...body.rows].map((row) => [sortValue(row.cells[column]), row]);
+  rows.sort(([a], [b]) => compare(a, b, direction));
+  body.append(...rows.map(([, row]) => row));
+}
+
+for (const table of document.querySelectorAll("table[data-sortable]")) {
+  [...table.tHead.rows[0].cells].forEach((header, column) => {
+    if (header.querySelector(".sr")) return; // a column of bars repeats its neighbour
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...header.childNodes);
+    header.append(button);
+    button.addEventListener("click", () => sortBy(table, column, header));
+  });
+}
+
+const finder = document.querySelector("[data-class-finder]");
+const classes = window.reportgenClasses;
+if (finder && classes) {
+  const input = finder.querySelector("input");
+  const urls = new Map(classes.map(([name, url]) => [name.toLowerCase(), url]));
+  input.addEventListener("focus", () => {
+    const list = finder.querySelector("datalist");
+    if (!list.childElementCount) list.append(...classes.map(([name]) => new Option(name, name)));
+  });
+  const go = (isFinal) => {
+    const typed = input.value.trim().toLowerCase();
+    const match = urls.get(typed) ?? (isFinal && typed ? classes.find(([name]) => name.toLowerCase().includes(typed))?.[1] : undefined);
+    if (match) location.href = root + match;
+    input.setCustomValidity(match || !isFinal || !typed ? "" : "No class has this name.");
+    if (isFinal) input.reportValidity();
+  };
+  input.addEventListener("input", (event) => {
+    input.setCustomValidity("");
+    if (event.inputType === "insertReplacementText" || !event.inputType) go(false); // chosen from the list
+  });
+  finder.addEventListener("submit", (event) => { event.preventDefault(); go(true); });
+  finder.hidden = false;
+}

@@ -1,0 +1,193 @@
+import dataclasses
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from reportgen.cache import SCHEMA_VERSION, CacheKey, EvaluationCache, load_cache, load_key, save_cache
+from reportgen.errors import CacheError, ForeignFileError
+
+
+def assert_same(one: EvaluationCache, other: EvaluationCache) -> None:
+    for field in dataclasses.fields(EvaluationCache):
+        a, b = getattr(one, field.name), getattr(other, field.name)
+        if field.name == "cams":
+            assert a.keys() == b.keys()
+            for method in a:
+                np.testing.assert_array_equal(a[method].true, b[method].true, strict=True)
+                np.testing.assert_array_equal(a[method].predicted, b[method].predicted, strict=True)
+        elif field.name == "superclasses" and a is not None:
+            assert a.names == b.names
+            np.testing.assert_array_equal(a.superclass_of, b.superclass_of, strict=True)
+        elif isinstance(a, np.ndarray):
+            np.testing.assert_array_equal(a, b, strict=True)
+        else:
+            assert a == b, field.name
+
+
+def rewrite_meta(path: Path, **changes: object) -> None:
+    with np.load(path) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    meta = {**json.loads(str(arrays["meta"])), **changes}
+    arrays["meta"] = np.array(json.dumps(meta))
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def test_loading_gives_back_what_was_saved(tiny_cache: EvaluationCache, tmp_path: Path):
+    save_cache(tiny_cache, tmp_path / "new folder" / "cache.npz")
+    assert_same(load_cache(tmp_path / "new folder" / "cache.npz"), tiny_cache)
+    assert load_key(tmp_path / "new folder" / "cache.npz") == tiny_cache.key
+
+
+def test_a_cache_without_superclasses_survives(tiny_cache: EvaluationCache, tmp_path: Path):
+    bare = dataclasses.replace(tiny_cache, superclasses=None)
+    save_cache(bare, tmp_path / "cache.npz")
+    assert_same(load_cache(tmp_path / "cache.npz"), bare)
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    logits=hnp.arrays(np.float32, (12, 3), elements=st.floats(-(2.0**100), 2.0**100, width=32)),
+    ids=st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=12, max_size=12),
+)
+def test_any_finite_logits_and_any_ids_survive(tiny_cache: EvaluationCache, tmp_path: Path, logits, ids):
+    cache = dataclasses.replace(tiny_cache, logits=logits, example_id=np.array(ids, dtype=str))
+    save_cache(cache, tmp_path / "cache.npz")
+    assert_same(load_cache(tmp_path / "cache.npz"), cache)
+
+
+def test_equal_caches_are_equal_bytes(tiny_cache: EvaluationCache, tmp_path: Path):
+    for name in ("a.npz", "b.npz"):
+        save_cache(tiny_cache, tmp_path / name)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_members_stand_uncompressed_under_the_documented_names(tiny_cache: EvaluationCache, tmp_path: Path):
+    save_cache(tiny_cache, tmp_path / "cache.npz")
+    with zipfile.ZipFile(tmp_path / "cache.npz") as archive:
+        assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
+        assert {name.removesuffix(".npy") for name in archive.namelist()} == {
+            "example_index",
+            "example_id",
+            "labels",
+            "logits",
+            "cam.gradcam.true",
+            "cam.gradcam.predicted",
+            "thumbnails",
+            "class_names",
+            "superclass_names",
+            "superclass_of",
+            "meta",
+        }
+
+
+def test_an_interrupted_save_leaves_the_earlier_cache(
+    tiny_cache: EvaluationCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "cache.npz"
+    save_cache(tiny_cache, path)
+    before = path.read_bytes()
+
+    def interrupt(file: io.BufferedWriter, **arrays: object) -> None:
+        file.write(b"PK half a file")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        save_cache(tiny_cache, path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["cache.npz"]
+
+
+def test_a_folder_that_is_a_file_is_one_clear_error(tiny_cache: EvaluationCache, tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CacheError, match="cannot be written"):
+        save_cache(tiny_cache, tmp_path / "file" / "cache.npz")
+
+
+@pytest.mark.parametrize("length", [1, 100, 1000, -1])
+def test_a_truncated_file_is_one_clear_error(tiny_cache: EvaluationCache, tmp_path: Path, length: int):
+    path = tmp_path / "cache.npz"
+    save_cache(tiny_cache, path)
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(CacheError) as caught:
+        load_cache(path)
+    assert str(path) in caught.value.message
+    assert "pickle" not in caught.value.message + caught.value.hint
+
+
+def test_a_flipped_byte_is_noticed(tiny_cache: EvaluationCache, tmp_path: Path):
+    path = tmp_path / "cache.npz"
+    save_cache(tiny_cache, path)
+    content = bytearray(path.read_bytes())
+    content[content.index(tiny_cache.thumbnails.tobytes()) + 40] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CacheError, match="truncated or damaged"):
+        load_cache(path)
+
+
+def test_a_missing_file_a_folder_and_an_empty_file_are_told_apart(tmp_path: Path):
+    (tmp_path / "empty.npz").touch()
+    for name, words in (("missing.npz", "does not exist"), (".", "is a folder"), ("empty.npz", "is empty")):
+        with pytest.raises(CacheError, match=words):
+            load_cache(tmp_path / name)
+
+
+def test_foreign_files_are_named_as_such(tmp_path: Path):
+    (tmp_path / "text.npz").write_text("not an archive")
+    np.savez(tmp_path / "arrays.npz", images=np.zeros(3))
+    np.savez(tmp_path / "meta.npz", meta=np.array("no JSON"))
+    np.savez(tmp_path / "list.npz", meta=np.array("[1]"))
+    np.savez(tmp_path / "pickled.npz", meta=np.array([{}], dtype=object))
+    for name in ("text", "arrays", "meta", "list", "pickled"):
+        with pytest.raises(ForeignFileError, match="not a cache of reportgen"):
+            load_cache(tmp_path / f"{name}.npz")
+
+
+def test_a_newer_schema_is_refused_with_both_versions(tiny_cache: EvaluationCache, tmp_path: Path):
+    save_cache(tiny_cache, tmp_path / "cache.npz")
+    rewrite_meta(tmp_path / "cache.npz", schema_version=SCHEMA_VERSION + 1)
+    for load in (load_cache, load_key):
+        with pytest.raises(CacheError, match=f"version {SCHEMA_VERSION + 1}.*up to {SCHEMA_VERSION}"):
+            load(tmp_path / "cache.npz")
+
+
+def test_meta_with_other_fields_is_foreign(tiny_cache: EvaluationCache, tmp_path: Path):
+    save_cache(tiny_cache, tmp_path / "cache.npz")
+    rewrite_meta(tmp_path / "cache.npz", key={"model": "x"})
+    for load in (load_cache, load_key):
+        with pytest.raises(ForeignFileError, match="lacks"):
+            load(tmp_path / "cache.npz")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"labels": np.full(12, 3)}, "labels lie outside"),
+        ({"labels": np.zeros(12, np.int32)}, "labels is int32"),
+        ({"logits": np.zeros((12, 2), np.float32)}, "logits is float32"),
+        ({"logits": np.full((12, 3), np.nan, np.float32)}, "logits are not finite"),
+        ({"example_index": np.zeros(12, np.int64)}, "not ascending"),
+        ({"thumbnails": np.zeros((12, 8, 8), np.uint8)}, "thumbnails is uint8"),
+        ({"cams": {}}, "no class activation map"),
+        ({"class_names": ("cat",)}, "1 classes"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(tiny_cache: EvaluationCache, changes, problem):
+    with pytest.raises(CacheError, match=problem):
+        dataclasses.replace(tiny_cache, **changes)
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(CacheKey)])
+def test_cache_is_stale_when_any_field_of_its_key_changes(tiny_cache: EvaluationCache, field: str):
+    value = getattr(tiny_cache.key, field)
+    changed = dataclasses.replace(tiny_cache.key, **{field: value + 1 if isinstance(value, int) else value + "x"})
+    assert tiny_cache.key.differences(changed) == (field,)
+    assert tiny_cache.key.differences(tiny_cache.key) == ()

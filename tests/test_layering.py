@@ -1,0 +1,67 @@
+"""The laws of the layout: one direction between the packages, and heavy libraries only where they belong."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "reportgen"
+
+_LEFT = ("errors", "settings", "cache", "demo", "inputs", "explain")
+_RIGHT = ("errors", "settings", "cache", "analysis", "report")
+_TOP = ("pipeline", "cli", "__main__")
+
+MAY_IMPORT = {
+    **{part: set(order[: i + 1]) for order in (_LEFT, _RIGHT) for i, part in enumerate(order)},
+    **{part: {*_LEFT, *_RIGHT, *_TOP[: i + 1]} for i, part in enumerate(_TOP)},
+    "__init__": {*_LEFT, *_RIGHT, *_TOP},
+}
+ONLY_IN = {
+    "torch": {"inputs", "explain", "demo"},
+    "torchvision": {"inputs", "explain"},
+    "click": {"cli"},
+    "rich": {"cli"},
+    "jinja2": {"report"},
+    "plotly": {"report"},
+    "matplotlib": {"report"},
+}
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _part(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def find_violations(path: Path) -> list[str]:
+    part, found = _part(path), []
+    for name in _imports(path):
+        top, *rest = name.split(".")
+        if top == "reportgen" and rest and (PACKAGE / rest[0]).exists() | (PACKAGE / f"{rest[0]}.py").exists():
+            found += [name] if rest[0] not in MAY_IMPORT[part] else []
+        elif part not in ONLY_IN.get(top, {part}):
+            found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_module_imports_only_what_lies_below_it(path: Path):
+    assert find_violations(path) == []
+
+
+def test_the_check_finds_an_import_against_the_direction(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setitem(globals(), "PACKAGE", tmp_path)
+    for part in ("analysis", "report"):
+        (tmp_path / part).mkdir()
+    module = tmp_path / "analysis" / "metrics.py"
+    module.write_text("import torch\nfrom reportgen.report import site\n")
+    assert find_violations(module) == ["torch", "reportgen.report", "reportgen.report.site"]

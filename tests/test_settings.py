@@ -1,0 +1,44 @@
+import pytest
+
+from reportgen.errors import SettingsError
+from reportgen.settings import AnalyzeSettings, PreprocessingSettings, RenderSettings
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"mean": (0.5,), "std": (0.2,)}, "--mean"),
+        ({"mean": (0.5, 0.5, 0.5)}, "Only one"),
+        ({"mean": (0.5, 0.5, 0.5), "std": (0.2, 0.0, 0.2)}, "not positive"),
+        ({"mean": (127.5, 127.5, 127.5), "std": (60.0, 60.0, 60.0)}, "outside"),
+        ({"resize": 0}, "--resize 0"),
+        ({"resize": 224, "crop": 256}, "--crop 256"),
+    ],
+)
+def test_preprocessing_that_cannot_be_meant_is_refused(options, named):
+    with pytest.raises(SettingsError, match=named) as caught:
+        PreprocessingSettings(**options)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"method": "magic"}, "magic"),
+        ({"precision": "fp8"}, "fp8"),
+        ({"limit": 0}, "--limit 0"),
+        ({"batch_size": -1}, "--batch-size -1"),
+        ({"workers": -1}, "--workers -1"),
+        ({"thumbnail_size": 0}, "--thumbnail-size 0"),
+    ],
+)
+def test_analyze_settings_name_the_value_that_is_wrong(options, named):
+    with pytest.raises(SettingsError, match=named):
+        AnalyzeSettings(model="m", data="d", **options)
+
+
+@pytest.mark.parametrize("name", ["num_worst", "num_best", "num_mistaken", "num_pairs"])
+def test_numbers_of_shown_examples_may_be_zero_but_not_negative(name):
+    RenderSettings(**{name: 0})
+    with pytest.raises(SettingsError, match="-1"):
+        RenderSettings(**{name: -1})
