@@ -71,9 +71,9 @@ def filter_tables(name: str) -> FilterTables:
     return FilterTables(red=red, green=green, blue=blue)
 
 
-def opacity_table() -> str:
-    """`EVIDENCE_OPACITY` as the `tableValues` of `feFuncA`."""
-    return _table_text(np.array(EVIDENCE_OPACITY))
+def opacity_table(name: str = DEFAULT_COLORMAP) -> str:
+    """The `tableValues` of the colormap's `feFuncA`: `EVIDENCE_OPACITY` for evidence, all but level 0 for counts."""
+    return _table_text(np.array((0.0, *[1.0] * 255) if name in COUNT_COLORMAPS else EVIDENCE_OPACITY))
 
 
 def colour_levels(name: str) -> NDArray[np.uint8]:

@@ -74,6 +74,13 @@ def test_no_evidence_leaves_the_photo_alone_and_more_evidence_covers_more():
     np.testing.assert_allclose(opacity, reference, atol=1e-9)
 
 
+@pytest.mark.parametrize("name", COUNT_COLORMAPS)
+def test_counts_hide_nothing_but_zero(name):
+    opacity = [svg_table(opacity_table(name), level) for level in range(256)]
+    assert opacity[0] == 0
+    np.testing.assert_allclose(opacity[1:], 1)
+
+
 def test_a_legend_runs_from_the_first_colour_to_the_last():
     stops = css_stops("inferno", num_stops=3)
     assert stops[0] == "#000004"

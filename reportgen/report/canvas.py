@@ -1,0 +1,174 @@
+"""A white page to compose a figure on, in pixels: text that fits, pictures, rules. Pillow underneath.
+
+Fonts are those that matplotlib ships, so that a figure looks alike on every machine.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from reportgen.cache import EvaluationCache
+from reportgen.report.images import encode_png
+
+INK: Final = "#1d1d20"
+QUIET: Final = "#62615d"
+RULE: Final = "#e3e0da"
+RIGHT: Final = "#2a62b8"
+WRONG: Final = "#b4490f"
+PAPER: Final = "#ffffff"
+
+ELLIPSIS: Final = "…"
+
+# zlib's fastest: a class's figure has a million pixels, and there is one for each class.
+_COMPRESSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextStyle:
+    """How a text is set.
+
+    Attributes:
+        size: height of the font in pixels.
+        face: `Sans`, `Sans-Bold`, `Serif` or `Serif-Bold`.
+        colour: as `#rrggbb`.
+    """
+
+    size: int = 16
+    face: str = "Sans"
+    colour: str = INK
+
+    def coloured(self, colour: str) -> "TextStyle":
+        """The same in another colour."""
+        return replace(self, colour=colour)
+
+
+class Canvas:
+    """A white page. Coordinates run from the upper left corner; text stands on its baseline."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._image = Image.new("RGB", (width, height), PAPER)
+        self._draw = ImageDraw.Draw(self._image)
+
+    def write(
+        self,
+        x: float,
+        baseline: int,
+        text: str,
+        style: TextStyle,
+        *,
+        align: str = "left",
+        max_width: float | None = None,
+        keep_end: bool = False,
+    ) -> float:
+        """Set a text on one line, cut short with an ellipsis where it is longer than `max_width`.
+
+        Args:
+            x: where it starts, ends or is centred, as `align` says.
+            baseline: the line that it stands on.
+            text: what it says; characters that the font lacks are left out.
+            style: how it is set.
+            align: `left`, `right` or `centre`.
+            max_width: the room that it has, in pixels.
+            keep_end: cut the start of a text that is too long instead of its end, as file names want it.
+
+        Returns:
+            The text's right edge.
+        """
+        line = printable(text) if max_width is None else fit_text(text, style, max_width, keep_end=keep_end)
+        width = text_width(line, style)
+        left = x - {"left": 0.0, "centre": width / 2, "right": width}[align]
+        self._draw.text(
+            (round(left), baseline), line, fill=style.colour, font=_font(style.face, style.size), anchor="ls"
+        )
+        return left + width
+
+    def picture(self, x: int, y: int, pixels: NDArray[np.uint8]) -> None:
+        """Paste a picture, uint8 (H, W, 3), with its upper left corner at (x, y)."""
+        self._image.paste(Image.fromarray(pixels), (x, y))
+
+    def fill(self, x: float, y: float, width: float, height: float, colour: str) -> None:
+        """Fill a rectangle; less than a pixel becomes one."""
+        left, top = round(x), round(y)
+        self._draw.rectangle((left, top, left + max(1, round(width)) - 1, top + max(1, round(height)) - 1), fill=colour)
+
+    def png(self) -> bytes:
+        """The page as PNG."""
+        return encode_png(np.asarray(self._image), compression=_COMPRESSION)
+
+
+def text_width(text: str, style: TextStyle) -> float:
+    """The width of a text in pixels."""
+    return _text_width(text, style.face, style.size)
+
+
+def fit_text(text: str, style: TextStyle, max_width: float, *, keep_end: bool = False) -> str:
+    """The text, or the longest start (or end) of it that fits with an ellipsis."""
+    line = printable(text)
+    if text_width(line, style) <= max_width:
+        return line
+
+    def cut(length: int) -> str:
+        return ELLIPSIS + line[len(line) - length :].lstrip() if keep_end else line[:length].rstrip() + ELLIPSIS
+
+    # The number of characters at which the cut text begins to be too wide, less one.
+    return cut(bisect_right(range(len(line)), max_width, lo=1, key=lambda n: text_width(cut(n), style)) - 1)
+
+
+def wrap_text(text: str, style: TextStyle, max_width: float) -> list[str]:
+    """The text's lines, broken at spaces; a longer word stands alone."""
+    lines: list[str] = []
+    for word in printable(text).split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, style) <= max_width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+def printable(text: str) -> str:
+    """The text without the characters that the fonts lack, such as Chinese ones and most emoji."""
+    known = _known_characters()
+    return text if known.issuperset(text) else "".join(character for character in text if character in known).strip()
+
+
+def class_name(cache: EvaluationCache, class_index: int) -> str:
+    """A class's name as far as the fonts can set it; `class 12` where nothing of it remains."""
+    text = printable(cache.class_names[class_index])
+    return text if any(character.isalnum() for character in text) else f"class {class_index}"
+
+
+def source_text(cache: EvaluationCache) -> str:
+    """The network and the test set, for the corner of a figure that travels without its report."""
+    return f"{cache.provenance.model_name} · {cache.provenance.data_name}"
+
+
+@lru_cache(maxsize=64)
+def _font(face: str, size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(_font_path(face)), size)
+
+
+@lru_cache(maxsize=65_536)
+def _text_width(text: str, face: str, size: int) -> float:
+    return _font(face, size).getlength(text)
+
+
+def _font_path(face: str) -> Path:
+    from matplotlib import get_data_path
+
+    return Path(get_data_path()) / "fonts" / "ttf" / f"DejaVu{face}.ttf"
+
+
+@lru_cache(maxsize=1)
+def _known_characters() -> frozenset[str]:
+    from matplotlib.ft2font import FT2Font
+
+    faces = ("Sans", "Sans-Bold", "Serif-Bold")
+    drawable = (frozenset(map(chr, FT2Font(str(_font_path(face))).get_charmap())) for face in faces)
+    return frozenset(filter(str.isprintable, frozenset.intersection(*drawable)))

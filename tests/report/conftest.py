@@ -1,0 +1,101 @@
+"""A small evaluation with everything that makes reports break: awkward names, a class without images, a blank map."""
+
+import numpy as np
+import pytest
+
+from reportgen.analysis.findings import Findings, compute_findings
+from reportgen.cache import CacheKey, CamPair, EvaluationCache, Provenance, SelfCheck, Superclasses
+
+CLASS_NAMES = ("con", "a/b", "Ünïcode & <tag>", "=1+1", "猫", "no, images")
+
+# Rows true, columns predicted. The third class is perfect, the last has no image and is predicted once.
+CONFUSION = np.array(
+    [
+        [9, 2, 1, 0, 0, 0],
+        [4, 8, 0, 0, 0, 0],
+        [0, 0, 12, 0, 0, 0],
+        [1, 0, 0, 3, 7, 1],
+        [0, 0, 0, 6, 6, 0],
+        [0, 0, 0, 0, 0, 0],
+    ]
+)
+
+BLANK_POSITION = 27
+"""A mistake whose map of the true class is negative everywhere."""
+
+
+def make_small_cache() -> EvaluationCache:
+    rng = np.random.default_rng(7)
+    true, predicted = np.nonzero(CONFUSION)
+    labels, said = (np.repeat(indices, CONFUSION[true, predicted]) for indices in (true, predicted))
+    order = rng.permutation(len(labels))
+    labels, said = labels[order], said[order]
+    n, k = len(labels), len(CLASS_NAMES)
+
+    logits = rng.normal(0, 0.5, (n, k))
+    logits[np.arange(n), said] = logits.max(axis=1) + rng.permutation(np.linspace(0.1, 7, n))
+    maps = rng.normal(0.1, 0.4, (2, n, 8, 8))
+    maps[1, labels == said] = maps[0, labels == said]
+    maps[0, BLANK_POSITION] = -np.abs(maps[0, BLANK_POSITION])
+    return EvaluationCache(
+        example_index=np.arange(n) * 2,
+        example_id=np.array([f"{CLASS_NAMES[label]}/{i:03d}.png" for i, label in enumerate(labels)]),
+        labels=labels.astype(np.int64),
+        logits=logits.astype(np.float32),
+        cams={"gradcam": CamPair(true=maps[0].astype(np.float16), predicted=maps[1].astype(np.float16))},
+        thumbnails=rng.integers(0, 256, (n, 16, 16, 3), dtype=np.uint8),
+        class_names=CLASS_NAMES,
+        superclasses=Superclasses(
+            names=("things & <such>", "others"), superclass_of=np.array([0, 0, 0, 1, 1, 1], np.int64)
+        ),
+        key=CacheKey(
+            model="net.py:make",
+            model_digest="0" * 64,
+            weights_digest="1" * 64,
+            data="test.npz",
+            data_digest="2" * 64,
+            class_names_digest="",
+            superclasses_digest="3" * 64,
+            preprocessing="",
+            method="gradcam",
+            layer="auto",
+            limit=0,
+            thumbnail_size=128,
+            precision="fp32",
+        ),
+        provenance=Provenance(
+            created="2026-01-02T03:04:05Z",
+            seconds=1.25,
+            model_name="net <v2>",
+            num_parameters=1234,
+            weights_name="net.pth",
+            data_name="small & odd",
+            target_layer="features.3",
+            layer_source="probed",
+            input_size=(16, 16),
+            preprocessing="none",
+            device="cpu",
+            precision="fp32",
+            versions=(("numpy", "2.0"),),
+            warnings=("The grid has few cells.",),
+        ),
+        checks=(
+            SelfCheck(
+                name="map sum + bias = logit",
+                num_checked=n,
+                worst_error=1e-6,
+                tolerance=1e-4,
+                measure="of the largest logit",
+            ),
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def small_cache() -> EvaluationCache:
+    return make_small_cache()
+
+
+@pytest.fixture(scope="session")
+def small_findings(small_cache: EvaluationCache) -> Findings:
+    return compute_findings(small_cache)
