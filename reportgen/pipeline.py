@@ -82,9 +82,7 @@ def run(
     Raises:
         ReportError: a problem that the user can solve.
     """
-    from reportgen.report.site import check_destination
-
-    check_destination(render_settings.out)
+    _check_render_settings(render_settings)
     cache = analyze(analyze_settings, cache_path=cache_path, refresh=refresh, observer=observer)
     return _render(cache, render_settings, observer)
 
@@ -132,12 +130,19 @@ def render(cache_path: Path, settings: RenderSettings, *, observer: Observer = S
     Raises:
         ReportError: a problem that the user can solve.
     """
-    from reportgen.report.site import check_destination
-
-    check_destination(settings.out)
+    _check_render_settings(settings)
     with observer.stage("Read the cache"):
         cache = load_cache(cache_path)
     return _render(cache, settings, observer)
+
+
+def _check_render_settings(settings: RenderSettings) -> None:
+    """What would only be noticed after the pass is checked before it."""
+    from reportgen.report.render import make_environment
+    from reportgen.report.site import check_destination
+
+    check_destination(settings.out)
+    make_environment(settings.templates)
 
 
 def _render(cache: EvaluationCache, settings: RenderSettings, observer: Observer) -> Report:

@@ -23,10 +23,11 @@ from reportgen.report.pages import (
 from reportgen.report.text import count_text, percent_interval_text, percent_text, plural_text
 from reportgen.report.urls import INDEX_PATH
 
-_STRIP = {"width": 1120.0, "height": 214.0, "left": 34.0, "right": 1112.0, "top": 14.0, "bottom": 196.0}
+_STRIP = {"width": 1120.0, "height": 208.0, "left": 40.0, "right": 1112.0, "top": 18.0, "bottom": 188.0}
 _RELIABILITY = {"width": 440.0, "height": 420.0, "left": 40.0, "right": 428.0, "top": 10.0, "bottom": 320.0}
 _COUNT_TOP, _COUNT_BOTTOM = 346.0, 392.0
-_MATRIX = {"left": 176.0, "top": 4.0, "side": 600.0, "gap": 8.0, "bar": 84.0}
+_MATRIX = {"top": 4.0, "side": 600.0, "gap": 8.0, "bar": 84.0}
+_NAME_LENGTH, _LETTER_WIDTH = 38, 6.6
 _LABEL_SPACING = 13.5
 
 
@@ -150,7 +151,9 @@ def frame_matrix(
         max_count: the count of the darkest cell.
         order_text: how rows and columns are ordered.
     """
-    size, side, top, left = len(recalls), _MATRIX["side"], _MATRIX["top"], _MATRIX["left"]
+    size, side, top = len(recalls), _MATRIX["side"], _MATRIX["top"]
+    names = [shorten(name) for name, _ in blocks]
+    left = 16 + _LETTER_WIDTH * max((len(name) for name in names), default=0)
     bar_x = left + side + _MATRIX["gap"]
     row = side / size
     starts = np.concatenate([[0], np.cumsum([length for _, length in blocks])])
@@ -173,8 +176,8 @@ def frame_matrix(
                 size=str(length),
                 label_y=_text(label_y),
             )
-            for start, (name, length), label_y in zip(
-                starts, blocks, _spread(middles, top + 6, top + side - 2), strict=False
+            for start, name, (_, length), label_y in zip(
+                starts, names, blocks, _spread(middles, top + 6, top + side - 2), strict=False
             )
         ),
         bars=tuple(
@@ -189,6 +192,11 @@ def frame_matrix(
         max_count=count_text(max_count),
         order_text=order_text,
     )
+
+
+def shorten(name: str) -> str:
+    """A name short enough for the margin of a diagram."""
+    return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 1].rstrip()}…"
 
 
 def _spread(middles: Sequence[float], low: float, high: float) -> NDArray[np.float64]:

@@ -24,7 +24,7 @@ def class_order(context: ReportContext) -> NDArray[np.int64]:
     group = context.cache.superclasses
     if group is None:
         return order_by_similarity(context.findings.confusion)
-    return order_by_superclass(context.findings.confusion, group.superclass_of)
+    return order_by_superclass(group.superclass_of)
 
 
 def make_class_matrix(context: ReportContext) -> MatrixPicture:
