@@ -20,7 +20,7 @@ from jinja2 import (
 from reportgen.analysis.findings import Findings
 from reportgen.cache import EvaluationCache
 from reportgen.errors import SiteError
-from reportgen.report import charts, exports, figures
+from reportgen.report import charts, exports, figures, summaries
 from reportgen.report.class_page import make_class_page
 from reportgen.report.colormaps import DEFAULT_COLORMAP, filter_tables, opacity_table
 from reportgen.report.context import ReportContext, make_context
@@ -202,8 +202,8 @@ def _take_away_files(context: ReportContext) -> Iterator[tuple[str, bytes]]:
     yield "data/most_confused_pairs.csv", exports.most_confused_pairs_csv(cache, findings).encode()
     yield "data/predictions.csv", exports.predictions_csv(cache, findings).encode()
     yield "data/metrics.json", exports.metrics_json(cache, findings).encode()
-    yield "text/analysis_summary.txt", exports.analysis_summary(cache, findings).encode()
-    yield "text/recommendations.txt", exports.recommendations_text(cache, findings).encode()
+    yield "text/analysis_summary.txt", summaries.analysis_summary(cache, findings).encode()
+    yield "text/recommendations.txt", summaries.recommendations_text(cache, findings).encode()
     yield "figures/confusion_matrix_full.png", charts.confusion_matrix_figure(cache, findings)
     yield "figures/top_confused_pairs.png", figures.top_confused_pairs_figure(cache, findings)
     for (path, _, _), pair in zip(_pair_figures(context), findings.pairs, strict=False):

@@ -66,6 +66,17 @@ def number_interval_text(measured: Estimate | Proportion, *, digits: int = 3) ->
     return f"{number_text(measured.low, digits=digits)} to {number_text(measured.high, digits=digits)}"
 
 
+def points_text(difference: float, *, digits: int = 1) -> str:
+    """A difference of two fractions as `4.4 points`, per cent of the whole."""
+    return f"{number_text(100 * difference, digits=digits)} points"
+
+
+def points_interval_text(measured: Estimate, *, digits: int = 1) -> str:
+    """The interval of a difference of two fractions as `3.4 to 5.3`, in points."""
+    scaled = Estimate(value=100 * measured.value, low=100 * measured.low, high=100 * measured.high, n=measured.n)
+    return number_interval_text(scaled, digits=digits)
+
+
 def plural_text(count: int, noun: str, plural: str | None = None) -> str:
     """`1 image`, `25 images`."""
     return f"{count_text(count)} {noun if count == 1 else plural or noun + 's'}"

@@ -20,6 +20,8 @@ from reportgen.report.text import (
     percent_interval_text,
     percent_text,
     plural_text,
+    points_interval_text,
+    points_text,
 )
 
 NUM_NAMED = 4
@@ -96,7 +98,7 @@ def describe(recommendation: Recommendation, cache: EvaluationCache, findings: F
 
 def _describe_overconfidence(item: Recommendation, findings: Findings) -> RecommendationText:
     gap, scaling = findings.calibration.gap, findings.calibration.temperature
-    evidence = _gap_evidence(findings, f"above {_points_text(MIN_GAP)}")
+    evidence = _gap_evidence(findings, f"above {points_text(MIN_GAP, digits=0)}")
     if not item.fired:
         return RecommendationText(
             headline=f"No proof that it is too sure of itself: on average {_gap_text(gap)}.",
@@ -115,7 +117,7 @@ def _describe_overconfidence(item: Recommendation, findings: Findings) -> Recomm
 
 def _describe_underconfidence(item: Recommendation, findings: Findings) -> RecommendationText:
     gap, scaling = findings.calibration.gap, findings.calibration.temperature
-    evidence = _gap_evidence(findings, f"below {_points_text(-MIN_GAP)}")
+    evidence = _gap_evidence(findings, f"below {points_text(-MIN_GAP, digits=0)}")
     if not item.fired:
         return RecommendationText(
             headline=f"{_doubt(gap.low > -MIN_GAP)} too unsure of itself: on average {_gap_text(gap)}.",
@@ -139,26 +141,15 @@ def _doubt(is_refuted: bool) -> str:
 def _gap_text(gap: Estimate) -> str:
     """`its confidence exceeds its accuracy by 0.4 points`."""
     relation = "exceeds" if gap.value >= 0 else "falls short of"
-    return f"its confidence {relation} its accuracy by {_points_text(abs(gap.value))}"
-
-
-def _points_text(fraction: float) -> str:
-    digits = 0 if abs(fraction) == MIN_GAP else 1
-    return f"{number_text(100 * fraction, digits=digits)} points"
+    return f"its confidence {relation} its accuracy by {points_text(abs(gap.value))}"
 
 
 def _gap_evidence(findings: Findings, condition: str) -> str:
     gap, error = findings.calibration.gap, findings.calibration.error
     return (
-        f"Confidence less accuracy: {number_text(100 * gap.value, digits=1)} points ({_bounds_text(gap)}),"
+        f"Confidence less accuracy: {points_text(gap.value)} ({points_interval_text(gap)}),"
         f" n = {count_text(gap.n)}; the rule fires where the interval lies {condition}. Expected calibration error:"
         f" {percent_text(error.value)}; chance alone shows up to {percent_text(error.null_high)}."
-    )
-
-
-def _bounds_text(gap: Estimate) -> str:
-    return number_interval_text(
-        Estimate(value=100 * gap.value, low=100 * gap.low, high=100 * gap.high, n=gap.n), digits=1
     )
 
 
@@ -236,7 +227,8 @@ def _describe_superclass_errors(item: Recommendation, findings: Findings) -> Rec
         f"{count_text(inside.count)} of {plural_text(inside.total, 'mistake')}: {percent_text(inside.value)}"
         f" ({percent_interval_text(inside)}); the rule fires where the interval lies above"
         f" {percent_text(found.threshold)}. Spread evenly over all other classes, {percent_text(group.chance)} would"
-        f" stay inside. The superclass is right for {percent_text(group.accuracy.value)} of the images ({percent_interval_text(group.accuracy)})."
+        f" stay inside. The superclass is right for {percent_text(group.accuracy.value)} of the images"
+        f" ({percent_interval_text(group.accuracy)})."
     )
     if not item.fired:
         return RecommendationText(

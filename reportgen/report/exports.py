@@ -1,0 +1,257 @@
+"""Files to take away for programs: tables as CSV, all findings as JSON. Everything as `str`.
+
+Numbers are given in full, so that they read back as the very floats of the findings; an undefined one is an empty cell
+in CSV and `null` in JSON. Names stand exactly as in the data, so that the files can be joined with it. A spreadsheet
+may take a name that begins with `=`, `+`, `-` or `@` for a formula: import such a column as text.
+"""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from reportgen import __version__
+from reportgen.analysis.calibration import Calibration
+from reportgen.analysis.findings import Findings
+from reportgen.analysis.intervals import Estimate, Proportion
+from reportgen.analysis.metrics import ClassCount, ClassMetrics
+from reportgen.analysis.recommendations import Evidence, Recommendation
+from reportgen.analysis.selection import HIGH_CONFIDENCE
+from reportgen.cache import EvaluationCache
+from reportgen.report.wording import describe, headline
+
+
+def per_class_accuracy_csv(cache: EvaluationCache, findings: Findings) -> str:
+    """One row a class, in index order: its numbers with their intervals, and what it is most often mistaken for."""
+    header = (
+        "class_index", "class", "superclass", "support", "correct",
+        "recall", "recall_low", "recall_high", "recall_rank",
+        "predicted", "precision", "precision_low", "precision_high",
+        "f1", "f1_low", "f1_high",
+        "mean_confidence", "mean_confidence_right", "mean_confidence_wrong", "confident_errors",
+        "most_mistaken_for", "most_mistaken_for_count", "most_mistaken_by", "most_mistaken_by_count",
+    )  # fmt: skip
+    return _csv_text(header, (_class_row(cache, metrics) for metrics in findings.classes))
+
+
+def _class_row(cache: EvaluationCache, metrics: ClassMetrics) -> Sequence[Any]:
+    recall, precision, f1 = metrics.recall, metrics.precision, metrics.f1
+    return (
+        metrics.class_index, cache.class_names[metrics.class_index], _superclass_name(cache, metrics.class_index),
+        recall.total, recall.count,
+        recall.value, recall.low, recall.high, metrics.recall_rank or None,
+        precision.total, precision.value, precision.low, precision.high,
+        f1.value, f1.low, f1.high,
+        metrics.mean_confidence.value, metrics.mean_confidence_right.value, metrics.mean_confidence_wrong.value,
+        metrics.num_confident_errors,
+        *_first_count(cache, metrics.mistaken_for), *_first_count(cache, metrics.mistaken_by),
+    )  # fmt: skip
+
+
+def _superclass_name(cache: EvaluationCache, class_index: int) -> str | None:
+    group = cache.superclasses
+    return None if group is None else group.names[int(group.superclass_of[class_index])]
+
+
+def _first_count(cache: EvaluationCache, counts: Sequence[ClassCount]) -> tuple[str | None, int]:
+    return (cache.class_names[counts[0].class_index], counts[0].count) if counts else (None, 0)
+
+
+def most_confused_pairs_csv(cache: EvaluationCache, findings: Findings) -> str:
+    """One row an ordered pair, the most confused first: count, share of the true class, and the reverse direction."""
+    header = (
+        "rank", "true_index", "true", "predicted_index", "predicted",
+        "count", "support", "share", "share_low", "share_high",
+        "reverse_count", "reverse_support", "reverse_share", "reverse_share_low", "reverse_share_high",
+        "same_superclass",
+    )  # fmt: skip
+    rows = (
+        (
+            rank, pair.true_index, cache.class_names[pair.true_index],
+            pair.predicted_index, cache.class_names[pair.predicted_index],
+            pair.share.count, pair.share.total, pair.share.value, pair.share.low, pair.share.high,
+            pair.reverse.count, pair.reverse.total, pair.reverse.value, pair.reverse.low, pair.reverse.high,
+            pair.same_superclass,
+        )
+        for rank, pair in enumerate(findings.pairs, start=1)
+    )  # fmt: skip
+    return _csv_text(header, rows)
+
+
+def predictions_csv(cache: EvaluationCache, findings: Findings) -> str:
+    """One row an example, in the order of the test set; `true_rank` is 1 where the prediction is right."""
+    header = (
+        "example_index", "id", "true_index", "true", "predicted_index", "predicted",
+        "confidence", "true_probability", "true_rank",
+    )  # fmt: skip
+    predictions, labels, names = findings.predictions, cache.labels.tolist(), cache.class_names
+    predicted = predictions.predicted.tolist()
+    rows = zip(
+        cache.example_index.tolist(),
+        cache.example_id.tolist(),
+        labels,
+        [names[label] for label in labels],
+        predicted,
+        [names[index] for index in predicted],
+        predictions.confidence.tolist(),
+        predictions.true_probability.tolist(),
+        predictions.true_rank.tolist(),
+        strict=True,
+    )
+    return _csv_text(header, rows)
+
+
+def _csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return buffer.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """A value as the CSV holds it: nothing for an undefined one, lower-case truth values."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def metrics_json(cache: EvaluationCache, findings: Findings) -> str:
+    """All findings but the single examples, as strict JSON: each number with its interval and what stands behind it."""
+    overall = findings.overall
+    document = {
+        "generator": f"reportgen {__version__}",
+        "headline": headline(findings, cache),
+        "run": {"key": asdict(cache.key), **asdict(cache.provenance)},
+        "checks": [{**asdict(check), "passed": check.passed} for check in cache.checks],
+        "num_examples": cache.num_examples,
+        "num_classes": cache.num_classes,
+        "overall": {field.name: _measured(getattr(overall, field.name)) for field in fields(overall)},
+        "calibration": _calibration(findings.calibration),
+        "confident_errors": {"confidence_at_least": HIGH_CONFIDENCE, "count": len(findings.confident_errors)},
+        "superclasses": _superclasses(findings),
+        "classes": [_class(cache, metrics) for metrics in findings.classes],
+        "pairs": [
+            {
+                "true": cache.class_names[pair.true_index],
+                "predicted": cache.class_names[pair.predicted_index],
+                "share": _measured(pair.share),
+                "reverse": _measured(pair.reverse),
+                "same_superclass": pair.same_superclass,
+            }
+            for pair in findings.pairs
+        ],
+        "recommendations": [_recommendation(item, cache, findings) for item in findings.recommendations],
+    }
+    return json.dumps(_strict(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _measured(value: Estimate | Proportion | int) -> Any:
+    match value:
+        case Proportion():
+            return {
+                "value": value.value,
+                "low": value.low,
+                "high": value.high,
+                "count": value.count,
+                "n": value.total,
+                "level": value.level,
+            }
+        case Estimate():
+            return asdict(value)
+        case _:
+            return value
+
+
+def _calibration(calibration: Calibration) -> dict[str, Any]:
+    scaling = calibration.temperature
+    return {
+        "error": asdict(calibration.error),
+        "adaptive_error": asdict(calibration.adaptive_error),
+        "gap": _measured(calibration.gap),
+        "temperature": None if scaling is None else asdict(scaling),
+        "bins": [
+            {
+                "low": part.low,
+                "high": part.high,
+                "accuracy": _measured(part.accuracy),
+                "mean_confidence": part.mean_confidence,
+            }
+            for part in calibration.bins
+        ],
+    }
+
+
+def _superclasses(findings: Findings) -> dict[str, Any] | None:
+    found = findings.superclasses
+    if found is None:
+        return None
+    return {
+        "accuracy": _measured(found.accuracy),
+        "inside": _measured(found.inside),
+        "chance": found.chance,
+        "classes": [
+            {"name": name, "recall": _measured(recall)} for name, recall in zip(found.names, found.recall, strict=True)
+        ],
+    }
+
+
+def _class(cache: EvaluationCache, metrics: ClassMetrics) -> dict[str, Any]:
+    counts = {"mistaken_for": metrics.mistaken_for, "mistaken_by": metrics.mistaken_by}
+    return {
+        "index": metrics.class_index,
+        "name": cache.class_names[metrics.class_index],
+        "superclass": _superclass_name(cache, metrics.class_index),
+        **{
+            name: _measured(getattr(metrics, name))
+            for name in (
+                "recall", "precision", "f1", "mean_confidence", "mean_confidence_right", "mean_confidence_wrong",
+                "recall_rank", "num_confident_errors",
+            )
+        },
+        **{
+            name: [{"class": cache.class_names[found.class_index], "count": found.count} for found in found_counts]
+            for name, found_counts in counts.items()
+        },
+    }  # fmt: skip
+
+
+def _recommendation(item: Recommendation, cache: EvaluationCache, findings: Findings) -> dict[str, Any]:
+    text = describe(item, cache, findings)
+    return {
+        "rule": item.rule.value,
+        "fired": item.fired,
+        "headline": text.headline,
+        "advice": text.advice,
+        "evidence_text": text.evidence,
+        "num_tested": item.num_tested,
+        "evidence": [_evidence(found, cache) for found in item.evidence],
+    }
+
+
+def _evidence(found: Evidence, cache: EvaluationCache) -> dict[str, Any]:
+    return {
+        "class": None if found.class_index is None else cache.class_names[found.class_index],
+        "pair": None if found.pair is None else [cache.class_names[index] for index in found.pair],
+        "measured": _measured(found.measured),
+        "threshold": found.threshold,
+        "fires": "above" if found.fires_above else "below",
+        "reverse": None if found.reverse is None else _measured(found.reverse),
+        "reverse_threshold": found.reverse_threshold,
+    }
+
+
+def _strict(value: Any) -> Any:
+    """The value with `None` for each number that JSON has no word for."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {key: _strict(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_strict(part) for part in value]
+        case _:
+            return value
