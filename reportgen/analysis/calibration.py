@@ -86,7 +86,7 @@ class Calibration:
         adaptive_error: the same over `NUM_BINS` bins of equal numbers of examples, as far as equal confidences, which
             are never parted, allow.
         gap: mean of confidence - correctness; positive where the model is too sure of itself. The interval is, on each
-            side, the wider of Student's and of mean confidence less the Wilson interval of accuracy.
+            side, the wider of Student's and of mean confidence less the exact interval of accuracy.
         temperature: temperature scaling; `None` where a half holds fewer than 2 examples.
     """
 
@@ -188,12 +188,12 @@ def _null_high(confidence: NDArray[np.float64], starts: NDArray[np.intp]) -> flo
 def _gap(confidence: NDArray[np.float64], is_correct: NDArray[np.bool_]) -> Estimate:
     """Mean of confidence - correctness.
 
-    Student's interval shrinks to a point where every answer is right, or every one wrong, at one confidence; Wilson's
-    doesn't. Either alone errs on the narrow side somewhere.
+    Student's interval shrinks to a point where every answer is right, or every one wrong, at one confidence. The exact
+    one doesn't, but takes the confidences as given. Each is too narrow somewhere: the wider bound counts.
     """
     n = len(confidence)
     paired = mean_estimate(confidence - is_correct, within=(-1, 1))
-    accuracy = Proportion(count=int(np.count_nonzero(is_correct)), total=n)
+    accuracy = Proportion(count=int(np.count_nonzero(is_correct)), total=n, exact=True)
     mean = float(np.mean(confidence))
     # A single example has no Student's interval: fmin and fmax pass over NaN.
     low, high = np.fmin(paired.low, mean - accuracy.high), np.fmax(paired.high, mean - accuracy.low)
@@ -224,14 +224,16 @@ def _temperature_scaling(
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     """The temperature that minimises the log-loss of n examples, to six digits (Guo et al. 2017).
 
-    The log-loss is convex in the inverse temperature: Newton's steps, and bisection where one leaves the bracket.
+    The log-loss is convex in the inverse temperature: Newton's steps, bisection where one leaves the bracket, and
+    doubling while there is none to the right, where Newton's steps would creep along an exponential tail.
 
     Args:
         logits: float32 (n, K), before softmax.
         labels: int64 (n,), true class index.
 
     Returns:
-        A value in [`MIN_TEMPERATURE`, `MAX_TEMPERATURE`]; 1 where no temperature makes a difference.
+        A value in [`MIN_TEMPERATURE`, `MAX_TEMPERATURE`]; 1 where nothing is to be gained, because all logits are equal
+        or because no log-loss is left.
     """
     low, high = 0.0, math.inf  # the slope is negative at low and positive at high, once they have been visited
     inverse = 1.0
@@ -244,6 +246,8 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
         else:
             high = inverse
         target = inverse - slope / curvature if curvature > 0 else math.copysign(math.inf, -slope)
+        if slope < 0 and high == math.inf:
+            target = max(target, 2 * inverse)
         step = min(max(target, 1 / MAX_TEMPERATURE), 1 / MIN_TEMPERATURE)
         if abs(step - inverse) <= 1e-6 * inverse:
             inverse = step

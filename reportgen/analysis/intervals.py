@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
+from scipy.special import betaincinv, stdtrit
 
 CONFIDENCE_LEVEL = 0.95
 
@@ -25,11 +25,14 @@ class Proportion:
         count: number of successes.
         total: number of trials; 0 makes value and bounds NaN.
         level: confidence level of the interval.
+        exact: whether the interval is that of Clopper and Pearson (1934) instead. It is a little wider and keeps its
+            level where Wilson's doesn't: far out in the tails, and for the first few of many trials.
     """
 
     count: int
     total: int
     level: float = CONFIDENCE_LEVEL
+    exact: bool = False
 
     def __post_init__(self) -> None:
         """Check the count and the level.
@@ -49,18 +52,22 @@ class Proportion:
 
     @property
     def low(self) -> float:
-        """Lower bound of the Wilson interval; NaN where there is no trial."""
-        return float(wilson_interval(self.count, self.total, self.level)[0])
+        """Lower bound of the interval; NaN where there is no trial."""
+        return float(self._interval(self.count, self.total, self.level)[0])
 
     @property
     def high(self) -> float:
-        """Upper bound of the Wilson interval; NaN where there is no trial."""
-        return float(wilson_interval(self.count, self.total, self.level)[1])
+        """Upper bound of the interval; NaN where there is no trial."""
+        return float(self._interval(self.count, self.total, self.level)[1])
 
     @property
     def n(self) -> int:
         """Number of trials behind it: `total`, under the name that `Estimate` has for it."""
         return self.total
+
+    @property
+    def _interval(self) -> "IntervalFunction":
+        return exact_interval if self.exact else wilson_interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +87,11 @@ class Estimate:
     n: int
 
 
+IntervalFunction = Callable[[ArrayLike, ArrayLike, float], tuple[NDArray[np.float64], NDArray[np.float64]]]
+
+
 def wilson_interval(
-    count: ArrayLike, total: ArrayLike, level: float = CONFIDENCE_LEVEL
+    count: ArrayLike, total: ArrayLike, level: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lower and upper Wilson bounds, elementwise; NaN where the total is 0.
 
@@ -103,6 +113,18 @@ def wilson_interval(
     return low, high
 
 
+def exact_interval(count: ArrayLike, total: ArrayLike, level: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lower and upper Clopper-Pearson bounds, elementwise; NaN where the total is 0. Arguments as `wilson_interval`."""
+    count, total = np.asarray(count, dtype=np.float64), np.asarray(total, dtype=np.float64)
+    trials = np.where(total > 0, total, np.nan)
+    tail = (1 - level) / 2
+    # Both ends as small quantiles: 1 - tail would round away what matters at the levels of many tests.
+    low = np.where(count == 0, 0 * trials, betaincinv(np.maximum(count, 1), trials - count + 1, tail))
+    misses = np.maximum(trials - count, 1)
+    high = np.where(count == total, 1 + 0 * trials, 1 - betaincinv(misses, count + 1, tail))
+    return low, high
+
+
 def mean_estimate(values: NDArray[np.float64], *, within: tuple[float, float] = (-math.inf, math.inf)) -> Estimate:
     """The mean with Student's t interval; NaN for no value, bounds NaN for a single one.
 
@@ -121,7 +143,7 @@ def mean_estimate(values: NDArray[np.float64], *, within: tuple[float, float] = 
 
 
 ConfusionStatistics = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
-"""M statistics of R confusion matrices: (right answers, support, number predicted), each int64 (R, K) -> float64 (R, M)."""
+"""Right answers, support and number predicted, each int64 (R, K) -> M statistics of R confusion matrices, (R, M)."""
 
 
 def bootstrap_estimates(confusion: NDArray[np.int64], statistics: ConfusionStatistics) -> tuple[Estimate, ...]:

@@ -1,0 +1,160 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import balanced_accuracy_score
+
+from reportgen.analysis import intervals
+from reportgen.analysis.intervals import Estimate, Proportion, bootstrap_estimates, mean_estimate
+
+COUNTS = [(0, 1), (1, 1), (0, 50), (1, 50), (25, 50), (50, 50), (7000, 10_000), (9_999, 10_000)]
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "low", "high"),
+    [(7000, 10_000, 0.6909, 0.7089), (70, 100, 0.604, 0.781), (100, 100, 0.963, 1.0)],
+)
+def test_wilson_interval_is_the_published_one(count, total, low, high):
+    proportion = Proportion(count=count, total=total)
+    assert proportion.low == pytest.approx(low, abs=5e-4)
+    assert proportion.high == pytest.approx(high, abs=5e-4)
+    assert proportion.value == count / total
+    assert proportion.n == total
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95, 1 - 0.05 / 499_500])
+@pytest.mark.parametrize(("count", "total"), COUNTS)
+@pytest.mark.parametrize("exact", [False, True])
+def test_interval_is_scipys_at_every_level(count, total, level, exact):
+    proportion = Proportion(count=count, total=total, level=level, exact=exact)
+    expected = stats.binomtest(count, total).proportion_ci(level, method="exact" if exact else "wilson")
+    assert (proportion.low, proportion.high) == pytest.approx((expected.low, expected.high), rel=1e-7, abs=1e-12)
+
+
+def test_exact_interval_of_all_right_follows_the_rule_of_three():
+    proportion = Proportion(count=100, total=100, level=0.9, exact=True)
+    assert proportion.low == pytest.approx(0.05 ** (1 / 100))
+    assert proportion.high == 1
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_proportion_of_nothing_is_undefined(exact):
+    proportion = Proportion(count=0, total=0, exact=exact)
+    assert all(math.isnan(x) for x in (proportion.value, proportion.low, proportion.high))
+    assert proportion.n == 0
+
+
+@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.booleans())
+@settings(derandomize=True, deadline=None)
+def test_interval_contains_the_value_and_stays_in_the_unit_range(pair, exact):
+    count, total = pair
+    proportion = Proportion(count=count, total=total, exact=exact)
+    assert 0 <= proportion.low <= proportion.value <= proportion.high <= 1
+    assert (proportion.low == 0) == (count == 0)
+    assert (proportion.high == 1) == (count == total)
+
+
+@pytest.mark.parametrize(("count", "total", "level"), [(3, 2, 0.95), (-1, 2, 0.95), (1, 2, 1.0), (1, 2, 0.0)])
+def test_impossible_proportion_is_refused(count, total, level):
+    with pytest.raises(ValueError, match="is not in"):
+        Proportion(count=count, total=total, level=level)
+
+
+def test_mean_has_students_interval():
+    values = np.array([1.0, 2.0, 4.0, 9.0])
+    low, high = stats.t.interval(0.95, 3, values.mean(), stats.sem(values))
+    estimate = mean_estimate(values)
+    assert (estimate.value, estimate.low, estimate.high, estimate.n) == pytest.approx((4.0, low, high, 4))
+
+
+def test_mean_of_one_value_has_no_interval_and_of_none_no_value():
+    one, none = mean_estimate(np.array([0.25])), mean_estimate(np.array([]))
+    assert (one.value, one.n) == (0.25, 1)
+    assert math.isnan(one.low)
+    assert math.isnan(one.high)
+    assert math.isnan(none.value)
+    assert none.n == 0
+
+
+def test_mean_of_probabilities_has_an_interval_of_probabilities():
+    estimate = mean_estimate(np.array([0.1, 0.99]), within=(0, 1))
+    assert (estimate.low, estimate.high) == (0, 1)
+
+
+def _balanced_accuracy(right, support, predicted):
+    return (right / support).mean(axis=1, keepdims=True)
+
+
+def test_bootstrap_agrees_with_drawing_the_examples_themselves():
+    confusion = np.array([[40, 8, 2], [5, 30, 5], [12, 0, 18]])
+    (estimate,) = bootstrap_estimates(confusion, _balanced_accuracy)
+    labels, predicted = np.repeat(np.indices((3, 3)).reshape(2, 9), confusion.ravel(), axis=1)
+    rng = np.random.default_rng(0)
+    draws = []
+    for _ in range(2000):
+        chosen = rng.integers(0, len(labels), len(labels))
+        is_correct = labels[chosen] == predicted[chosen]
+        draws.append(np.mean([is_correct[labels[chosen] == k].mean() for k in range(3)]))
+    low, high = np.quantile(draws, [0.025, 0.975])
+    assert estimate.value == pytest.approx(balanced_accuracy_score(labels, predicted))
+    assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=0.01)
+    assert estimate.n == 120
+
+
+def test_bootstrap_interval_covers_the_truth_about_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    shares = np.array([[0.3, 0.05, 0.05], [0.1, 0.15, 0.05], [0.0, 0.1, 0.2]])
+    truth = (np.diagonal(shares) / shares.sum(axis=1)).mean()
+    covered = 0
+    for _ in range(200):
+        confusion = rng.multinomial(300, shares.ravel()).reshape(3, 3)
+        (estimate,) = bootstrap_estimates(confusion, _balanced_accuracy)
+        covered += estimate.low <= truth <= estimate.high
+    assert 0.90 <= covered / 200 <= 0.99
+
+
+def test_bootstrap_is_undefined_where_every_resample_agrees():
+    (estimate,) = bootstrap_estimates(np.diag([30, 40]), _balanced_accuracy)
+    assert estimate.value == 1
+    assert math.isnan(estimate.low)
+    assert math.isnan(estimate.high)
+
+
+def test_bootstrap_hands_over_the_counts_of_each_resample():
+    confusion = np.array([[5, 0, 1, 0], [2, 3, 0, 0], [0, 0, 0, 0], [1, 0, 0, 4]])
+    seen = []
+
+    def statistics(right, support, predicted):
+        seen.append((right, support, predicted))
+        return np.zeros((len(right), 1))
+
+    bootstrap_estimates(confusion, statistics)
+    right, support, predicted = (np.concatenate(parts) for parts in zip(*seen, strict=True))
+    assert len(right) == intervals.NUM_RESAMPLES + 1  # and the matrix itself
+    assert (support.sum(axis=1) == 16).all()
+    assert (predicted.sum(axis=1) == 16).all()
+    assert (right <= np.minimum(support, predicted)).all()
+    assert (support[:, 2] == 0).all()
+    np.testing.assert_array_equal(right[-1], [5, 3, 0, 4])
+    np.testing.assert_array_equal(support[-1], [6, 5, 0, 5])
+    np.testing.assert_array_equal(predicted[-1], [8, 3, 1, 4])
+    np.testing.assert_allclose(support[:-1].mean(axis=0), [6, 5, 0, 5], atol=0.25)
+    np.testing.assert_allclose(predicted[:-1].mean(axis=0), [8, 3, 1, 4], atol=0.25)
+
+
+def test_bootstrap_does_not_depend_on_how_many_are_drawn_at_a_time(monkeypatch):
+    confusion = np.array([[40, 8, 2], [5, 30, 5], [12, 0, 18]])
+    whole = bootstrap_estimates(confusion, _balanced_accuracy)
+    monkeypatch.setattr(intervals, "_CELLS_PER_DRAW", 70)
+    assert bootstrap_estimates(confusion, _balanced_accuracy) == whole
+
+
+def test_bootstrap_interval_contains_the_value_however_biased():
+    def largest(right, support, predicted):
+        return -support.max(axis=1, keepdims=True).astype(float)  # every resample of an even matrix lies below
+
+    (estimate,) = bootstrap_estimates(np.full((4, 4), 2), largest)
+    assert estimate == Estimate(value=-8, low=estimate.low, high=-8, n=32)

@@ -1,0 +1,307 @@
+import math
+
+import numpy as np
+import pytest
+
+from reportgen.analysis.calibration import compute_calibration
+from reportgen.analysis.confusion import compute_confusion, compute_superclass_findings
+from reportgen.analysis.intervals import Estimate, Proportion
+from reportgen.analysis.predictions import compute_predictions
+from reportgen.analysis.recommendations import Evidence, Recommendation, Rule, apply_rules
+from reportgen.cache import Superclasses
+
+
+def _examples(confusion):
+    """(labels, predicted) of the examples in a confusion matrix."""
+    confusion = np.asarray(confusion)
+    return np.repeat(np.indices(confusion.shape).reshape(2, -1), confusion.ravel(), axis=1)
+
+
+def _logits(predicted, k, confidence):
+    """Logits (N, K) that give the predicted class its confidence and share the rest evenly."""
+    confidence = np.broadcast_to(confidence, len(predicted))
+    logits = np.zeros((len(predicted), k), dtype=np.float32)
+    logits[np.arange(len(predicted)), predicted] = np.log(confidence * (k - 1) / (1 - confidence))
+    return logits
+
+
+def _found(confusion, *, confidence=None, superclass_of=None) -> dict[Rule, Recommendation]:
+    """What each rule finds in a confusion matrix; confidence is the accuracy, so that calibration is perfect."""
+    confusion = np.asarray(confusion)
+    labels, predicted = _examples(confusion)
+    if confidence is None:
+        confidence = min(max(np.trace(confusion) / confusion.sum(), 1.01 / len(confusion)), 0.99)
+    return _of_logits(_logits(predicted, len(confusion), confidence), labels, superclass_of=superclass_of)
+
+
+def _of_logits(logits, labels, *, superclass_of=None):
+    predictions = compute_predictions(logits, labels)
+    confusion = compute_confusion(labels, predictions.predicted, logits.shape[1])
+    superclasses = None
+    if superclass_of is not None:
+        names = tuple(f"group {s}" for s in range(max(superclass_of) + 1))
+        superclasses = compute_superclass_findings(
+            confusion, Superclasses(names=names, superclass_of=np.array(superclass_of))
+        )
+    found = apply_rules(predictions, confusion, superclasses, compute_calibration(predictions, logits, labels))
+    assert sorted(r.rule for r in found) == sorted(Rule)
+    for r in found:
+        assert r.fired == any(e.crosses for e in r.evidence)
+        assert all(e.crosses for e in r.evidence) if r.fired else len(r.evidence) <= 1
+        assert (r.num_tested == 0) == (not r.evidence)
+        excesses = [e.excess for e in r.evidence]
+        assert excesses == sorted(excesses, reverse=True)
+    assert [r.fired for r in found] == sorted((r.fired for r in found), reverse=True)
+    return {r.rule: r for r in found}
+
+
+def _even(k, support, mistakes):
+    """Every class has the same support and the same number of mistakes, as evenly spread as whole numbers allow."""
+    confusion = np.zeros((k, k), dtype=np.int64)
+    for i in range(k):
+        for m in range(mistakes):
+            confusion[i, (i + 1 + m % (k - 1)) % k] += 1
+    np.fill_diagonal(confusion, support - mistakes)
+    return confusion
+
+
+def test_evenly_spread_mistakes_of_a_calibrated_model_fire_nothing():
+    found = _found(_even(10, 200, 45), superclass_of=[0] * 5 + [1] * 5)
+    assert not any(r.fired for r in found.values())
+    assert {rule: r.num_tested for rule, r in found.items()} == {
+        Rule.OVERCONFIDENCE: 1,
+        Rule.UNDERCONFIDENCE: 1,
+        Rule.CONFIDENT_ERRORS: 0,
+        Rule.SUPERCLASS_ERRORS: 1,
+        Rule.SYMMETRIC_PAIRS: 45,
+        Rule.SWALLOWING_CLASSES: 10,
+        Rule.WEAK_CLASSES: 10,
+    }
+
+
+@pytest.mark.parametrize(
+    ("confidence", "over", "under"),
+    [(0.7, False, True), (0.76, False, False), (0.8, False, False), (0.84, False, False), (0.9, True, False)],
+)
+def test_gap_fires_on_its_bound(confidence, over, under):
+    # Accuracy 0.8 of 1000: 0.775 to 0.824, so that a gap of 0.04 does not surely exceed 0.02.
+    found = _found(_even(4, 250, 50), confidence=confidence)
+    assert (found[Rule.OVERCONFIDENCE].fired, found[Rule.UNDERCONFIDENCE].fired) == (over, under)
+    (evidence,) = found[Rule.OVERCONFIDENCE].evidence
+    assert isinstance(evidence.measured, Estimate)
+    assert (evidence.threshold, evidence.fires_above) == (0.02, True)
+
+
+@pytest.mark.parametrize(("num_wrong", "fired"), [(2, False), (10, False), (15, False), (20, True)])
+def test_confident_errors_fire_beyond_what_their_confidence_admits(num_wrong, fired):
+    # 200 sure answers at 0.95 admit 10 mistakes; the unsure ones don't count.
+    labels = np.zeros(300, dtype=np.int64)
+    predicted = np.concatenate([np.arange(200) < num_wrong, np.ones(100)]).astype(np.int64)
+    found = _of_logits(_logits(predicted, 2, np.repeat([0.95, 0.6], [200, 100])), labels)[Rule.CONFIDENT_ERRORS]
+    (evidence,) = found.evidence
+    assert evidence.measured == Proportion(count=num_wrong, total=200, exact=True)
+    assert evidence.threshold == pytest.approx(0.05, abs=1e-6)
+    assert found.fired is fired
+
+
+def test_a_single_mistake_does_not_refute_confidence():
+    labels, predicted = np.zeros(50, dtype=np.int64), (np.arange(50) == 7).astype(np.int64)
+    found = _of_logits(_logits(predicted, 2, 0.997), labels)[Rule.CONFIDENT_ERRORS]
+    assert Proportion(count=1, total=50).low > found.evidence[0].threshold  # Wilson's bound would have fired
+    assert not found.fired
+
+
+def test_superclass_errors_fire_far_beyond_chance():
+    groups = [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    confusion = _even(12, 100, 11)
+    assert not _found(confusion, superclass_of=groups)[Rule.SUPERCLASS_ERRORS].fired
+    for i in range(0, 12, 2):
+        confusion[i, i + 1] += 9
+        confusion[i, i] -= 9
+    found = _found(confusion, superclass_of=groups)[Rule.SUPERCLASS_ERRORS]
+    (evidence,) = found.evidence
+    assert found.fired
+    assert evidence.threshold == pytest.approx(3 / 11)
+    assert evidence.measured == Proportion(count=12 + 6 * 9, total=132 + 6 * 9, exact=True)
+
+
+@pytest.mark.parametrize(
+    ("superclass_of", "threshold"),
+    [([0, 0, 0, 0], 1.0), ([0, 1, 2, 3], 0.0), ([0, 0, 1, 1], 1 / 3 + 2 / 9)],
+)
+def test_superclass_threshold_stays_within_reach(superclass_of, threshold):
+    found = _found(_even(4, 100, 30), superclass_of=superclass_of)[Rule.SUPERCLASS_ERRORS]
+    assert found.evidence[0].threshold == pytest.approx(threshold)
+    assert not found.fired
+
+
+def test_superclass_rule_has_nothing_to_measure_without_superclasses_or_mistakes():
+    for found in (_found(_even(4, 100, 30)), _found(np.diag([5, 5]), superclass_of=[0, 0])):
+        assert found[Rule.SUPERCLASS_ERRORS] == Recommendation(
+            rule=Rule.SUPERCLASS_ERRORS, fired=False, evidence=(), num_tested=0
+        )
+
+
+def _with_pair(forth, back):
+    confusion = _even(20, 200, 19)
+    confusion[3, 8] += forth
+    confusion[3, 3] -= forth
+    confusion[8, 3] += back
+    confusion[8, 8] -= back
+    return confusion
+
+
+def test_pair_fires_only_where_it_is_confused_both_ways():
+    found = _found(_with_pair(40, 30))[Rule.SYMMETRIC_PAIRS]
+    (evidence,) = found.evidence
+    level = 1 - 0.05 / 190
+    assert found.fired
+    assert found.num_tested == 190
+    assert evidence.pair == (3, 8)
+    assert evidence.measured == Proportion(count=41, total=200, level=level, exact=True)
+    assert evidence.reverse == Proportion(count=31, total=200, level=level, exact=True)
+    # 18 other mistakes, and one more, over the 18 remaining classes: five times the average.
+    assert (evidence.threshold, evidence.reverse_threshold) == pytest.approx((5 * 19 / 18 / 200, 5 * 19 / 18 / 200))
+    assert not _found(_with_pair(40, 0))[Rule.SYMMETRIC_PAIRS].fired
+    assert not _found(_with_pair(0, 40))[Rule.SYMMETRIC_PAIRS].fired
+
+
+def test_pair_that_comes_nearest_is_told_where_none_fires():
+    found = _found(_with_pair(12, 8))[Rule.SYMMETRIC_PAIRS]
+    assert not found.fired
+    assert [evidence.pair for evidence in found.evidence] == [(3, 8)]
+    assert found.evidence[0].excess < 0
+
+
+def test_pair_counts_by_its_weaker_direction():
+    confusion = _with_pair(30, 30)
+    confusion[5, 6], confusion[6, 5] = 60, 24
+    confusion[5, 5] -= 59
+    confusion[6, 6] -= 23
+    found = _found(confusion)[Rule.SYMMETRIC_PAIRS]
+    assert [evidence.pair for evidence in found.evidence] == [(3, 8), (5, 6)]
+    first = found.evidence[0]
+    assert first.excess == min(first.measured.low - first.threshold, first.reverse.low - first.reverse_threshold)
+
+
+def test_rare_confusion_is_no_pair_however_rare_the_others():
+    confusion = np.diag([2000] * 30)
+    confusion[2, 4] = confusion[4, 2] = 12
+    found = _found(confusion)[Rule.SYMMETRIC_PAIRS]
+    assert found.evidence[0].threshold == 0.01
+    assert not found.fired
+    confusion[2, 4] = confusion[4, 2] = 70
+    assert _found(confusion)[Rule.SYMMETRIC_PAIRS].fired
+
+
+def test_two_classes_are_no_pair():
+    assert _found([[60, 40], [40, 60]])[Rule.SYMMETRIC_PAIRS].num_tested == 0
+
+
+def test_pair_among_three_classes_is_found():
+    found = _found([[60, 39, 1], [35, 64, 1], [1, 1, 98]])[Rule.SYMMETRIC_PAIRS]
+    assert [evidence.pair for evidence in found.evidence] == [(0, 1)]
+    assert found.fired
+
+
+def test_pair_needs_support_on_both_sides():
+    confusion = np.zeros((4, 4), dtype=np.int64)
+    confusion[0] = [50, 0, 0, 50]
+    confusion[1] = [0, 90, 10, 0]
+    confusion[2] = [0, 10, 90, 0]
+    found = _found(confusion)[Rule.SYMMETRIC_PAIRS]
+    assert found.num_tested == 3
+    assert all(3 not in evidence.pair for evidence in found.evidence)
+
+
+def test_class_that_takes_more_than_it_loses_swallows():
+    confusion = _even(10, 100, 18)
+    for k in (0, 1, 2, 3, 5, 6):
+        confusion[k, 4] += 6
+        confusion[k, k] -= 6
+    found = _found(confusion)[Rule.SWALLOWING_CLASSES]
+    (evidence,) = found.evidence
+    assert found.fired
+    assert evidence.class_index == 4
+    assert evidence.threshold == 0.5
+    assert evidence.measured == Proportion(count=54, total=72, level=1 - 0.05 / 10, exact=True)
+
+
+def test_class_without_support_does_not_swallow():
+    confusion = np.array([[50, 0, 50], [0, 50, 50], [0, 0, 0]])
+    found = _found(confusion)[Rule.SWALLOWING_CLASSES]
+    assert found.num_tested == 2
+    assert not found.fired
+
+
+def test_weak_classes_fire_below_the_overall_accuracy_worst_first():
+    confusion = _even(20, 100, 19)
+    for k, extra in ((7, 40), (11, 30), (2, 3)):
+        confusion[k, (k + 1) % 20] += extra
+        confusion[k, k] -= extra
+    found = _found(confusion)[Rule.WEAK_CLASSES]
+    assert [evidence.class_index for evidence in found.evidence] == [7, 11]
+    assert found.evidence[0].measured == Proportion(count=41, total=100, level=1 - 0.05 / 20, exact=True)
+    assert found.evidence[0].threshold == pytest.approx(np.trace(confusion) / confusion.sum())
+    assert not found.evidence[0].fires_above
+
+
+@pytest.mark.parametrize(("k", "support", "recall"), [(100, 100, 0.99), (100, 100, 0.7), (30, 10, 0.9), (3, 10, 0.8)])
+def test_equally_good_classes_seldom_look_weak_or_greedy_or_paired(k, support, recall):
+    """One test set in twenty may fire; with Wilson's bounds the first case fires in every third."""
+    rng = np.random.default_rng(0)
+    fired = dict.fromkeys((Rule.WEAK_CLASSES, Rule.SWALLOWING_CLASSES, Rule.SYMMETRIC_PAIRS), 0)
+    labels = np.repeat(np.arange(k), support)
+    for _ in range(30):
+        wrong = rng.random(len(labels)) >= recall
+        predicted = (labels + wrong * rng.integers(1, k, len(labels))) % k
+        found = _found(compute_confusion(labels, predicted, k))
+        for rule in fired:
+            fired[rule] += found[rule].fired
+    assert max(fired.values()) <= 3, fired
+
+
+def test_what_concerns_most_examples_comes_first():
+    labels, predicted = _examples(_with_pair(40, 30))
+    logits = _logits(predicted, 20, 0.93)
+    order = [r.rule for r in _ordered(logits, labels, [0] * 8 + [1] * 12) if r.fired]
+    # Class 3 has 59 mistakes and 8 has 49, so that 108 are in weak classes; the pair has 41 + 31.
+    assert order.index(Rule.WEAK_CLASSES) < order.index(Rule.SYMMETRIC_PAIRS)
+    # All 450 mistakes are at 93 %, a gap of 170 examples.
+    assert order[:2] == [Rule.CONFIDENT_ERRORS, Rule.OVERCONFIDENCE]
+
+
+def _ordered(logits, labels, superclass_of):
+    return tuple(_of_logits(logits, labels, superclass_of=superclass_of).values())
+
+
+def test_rules_that_did_not_fire_stand_in_their_own_order():
+    found = _found(_even(10, 200, 45), superclass_of=[0] * 5 + [1] * 5)
+    assert list(found) == list(Rule)
+
+
+@pytest.mark.parametrize(
+    "confusion",
+    [
+        np.diag([1, 1, 1]),
+        np.diag([50, 50]),
+        [[0, 1], [0, 0]],
+        [[0, 5], [5, 0]],
+        [[0, 9, 0], [0, 0, 9], [9, 0, 0]],
+        [[1, 1, 0], [0, 0, 1], [0, 0, 0]],
+        [[0, 0, 3], [0, 0, 0], [0, 0, 0]],
+        np.diag([100] * 50),
+    ],
+)
+def test_degenerate_test_sets_fire_no_rule_about_classes(confusion):
+    found = _found(confusion, superclass_of=[0] * len(confusion))
+    for rule in (Rule.SUPERCLASS_ERRORS, Rule.SYMMETRIC_PAIRS, Rule.SWALLOWING_CLASSES, Rule.WEAK_CLASSES):
+        assert not found[rule].fired
+
+
+def test_undefined_bound_never_crosses():
+    undefined = Estimate(value=math.nan, low=math.nan, high=math.nan, n=0)
+    for above in (True, False):
+        evidence = Evidence(measured=undefined, threshold=0.0, fires_above=above)
+        assert evidence.excess == -math.inf
+        assert not evidence.crosses

@@ -1,0 +1,69 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reportgen.analysis.selection import find_confident_errors, select_examples, split_by_class
+
+
+def _select(predictions, labels, k, *, worst=5, best=3, mistaken=3):
+    return select_examples(predictions, np.array(labels), k, num_worst=worst, num_best=best, num_mistaken=mistaken)
+
+
+def test_three_classes_by_hand(make_predictions):
+    labels = [0, 0, 0, 0, 0, 1, 1, 2]
+    predicted = [0, 0, 1, 2, 0, 1, 0, 2]
+    confidence = [0.9, 0.5, 0.6, 0.8, 0.7, 0.4, 0.95, 0.3]
+    first, second, third = _select(make_predictions(labels, predicted, confidence), labels, 3, worst=4, best=2)
+    assert first.worst == (3, 2, 1, 4)  # its mistakes, surest first; then its right answers, least sure first
+    assert first.best == (0, 4)
+    assert first.mistaken == (6,)
+    assert (second.worst, second.best, second.mistaken) == ((6, 5), (5,), (2,))
+    assert (third.worst, third.best, third.mistaken) == ((7,), (7,), (3,))
+
+
+def test_ties_go_by_position(make_predictions):
+    labels, predicted = [0] * 6, [0, 1, 0, 1, 0, 1]
+    first, second = _select(make_predictions(labels, predicted, [0.5] * 6), labels, 2, worst=6)
+    assert first.worst == (1, 3, 5, 0, 2, 4)
+    assert first.best == (0, 2, 4)
+    assert second.mistaken == (1, 3, 5)
+
+
+def test_class_without_examples_shows_none(make_predictions):
+    assert _select(make_predictions([0], [0], [0.5]), [0], 3)[2].worst == ()
+
+
+def _reference(labels, predicted, confidence, k, limits):
+    """The definitions, word by word."""
+    everyone = range(len(labels))
+    wrong = sorted((i for i in everyone if labels[i] == k != predicted[i]), key=lambda i: (-confidence[i], i))
+    right = sorted((i for i in everyone if labels[i] == k == predicted[i]), key=lambda i: (confidence[i], i))
+    surest = sorted(right, key=lambda i: (-confidence[i], i))
+    taken = sorted((i for i in everyone if labels[i] != k == predicted[i]), key=lambda i: (-confidence[i], i))
+    worst, best, mistaken = limits
+    return tuple((wrong + right)[:worst]), tuple(surest[:best]), tuple(taken[:mistaken])
+
+
+@given(st.integers(2, 4), st.tuples(st.integers(0, 7), st.integers(0, 4), st.integers(0, 4)), st.data())
+@settings(derandomize=True, deadline=None)
+def test_selection_is_the_definition(make_predictions, k, limits, data):
+    example = st.tuples(st.integers(0, k - 1), st.integers(0, k - 1), st.sampled_from([0.25, 0.5, 0.75, 1.0]))
+    labels, predicted, confidence = zip(*data.draw(st.lists(example, min_size=1, max_size=30)), strict=True)
+    worst, best, mistaken = limits
+    predictions = make_predictions(labels, predicted, confidence)
+    found = _select(predictions, labels, k, worst=worst, best=best, mistaken=mistaken)
+    assert len(found) == k
+    for index, selection in enumerate(found):
+        expected = _reference(labels, predicted, confidence, index, limits)
+        assert (selection.worst, selection.best, selection.mistaken) == expected
+
+
+def test_confident_errors_start_at_ninety_per_cent_and_fall(make_predictions):
+    predictions = make_predictions([0, 0, 0, 0, 0], [1, 1, 0, 1, 1], [0.9, 0.899, 0.99, 0.95, 0.95])
+    assert find_confident_errors(predictions) == (3, 4, 0)
+
+
+def test_split_keeps_the_given_order_and_every_class():
+    classes = np.array([2, 0, 2, 0, 2])
+    groups = split_by_class(np.array([4, 3, 0, 1]), classes, 4)
+    assert [group.tolist() for group in groups] == [[3, 1], [], [4, 0], []]
