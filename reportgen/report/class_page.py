@@ -38,6 +38,7 @@ def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) 
     return (
         ClassPage(
             frame=frame,
+            sprites=sheet.sprites(),
             name=name,
             position=f"class {class_index + 1} of {count_text(num_classes)}",
             superclass=_superclass_name(context, class_index),

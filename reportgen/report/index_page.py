@@ -60,6 +60,7 @@ def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[L
     return (
         IndexPage(
             frame=frame,
+            sprites=sheet.sprites(),
             headline=context.settings.title or headline(findings, context.cache),
             summary=run_summary(context),
             facts=_headline_facts(context),

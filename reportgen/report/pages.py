@@ -24,20 +24,35 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sprite:
+    """Many small pictures in one file, defined once on a page.
+
+    Attributes:
+        name: the id under which crops refer to it.
+        url: the file.
+        width: its width in pixels.
+        height: its height.
+    """
+
+    name: str
+    url: str
+    width: str
+    height: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Crop:
     """One cell of a sprite.
 
     Attributes:
-        url: the sprite.
+        sprite: the sprite's name.
         view_box: the cell's place in it, as SVG wants it.
-        width: the sprite's width in pixels.
-        height: its height.
+        strength: what a map's grey is multiplied by on the pair's common scale, in [0, 1]; 1 for a photo.
     """
 
-    url: str
+    sprite: str
     view_box: str
-    width: int
-    height: int
+    strength: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -401,6 +416,7 @@ class IndexPage:
     """The page that answers: how good, how sure, what is wrong, where to look next."""
 
     frame: SiteFrame
+    sprites: tuple[Sprite, ...]
     headline: str
     summary: str
     facts: tuple[Fact, ...]
@@ -429,6 +445,7 @@ class ClassPage:
     """One class: its numbers, what it is mistaken for, and its examples."""
 
     frame: SiteFrame
+    sprites: tuple[Sprite, ...]
     name: str
     position: str
     superclass: str

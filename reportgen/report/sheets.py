@@ -1,4 +1,8 @@
-"""The pictures of a page: one sprite of thumbnails and one of maps, and the crop that shows each example."""
+"""The pictures of a page: one sprite of thumbnails and one of maps, and the crop that shows each example.
+
+A map stands in its sprite at its own peak. The page multiplies it by its share of the pair's common scale, so that both
+scales are a matter of style.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,8 +11,10 @@ import numpy as np
 
 from reportgen.report.context import ReportContext
 from reportgen.report.images import SpriteLayout, evidence, map_layout, map_sprite, thumbnail_layout, thumbnail_sprite
-from reportgen.report.pages import Crop
+from reportgen.report.pages import Crop, Sprite
 from reportgen.report.urls import relative_url
+
+PHOTOS, MAPS = "photos", "maps"
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -19,7 +25,8 @@ class Sheet:
         page: the page's path.
         stem: the sprites' path without its end.
         photo_cells: cell of each example's thumbnail, by position in the cache.
-        map_cells: cells of each example's maps of the true and of the predicted class; the same where it is right.
+        true_maps: cell and strength of the map of each example's true class.
+        predicted_maps: the same for its predicted class.
         photo_layout: where the thumbnails lie.
         map_layout: where the maps lie.
         photos: the sprite of thumbnails, a PNG.
@@ -29,7 +36,8 @@ class Sheet:
     page: str
     stem: str
     photo_cells: dict[int, int]
-    map_cells: dict[int, tuple[int, int]]
+    true_maps: dict[int, tuple[int, float]]
+    predicted_maps: dict[int, tuple[int, float]]
     photo_layout: SpriteLayout
     map_layout: SpriteLayout
     photos: bytes
@@ -40,22 +48,31 @@ class Sheet:
         yield f"{self.stem}-thumbnails.png", self.photos
         yield f"{self.stem}-maps.png", self.maps
 
+    def sprites(self) -> tuple[Sprite, ...]:
+        """The sprites as the page defines them."""
+        return (
+            self._sprite(PHOTOS, f"{self.stem}-thumbnails.png", self.photo_layout),
+            self._sprite(MAPS, f"{self.stem}-maps.png", self.map_layout),
+        )
+
     def photo(self, position: int) -> Crop:
         """The thumbnail of an example."""
-        return self._crop("thumbnails", self.photo_layout, self.photo_cells[position])
+        return Crop(sprite=PHOTOS, view_box=self.photo_layout.view_box(self.photo_cells[position]), strength="1")
 
     def true_map(self, position: int) -> Crop:
         """The map of an example's true class."""
-        return self._crop("maps", self.map_layout, self.map_cells[position][0])
+        return self._map(*self.true_maps[position])
 
     def predicted_map(self, position: int) -> Crop:
         """The map of an example's predicted class."""
-        return self._crop("maps", self.map_layout, self.map_cells[position][1])
+        return self._map(*self.predicted_maps[position])
 
-    def _crop(self, kind: str, layout: SpriteLayout, cell: int) -> Crop:
+    def _map(self, cell: int, strength: float) -> Crop:
+        return Crop(sprite=MAPS, view_box=self.map_layout.view_box(cell), strength=f"{strength:.3g}")
+
+    def _sprite(self, name: str, path: str, layout: SpriteLayout) -> Sprite:
         width, height = layout.size
-        url = relative_url(f"{self.stem}-{kind}.png", page=self.page)
-        return Crop(url=url, view_box=layout.view_box(cell), width=width, height=height)
+        return Sprite(name=name, url=relative_url(path, page=self.page), width=str(width), height=str(height))
 
 
 def make_sheet(context: ReportContext, positions: Sequence[int], *, page: str, stem: str) -> Sheet:
@@ -69,21 +86,26 @@ def make_sheet(context: ReportContext, positions: Sequence[int], *, page: str, s
     """
     maps = context.maps
     shown = np.array(list(dict.fromkeys(positions)), dtype=np.int64)
-    is_wrong = ~context.findings.predictions.is_correct[shown]
-    first_cells = np.cumsum(1 + is_wrong) - (1 + is_wrong)
-    num_maps = int((1 + is_wrong).sum())
-    levels = np.zeros((num_maps, *maps.grid))
-    levels[first_cells] = evidence(maps.true[shown], maps.scale[shown])
-    levels[first_cells[is_wrong] + 1] = evidence(maps.predicted[shown[is_wrong]], maps.scale[shown[is_wrong]])
+    wrong = shown[~context.findings.predictions.is_correct[shown]]
+    # Every map of a true class, then the maps of wrong predictions; a right one is the map of the true class.
+    levels = np.concatenate(
+        [
+            evidence(maps.true[shown], maps.true_peaks[shown]),
+            evidence(maps.predicted[wrong], maps.predicted_peaks[wrong]),
+        ]
+    )
+    scale = np.where(maps.scale > 0, maps.scale, 1.0)
+    true_maps = dict(zip(shown.tolist(), enumerate((maps.true_peaks / scale)[shown].tolist()), strict=True))
+    wrong_maps = enumerate((maps.predicted_peaks / scale)[wrong].tolist(), start=len(shown))
     thumbnails = context.cache.thumbnails[shown]
-    cells = zip(shown.tolist(), first_cells.tolist(), is_wrong.tolist(), strict=True)
     return Sheet(
         page=page,
         stem=stem,
         photo_cells={position: cell for cell, position in enumerate(shown.tolist())},
-        map_cells={position: (first, first + wrong) for position, first, wrong in cells},
+        true_maps=true_maps,
+        predicted_maps=true_maps | dict(zip(wrong.tolist(), wrong_maps, strict=True)),
         photo_layout=thumbnail_layout(len(shown), *thumbnails.shape[1:3]),
-        map_layout=map_layout(num_maps, *maps.grid),
+        map_layout=map_layout(len(levels), *maps.grid),
         photos=thumbnail_sprite(thumbnails),
         maps=map_sprite(levels),
     )
