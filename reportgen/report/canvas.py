@@ -88,6 +88,26 @@ class Canvas:
         )
         return left + width
 
+    def write_upward(
+        self, baseline_x: int, bottom: int, text: str, style: TextStyle, *, align: str = "left", max_width: float
+    ) -> None:
+        """Set a text from below to above, on a baseline that runs upward at `baseline_x`.
+
+        Args:
+            baseline_x: the line that it stands on, at the right of the letters.
+            bottom: where it starts (`left`) or ends (`right`).
+            text: what it says.
+            style: how it is set.
+            align: `left` or `right`.
+            max_width: the room that it has, in pixels.
+        """
+        line = fit_text(text, style, max_width)
+        width, ascent, descent = round(text_width(line, style)) + 2, style.size, style.size // 2
+        mask = Image.new("L", (width, ascent + descent))
+        ImageDraw.Draw(mask).text((0, ascent), line, fill=255, font=_font(style.face, style.size), anchor="ls")
+        top = bottom - width if align == "left" else bottom
+        self._image.paste(style.colour, (baseline_x - ascent, top), mask.transpose(Image.Transpose.ROTATE_90))
+
     def picture(self, x: int, y: int, pixels: NDArray[np.uint8]) -> None:
         """Paste a picture, uint8 (H, W, 3), with its upper left corner at (x, y)."""
         self._image.paste(Image.fromarray(pixels), (x, y))

@@ -20,7 +20,7 @@ from jinja2 import (
 from reportgen.analysis.findings import Findings
 from reportgen.cache import EvaluationCache
 from reportgen.errors import SiteError
-from reportgen.report import charts, exports, figures, summaries
+from reportgen.report import charts, exports, figures, static_charts, summaries
 from reportgen.report.class_page import make_class_page
 from reportgen.report.colormaps import DEFAULT_COLORMAP, filter_tables, opacity_table
 from reportgen.report.context import ReportContext, make_context
@@ -204,8 +204,8 @@ def _take_away_files(context: ReportContext) -> Iterator[tuple[str, bytes]]:
     yield "data/metrics.json", exports.metrics_json(cache, findings).encode()
     yield "text/analysis_summary.txt", summaries.analysis_summary(cache, findings).encode()
     yield "text/recommendations.txt", summaries.recommendations_text(cache, findings).encode()
-    yield "figures/confusion_matrix_full.png", charts.confusion_matrix_figure(cache, findings)
-    yield "figures/top_confused_pairs.png", figures.top_confused_pairs_figure(cache, findings)
+    yield "figures/confusion_matrix_full.png", static_charts.confusion_matrix_figure(cache, findings)
+    yield "figures/top_confused_pairs.png", static_charts.top_confused_pairs_figure(cache, findings)
     for (path, _, _), pair in zip(_pair_figures(context), findings.pairs, strict=False):
         yield path, figures.confused_pair_figure(cache, findings, pair)
     yield "charts/per_class_accuracy.html", charts.per_class_accuracy_chart(cache, findings).encode()
