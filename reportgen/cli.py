@@ -265,7 +265,7 @@ def _run(analyze_settings: AnalyzeSettings, render_settings: RenderSettings, cac
 
 
 def _print_summary(report: "Report", seconds: dict[str, float]) -> None:
-    from reportgen.report.exports import console_summary
+    from reportgen.report.summaries import console_summary
 
     click.echo(console_summary(report.cache, report.findings))
     click.echo(f"\n{report.index_path}  ({report.num_files:,} files, {report.num_bytes / 1e6:.1f} MB)")

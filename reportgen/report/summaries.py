@@ -25,6 +25,28 @@ _TEXT_WIDTH = 88
 _NUM_LISTED = 10
 
 
+def console_summary(cache: EvaluationCache, findings: Findings) -> str:
+    """The report in a few lines: the headline, accuracy, the five weakest classes, the three most confused pairs."""
+    names, top1, top5 = cache.class_names, findings.overall.top1, findings.overall.top5
+    weakest = [
+        f"{names[metrics.class_index]} {percent_text(metrics.recall.value)}" for metrics in _weakest_first(findings)[:5]
+    ]
+    pairs = [
+        f"{names[pair.true_index]} called {names[pair.predicted_index]} {pair.share.count} of {pair.share.total}"
+        for pair in findings.pairs[:3]
+    ]
+    rows = [
+        (
+            "accuracy",
+            f"{percent_text(top1.value)} ({percent_interval_text(top1)}), n = {count_text(top1.total)};"
+            f" top-5 {percent_text(top5.value)} ({percent_interval_text(top5)})",
+        ),
+        ("weakest classes", ", ".join(weakest)),
+        ("most confused", ", ".join(pairs) or "nothing"),
+    ]
+    return f"{headline(findings, cache)}\n\n{_table(rows)}"
+
+
 def analysis_summary(cache: EvaluationCache, findings: Findings) -> str:
     """The report on one page of plain text."""
     sections = [
@@ -150,13 +172,12 @@ def _scaled_cells(scaling: TemperatureScaling) -> tuple[str, str]:
 
 def _class_sections(cache: EvaluationCache, findings: Findings) -> list[str]:
     """The weakest and the strongest classes, or all of them where they are few."""
-    measured = [metrics for metrics in findings.classes if metrics.recall.total]
-    weakest = sorted(measured, key=lambda metrics: (metrics.recall.value, metrics.class_index))
-    strongest = sorted(measured, key=lambda metrics: (-metrics.recall.value, metrics.class_index))
-    if len(measured) <= 2 * _NUM_LISTED:
+    weakest = _weakest_first(findings)
+    strongest = sorted(weakest, key=lambda metrics: (-metrics.recall.value, metrics.class_index))
+    if len(weakest) <= 2 * _NUM_LISTED:
         parts = [("The classes, the weakest first", weakest)]
     else:
-        shown = f"({_NUM_LISTED} of {count_text(len(measured))})"
+        shown = f"({_NUM_LISTED} of {count_text(len(weakest))})"
         parts = [
             (f"The weakest classes {shown}", weakest[:_NUM_LISTED]),
             (f"The strongest classes {shown}", strongest[:_NUM_LISTED]),
@@ -166,6 +187,12 @@ def _class_sections(cache: EvaluationCache, findings: Findings) -> list[str]:
         for title, classes in parts
         for section in (_title(title), _table([_class_cells(cache, metrics) for metrics in classes]))
     ]
+
+
+def _weakest_first(findings: Findings) -> list[ClassMetrics]:
+    """The classes that have images, by rising recall; ties by index."""
+    measured = [metrics for metrics in findings.classes if metrics.recall.total]
+    return sorted(measured, key=lambda metrics: (metrics.recall.value, metrics.class_index))
 
 
 def _class_cells(cache: EvaluationCache, metrics: ClassMetrics) -> tuple[str, ...]:
