@@ -75,6 +75,14 @@ class Evidence:
         reverse_threshold: the other direction's threshold.
     """
 
+    measured: Estimate | Proportion
+    threshold: float
+    fires_above: bool
+    class_index: int | None = None
+    pair: tuple[int, int] | None = None
+    reverse: Proportion | None = None
+    reverse_threshold: float | None = None
+
     @property
     def excess(self) -> float:
         """How far the deciding bound lies beyond its threshold; of a pair, the lesser of both directions.
@@ -90,14 +98,6 @@ class Evidence:
     def crosses(self) -> bool:
         """Whether the bound, or both bounds of a pair, lie beyond the threshold."""
         return self.excess > 0
-
-    measured: Estimate | Proportion
-    threshold: float
-    fires_above: bool
-    class_index: int | None = None
-    pair: tuple[int, int] | None = None
-    reverse: Proportion | None = None
-    reverse_threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

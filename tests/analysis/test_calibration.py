@@ -113,6 +113,16 @@ def test_null_band_is_that_of_drawing_every_answer(n, power, adaptive):
     assert found == pytest.approx(np.quantile(errors, 0.95), rel=0.05)
 
 
+def test_null_band_of_a_bin_with_unlike_confidences_is_that_of_its_members():
+    # Half are nearly surely wrong, half nearly surely right: the bin in the middle holds both, and hardly varies.
+    n = 450
+    confidence = np.repeat([0.01, 0.99], n // 2) + np.linspace(-0.009, 0.009, n)
+    draws = np.random.default_rng(0).random((2000, n)) < confidence
+    errors = np.abs((draws - confidence).reshape(2000, NUM_BINS, -1).sum(axis=2)).sum(axis=1) / n
+    found = compute_calibration_error(confidence, draws[0], adaptive=True).null_high
+    assert found == pytest.approx(np.quantile(errors, 0.95), rel=0.05)
+
+
 @pytest.mark.parametrize("adaptive", [False, True])
 def test_calibrated_model_exceeds_the_null_band_once_in_twenty(adaptive):
     rng = np.random.default_rng(0)
@@ -164,6 +174,13 @@ def test_gap_of_answers_that_are_all_right_is_not_a_point():
     assert gap.high == pytest.approx(gap.value + 1 - 0.025 ** (1 / 50))  # by the exact interval of 50 out of 50
 
 
+def test_gap_of_answers_that_are_all_wrong_is_not_a_point():
+    gap = _calibration(np.tile([3.5, 0.0], (50, 1)), np.ones(50, int)).gap
+    assert gap.value == pytest.approx(0.9707, abs=1e-4)
+    assert gap.high == pytest.approx(gap.value)
+    assert gap.low == pytest.approx(gap.value - 1 + 0.025 ** (1 / 50))
+
+
 def _log_loss(logits, labels, temperature):
     scaled = logits.astype(np.float64) / temperature
     return (logsumexp(scaled, axis=1) - scaled[np.arange(len(labels)), labels]).mean()
@@ -198,6 +215,13 @@ def test_temperature_without_a_minimum_stops_at_its_limits(scale):
 def test_temperature_stays_where_no_log_loss_is_left():
     labels = np.arange(40) % 4
     assert fit_temperature((1e4 * np.eye(4)[labels]).astype(np.float32), labels) == 1
+
+
+def test_temperature_is_found_where_newtons_steps_go_to_and_fro():
+    # The top class has p = e^b / (e^b + 999) at the inverse temperature b, and is right in half of the cases.
+    logits = np.eye(1000, dtype=np.float32)[np.arange(40)]
+    labels = np.where(np.arange(40) % 2, np.arange(40), 999)
+    assert fit_temperature(logits, labels) == pytest.approx(1 / math.log(999), rel=1e-6)
 
 
 def test_temperature_takes_a_few_passes_over_the_logits(monkeypatch):

@@ -57,6 +57,13 @@ def test_interval_contains_the_value_and_stays_in_the_unit_range(pair, exact):
     assert (proportion.high == 1) == (count == total)
 
 
+@pytest.mark.parametrize("interval", [intervals.wilson_interval, intervals.exact_interval])
+def test_bounds_of_none_and_all_are_exactly_zero_and_one(interval):
+    totals = np.arange(1, 2000)
+    np.testing.assert_array_equal(interval(np.zeros(1999), totals, 0.95)[0], 0)
+    np.testing.assert_array_equal(interval(totals, totals, 0.95)[1], 1)
+
+
 @pytest.mark.parametrize(("count", "total", "level"), [(3, 2, 0.95), (-1, 2, 0.95), (1, 2, 1.0), (1, 2, 0.0)])
 def test_impossible_proportion_is_refused(count, total, level):
     with pytest.raises(ValueError, match="is not in"):

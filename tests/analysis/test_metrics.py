@@ -78,6 +78,14 @@ def test_five_of_fewer_classes_are_all_of_them():
     assert compute_overall_metrics(predictions, confusion).top5 == Proportion(count=40, total=40)
 
 
+def test_top_five_counts_ranks_up_to_five():
+    logits = np.tile(np.arange(7, 0, -1), (7, 1)).astype(np.float32)
+    predictions = compute_predictions(logits, np.arange(7))
+    confusion = compute_confusion(np.arange(7), predictions.predicted, 7)
+    found = compute_overall_metrics(predictions, confusion)
+    assert (found.top1.count, found.top5.count) == (1, 5)
+
+
 def test_means_have_their_intervals():
     predictions, _, confusion = _case(400, 30)
     found = compute_overall_metrics(predictions, confusion)
