@@ -74,18 +74,12 @@ def _RateColumn() -> Any:  # noqa: N802  stands where a rich column class would
     return RateColumn()
 
 
-class _Numbers(click.ParamType):
+def _parse_numbers(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
     """Comma-separated numbers, such as `0.5071,0.4865,0.4409`."""
-
-    name = "R,G,B"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(float(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not a list of numbers such as 0.5071,0.4865,0.4409", param, ctx)
+    try:
+        return None if value is None else tuple(float(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a list of numbers such as 0.5071,0.4865,0.4409.") from None
 
 
 _PATH = click.Path(path_type=Path)
@@ -134,8 +128,8 @@ _input_options = _options(
         metavar="CSV",
         help="Columns class,superclass. cifar100 and demo know their own.",
     ),
-    click.option("--mean", type=_Numbers(), help="Channel means of images scaled to [0, 1]."),
-    click.option("--std", type=_Numbers(), help="Channel standard deviations."),
+    click.option("--mean", metavar="R,G,B", callback=_parse_numbers, help="Channel means of images scaled to [0, 1]."),
+    click.option("--std", metavar="R,G,B", callback=_parse_numbers, help="Channel standard deviations."),
     click.option("--resize", type=int, metavar="PIXELS", help="Resize the shorter side to this."),
     click.option("--crop", type=int, metavar="PIXELS", help="Then cut out the centred square of this side."),
 )

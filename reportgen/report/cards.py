@@ -38,13 +38,11 @@ def make_card(context: ReportContext, sheet: Sheet, position: int) -> ExampleCar
     predicted = context.class_link(int(predictions.predicted[position]), page=sheet.page)
     is_correct = bool(predictions.is_correct[position])
     confidence = percent_text(float(predictions.confidence[position]))
-    panels = (_photo_panel(sheet, position, true, predicted, confidence),)
+    panels = [_photo_panel(sheet, position, true, predicted, confidence)]
     if not is_correct:
-        panels += (_map_panel(context, sheet, position, true, of_true=True),)
-    panels += (
-        _map_panel(context, sheet, position, predicted, of_true=False),
-        _map_panel(context, sheet, position, predicted, of_true=False, alone=True),
-    )
+        panels.append(_map_panel(context, sheet, position, true, of_true=True))
+    panels.append(_map_panel(context, sheet, position, predicted, of_true=False))
+    panels.append(_map_panel(context, sheet, position, predicted, of_true=False, alone=True))
     return ExampleCard(
         is_correct=is_correct,
         predicted=predicted,
@@ -52,7 +50,7 @@ def make_card(context: ReportContext, sheet: Sheet, position: int) -> ExampleCar
         confidence=confidence,
         verdict="" if is_correct else _verdict(context, position, true),
         example_id=str(context.cache.example_id[position]),
-        panels=panels,
+        panels=tuple(panels),
     )
 
 
