@@ -1,0 +1,139 @@
+"""The classes by name: the model's index order, and the superclasses that group them. Torch-free."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reportgen.cache import Superclasses
+from reportgen.errors import DataError
+from reportgen.inputs.files import read_text
+from reportgen.inputs.suggestions import few_text, nearest_text
+
+
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """The model's class names in index order, from a JSON list or a text file with one name a line.
+
+    Raises:
+        DataError: the file is missing, is neither, or names a class twice.
+    """
+    what, hint = "The file of class names", "Name a text file with one class a line, or a JSON list of names."
+    text = read_text(path, what, error=DataError, hint=hint).strip()
+    if text.startswith("["):
+        try:
+            names = json.loads(text)
+        except ValueError as error:
+            raise DataError(f"{what} {path} is no valid JSON: {error}.", hint=hint) from error
+        if not all(isinstance(name, str) for name in names):
+            raise DataError(f"{what} {path} holds entries that are no text.", hint='Write ["apple", "baby"].')
+    else:
+        names = [line.strip() for line in text.splitlines()]
+    if "" in names:
+        # Leaving it out would shift every index behind it.
+        raise DataError(f"{what} {path} has an empty name at index {names.index('')}.", hint=hint)
+    require_unique(names, f"{what} {path}")
+    return tuple(names)
+
+
+def require_unique(names: Sequence[str], what: str) -> None:
+    """Check that no class is named twice.
+
+    Raises:
+        DataError: one is.
+    """
+    seen: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if name in seen:
+            raise DataError(
+                f"{what} names {name} twice, at the indices {seen[name]} and {index}.",
+                hint="Give each class a name of its own.",
+            )
+        seen[name] = index
+
+
+def reorder_labels(
+    labels: NDArray[np.int64], data_names: Sequence[str], model_names: Sequence[str], what: str
+) -> NDArray[np.int64]:
+    """Labels as indices into the model's class names.
+
+    Args:
+        labels: int64 (N,), indices into the data's class names.
+        data_names: the data's class names.
+        model_names: the model's class names; they may hold more.
+        what: where the model's names come from, for messages.
+
+    Returns:
+        int64 (N,).
+
+    Raises:
+        DataError: the data has a class that the model's names don't hold.
+    """
+    index_of = {name: index for index, name in enumerate(model_names)}
+    unknown = [name for name in data_names if name not in index_of]
+    if unknown:
+        raise DataError(
+            f"The class {unknown[0]} of the test set is not in {what}"
+            + (f", nor are {len(unknown) - 1} others: {few_text(unknown[1:])}." if len(unknown) > 1 else "."),
+            hint=f"{nearest_text(unknown[0], model_names)} Name each class as the test set does.",
+        )
+    return np.array([index_of[name] for name in data_names], dtype=np.int64)[labels]
+
+
+def read_superclasses(path: Path) -> dict[str, str]:
+    """The superclass of each class, from a CSV with the columns `class` and `superclass`.
+
+    Raises:
+        DataError: the file is missing, lacks a column or a value, or groups a class twice.
+    """
+    what, hint = "The file of superclasses", "Name a CSV with the columns class and superclass, one class a row."
+    text = read_text(path, what, error=DataError, hint=hint)
+    reader = csv.DictReader(StringIO(text, newline=""), skipinitialspace=True)
+    columns = [column.strip() for column in reader.fieldnames or ()]
+    for column in ("class", "superclass"):
+        if column not in columns:
+            raise DataError(f"{what} {path} has no column {column}; it has {', '.join(columns)}.", hint=hint)
+    reader.fieldnames = columns
+    superclass_of: dict[str, str] = {}
+    for row in reader:
+        name, superclass = ((row[column] or "").strip() for column in ("class", "superclass"))
+        if not name or not superclass:
+            raise DataError(f"{what} {path} lacks a value in line {reader.line_num}.", hint=hint)
+        if superclass_of.setdefault(name, superclass) != superclass:
+            raise DataError(
+                f"{what} {path} puts {name} into {superclass_of[name]} and into {superclass}.",
+                hint="Give each class one superclass.",
+            )
+    return superclass_of
+
+
+def group_classes(class_names: Sequence[str], superclass_of: Mapping[str, str], what: str) -> Superclasses:
+    """The classes grouped by superclass; superclasses are sorted by name.
+
+    Args:
+        class_names: the K names in index order.
+        superclass_of: the superclass of each class.
+        what: where the grouping comes from, for messages.
+
+    Raises:
+        DataError: a class has no superclass, or the grouping holds a class that isn't one of the K.
+    """
+    known = set(class_names)
+    missing = [name for name in class_names if name not in superclass_of]
+    unknown = [name for name in superclass_of if name not in known]
+    if unknown:
+        raise DataError(
+            f"{what} names {few_text(unknown)}, which {'is no class' if len(unknown) == 1 else 'are no classes'} here.",
+            hint=f"{nearest_text(unknown[0], missing or class_names)} Where the test set holds only some of the "
+            "model's classes, give all of them with --class-names.",
+        )
+    if missing:
+        raise DataError(f"{what} has no superclass for {few_text(missing)}.", hint="Add a row for each class.")
+    names = tuple(sorted(set(superclass_of.values())))
+    index_of = {name: index for index, name in enumerate(names)}
+    return Superclasses(
+        names=names, superclass_of=np.array([index_of[superclass_of[name]] for name in class_names], dtype=np.int64)
+    )

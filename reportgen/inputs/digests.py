@@ -1,0 +1,95 @@
+"""The cache's key, from the settings and file digests alone: no model is built, no image decoded, no torch imported."""
+
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+
+from reportgen.cache import CacheKey
+from reportgen.errors import DataError
+from reportgen.inputs import cifar
+from reportgen.inputs.datasets import DataKind, find_data_kind, list_class_folders
+from reportgen.inputs.files import file_digest, require_file
+from reportgen.inputs.specs import locate_model_file, locate_weights, parse_model_spec
+from reportgen.settings import AnalyzeSettings, PreprocessingSettings
+
+
+def compute_cache_key(settings: AnalyzeSettings) -> CacheKey:
+    """What decides whether a cache is valid for these settings.
+
+    Specs are recorded without their folders. Only where CIFAR is missing and may be fetched is torchvision imported.
+
+    Raises:
+        ReportError: a spec is wrong, or a file is missing: the same errors as when the model and data are loaded.
+    """
+    spec = parse_model_spec(settings.model)
+    model_path = locate_model_file(spec)
+    weights_path = locate_weights(settings, spec)
+    weights_digest = file_digest(weights_path) if weights_path is not None else settings.weights or ""
+    return CacheKey(
+        model=str(spec),
+        model_digest="" if model_path is None else file_digest(model_path),
+        weights_digest=weights_digest,
+        data=_data_name(settings.data),
+        data_digest=_data_digest(settings),
+        class_names_digest=_optional_digest(settings.class_names_path, "The file of class names"),
+        superclasses_digest=_optional_digest(settings.superclasses_path, "The file of superclasses"),
+        preprocessing=_preprocessing_text(settings.preprocessing),
+        method=settings.method,
+        layer=settings.layer or "auto",
+        limit=settings.limit or 0,
+        thumbnail_size=settings.thumbnail_size,
+        precision=settings.precision,
+    )
+
+
+def _data_name(spec: str) -> str:
+    return spec if find_data_kind(spec) not in (DataKind.FOLDER, DataKind.NPZ) else Path(spec).resolve().name
+
+
+def _data_digest(settings: AnalyzeSettings) -> str:
+    kind = find_data_kind(settings.data)
+    match kind:
+        case DataKind.FOLDER:
+            return _folder_digest(Path(settings.data))
+        case DataKind.NPZ:
+            return file_digest(Path(settings.data))
+        case DataKind.DEMO:
+            from reportgen.demo.dataset import dataset_digest
+
+            return dataset_digest()
+    variant = cifar.VARIANTS[kind]
+    return _files_digest(cifar.require_test_files(variant, settings.data_root, download=settings.download))
+
+
+def _folder_digest(root: Path) -> str:
+    names = [f"{class_name}/{name}" for class_name, files in list_class_folders(root).items() for name in files]
+    return _joint_digest(names, [root / name for name in names])
+
+
+def _files_digest(paths: tuple[Path, ...]) -> str:
+    return _joint_digest([path.name for path in paths], list(paths))
+
+
+def _joint_digest(names: list[str], paths: list[Path]) -> str:
+    """SHA-256 over names and contents: of lines `<SHA-256 of the content> <name>`."""
+    with ThreadPoolExecutor() as pool:  # hashing and reading let other threads run
+        digests = pool.map(file_digest, paths)
+        lines = "".join(f"{digest} {name}\n" for digest, name in zip(digests, names, strict=True))
+    return sha256(lines.encode()).hexdigest()
+
+
+def _optional_digest(path: Path | None, what: str) -> str:
+    if path is None:
+        return ""
+    return file_digest(require_file(path, what, error=DataError, hint="Name a file that exists."))
+
+
+def _preprocessing_text(settings: PreprocessingSettings) -> str:
+    """The options as text; `auto` where the model or the data decides."""
+    parts = {
+        "mean": ",".join(map(repr, settings.mean)) if settings.mean else "auto",
+        "std": ",".join(map(repr, settings.std)) if settings.std else "auto",
+        "resize": settings.resize or "auto",
+        "crop": settings.crop or "auto",
+    }
+    return " ".join(f"{name}={value}" for name, value in parts.items())
