@@ -110,7 +110,7 @@ class Recommendation:
         evidence: the evidence that did, strongest first; where none did, the one that came nearest (none where there
             is nothing to measure, such as superclasses that are not known).
         num_tested: number of classes or pairs that the rule looked at; 1 for a rule about the whole test set, 0 where
-            there is nothing to measure.
+            there was none to look at. Pairs that were looked at without finding a mistake leave no evidence.
     """
 
     rule: Rule
@@ -212,7 +212,7 @@ def _find_symmetric_pairs(confusion: NDArray[np.int64]) -> Recommendation:
     both = (support[first] > 0) & (support[second] > 0)
     first, second = first[both], second[both]
     if num_remaining == 0 or len(first) == 0:
-        return _conclude(Rule.SYMMETRIC_PAIRS, [], 0)
+        return _conclude(Rule.SYMMETRIC_PAIRS, [], num_tested if num_remaining else 0)
 
     level = _family_level(num_tested)
     num_mistakes = mistakes.sum(axis=1)

@@ -48,7 +48,8 @@ def _of_logits(logits, labels, *, superclass_of=None):
     for r in found:
         assert r.fired == any(e.crosses for e in r.evidence)
         assert all(e.crosses for e in r.evidence) if r.fired else len(r.evidence) <= 1
-        assert (r.num_tested == 0) == (not r.evidence)
+        assert r.evidence or r.num_tested == 0 or r.rule is Rule.SYMMETRIC_PAIRS
+        assert r.num_tested or not r.evidence
         excesses = [e.excess for e in r.evidence]
         assert excesses == sorted(excesses, reverse=True)
     assert [r.fired for r in found] == sorted((r.fired for r in found), reverse=True)
@@ -196,6 +197,12 @@ def test_rare_confusion_is_no_pair_however_rare_the_others():
 
 def test_two_classes_are_no_pair():
     assert _found([[60, 40], [40, 60]])[Rule.SYMMETRIC_PAIRS].num_tested == 0
+
+
+@pytest.mark.parametrize(("confusion", "num_tested"), [(np.diag([9, 9, 9]), 3), (np.diag([9, 0, 0]), 0)])
+def test_pairs_without_a_mistake_were_looked_at_all_the_same(confusion, num_tested):
+    found = _found(confusion)[Rule.SYMMETRIC_PAIRS]
+    assert (found.evidence, found.num_tested) == ((), num_tested)
 
 
 def test_pair_among_three_classes_is_found():
