@@ -159,6 +159,7 @@ def _measured(value: Estimate | Proportion | int) -> Any:
                 "count": value.count,
                 "n": value.total,
                 "level": value.level,
+                "interval": "Clopper-Pearson" if value.exact else "Wilson",
             }
         case Estimate():
             return asdict(value)

@@ -101,7 +101,7 @@ def _describe_overconfidence(item: Recommendation, findings: Findings) -> Recomm
     evidence = _gap_evidence(findings, f"above {points_text(MIN_GAP, digits=0)}")
     if not item.fired:
         return RecommendationText(
-            headline=f"No proof that it is too sure of itself: on average {_gap_text(gap)}.",
+            headline=f"{_doubt(gap.high < MIN_GAP)} too sure of itself: on average {_gap_text(gap)}.",
             advice="",
             evidence=evidence,
         )
@@ -191,8 +191,8 @@ def _describe_confident_errors(item: Recommendation) -> RecommendationText:
     wrong = _proportion(found)
     evidence = (
         f"{count_text(wrong.count)} of {plural_text(wrong.total, 'answer')} with a confidence of {sure}:"
-        f" {percent_text(wrong.value)} ({percent_interval_text(wrong)}); the rule fires where the interval"
-        f" lies above the {percent_text(found.threshold)} that their confidences admit."
+        f" {percent_text(wrong.value)} (exact interval {percent_interval_text(wrong)}); the rule fires where the"
+        f" interval lies above the {percent_text(found.threshold)} that their confidences admit."
     )
     if not item.fired:
         return RecommendationText(
@@ -225,7 +225,7 @@ def _describe_superclass_errors(item: Recommendation, findings: Findings) -> Rec
     inside = _proportion(found)
     evidence = (
         f"{count_text(inside.count)} of {plural_text(inside.total, 'mistake')}: {percent_text(inside.value)}"
-        f" ({percent_interval_text(inside)}); the rule fires where the interval lies above"
+        f" (exact interval {percent_interval_text(inside)}); the rule fires where the interval lies above"
         f" {percent_text(found.threshold)}. Spread evenly over all other classes, {percent_text(group.chance)} would"
         f" stay inside. The superclass is right for {percent_text(group.accuracy.value)} of the images"
         f" ({percent_interval_text(group.accuracy)})."
@@ -381,5 +381,7 @@ def _family_text(num_tested: int, noun: str, plural: str) -> str:
     """How the intervals are widened, where many things were tested."""
     level = percent_text(CONFIDENCE_LEVEL, digits=0)
     if num_tested == 1:
-        return f"The interval is one of {level}."
-    return f"The {level} intervals are widened to hold for all {plural_text(num_tested, noun, plural)} at once."
+        return f"The {level} interval is exact."
+    return (
+        f"The {level} intervals are exact, and widened to hold for all {plural_text(num_tested, noun, plural)} at once."
+    )
