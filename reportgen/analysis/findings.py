@@ -18,7 +18,7 @@ from reportgen.analysis.confusion import (
 from reportgen.analysis.metrics import ClassMetrics, OverallMetrics, compute_class_metrics, compute_overall_metrics
 from reportgen.analysis.predictions import Predictions, compute_predictions
 from reportgen.analysis.recommendations import Recommendation, apply_rules
-from reportgen.analysis.selection import ClassSelection, find_confident_errors, select_examples
+from reportgen.analysis.selection import NUM_GALLERY, ClassSelection, find_confident_errors, select_examples
 from reportgen.cache import EvaluationCache
 
 
@@ -55,7 +55,13 @@ class Findings:
 
 
 def compute_findings(
-    cache: EvaluationCache, *, num_worst: int = 5, num_best: int = 3, num_mistaken: int = 3, num_pairs: int = 15
+    cache: EvaluationCache,
+    *,
+    num_worst: int = 5,
+    num_best: int = 3,
+    num_mistaken: int = 3,
+    num_pairs: int = 15,
+    num_gallery: int = NUM_GALLERY,
 ) -> Findings:
     """Everything that the report tells about a cache; the same cache gives the same findings.
 
@@ -65,6 +71,7 @@ def compute_findings(
         num_best: best examples shown per class.
         num_mistaken: examples of other classes, mistaken for the class, shown per class.
         num_pairs: most confused pairs.
+        num_gallery: examples in each class's gallery.
     """
     labels, num_classes, groups = cache.labels, cache.num_classes, cache.superclasses
     predictions = compute_predictions(cache.logits, labels)
@@ -81,7 +88,13 @@ def compute_findings(
         superclasses=superclasses,
         calibration=calibration,
         selections=select_examples(
-            predictions, labels, num_classes, num_worst=num_worst, num_best=num_best, num_mistaken=num_mistaken
+            predictions,
+            labels,
+            num_classes,
+            num_worst=num_worst,
+            num_best=num_best,
+            num_mistaken=num_mistaken,
+            num_gallery=num_gallery,
         ),
         confident_errors=find_confident_errors(predictions),
         recommendations=apply_rules(predictions, confusion, superclasses, calibration),

@@ -9,17 +9,23 @@ from reportgen.analysis.predictions import Predictions
 
 HIGH_CONFIDENCE = 0.9
 
+NUM_GALLERY = 200
+"""Examples of a class that its gallery shows."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassSelection:
     """The examples on one class page, as positions 0..N-1 in the cache; ties are broken by position.
 
     Attributes:
+        gallery: the class's examples, the most instructive first: those misclassified by falling confidence, then the
+            correct ones by rising confidence.
         worst: the class's misclassified examples by falling confidence, then its correct ones by rising confidence.
         best: its correct examples by falling confidence.
         mistaken: examples of other classes predicted as it, by falling confidence.
     """
 
+    gallery: tuple[int, ...]
     worst: tuple[int, ...]
     best: tuple[int, ...]
     mistaken: tuple[int, ...]
@@ -33,6 +39,7 @@ def select_examples(
     num_worst: int,
     num_best: int,
     num_mistaken: int,
+    num_gallery: int = NUM_GALLERY,
 ) -> tuple[ClassSelection, ...]:
     """The examples shown for each of the K classes, in index order; fewer where a class has fewer.
 
@@ -43,6 +50,7 @@ def select_examples(
         num_worst: how many of each class's worst.
         num_best: how many of its best.
         num_mistaken: how many examples of other classes that were mistaken for it.
+        num_gallery: how many of its examples in the gallery.
     """
     # A stable sort leaves equal confidences in the order of position, in both directions.
     falling = np.argsort(-predictions.confidence, kind="stable")
@@ -51,13 +59,13 @@ def select_examples(
     wrong_falling = falling[~is_correct[falling]]
     right_falling = falling[is_correct[falling]]
     right_rising = rising[is_correct[rising]]
-    wrong = split_by_class(wrong_falling, labels, num_classes)
-    least_sure = split_by_class(right_rising, labels, num_classes)
+    instructive = split_by_class(np.concatenate([wrong_falling, right_rising]), labels, num_classes)
     surest = split_by_class(right_falling, labels, num_classes)
     mistaken = split_by_class(wrong_falling, predictions.predicted, num_classes)
     return tuple(
         ClassSelection(
-            worst=tuple(np.concatenate([wrong[k][:num_worst], least_sure[k][:num_worst]])[:num_worst].tolist()),
+            gallery=tuple(instructive[k][:num_gallery].tolist()),
+            worst=tuple(instructive[k][:num_worst].tolist()),
             best=tuple(surest[k][:num_best].tolist()),
             mistaken=tuple(mistaken[k][:num_mistaken].tolist()),
         )

@@ -5,8 +5,16 @@ from hypothesis import strategies as st
 from reportgen.analysis.selection import find_confident_errors, select_examples, split_by_class
 
 
-def _select(predictions, labels, k, *, worst=5, best=3, mistaken=3):
-    return select_examples(predictions, np.array(labels), k, num_worst=worst, num_best=best, num_mistaken=mistaken)
+def _select(predictions, labels, k, *, worst=5, best=3, mistaken=3, gallery=200):
+    return select_examples(
+        predictions,
+        np.array(labels),
+        k,
+        num_worst=worst,
+        num_best=best,
+        num_mistaken=mistaken,
+        num_gallery=gallery,
+    )
 
 
 def test_three_classes_by_hand(make_predictions):
@@ -14,6 +22,7 @@ def test_three_classes_by_hand(make_predictions):
     predicted = [0, 0, 1, 2, 0, 1, 0, 2]
     confidence = [0.9, 0.5, 0.6, 0.8, 0.7, 0.4, 0.95, 0.3]
     first, second, third = _select(make_predictions(labels, predicted, confidence), labels, 3, worst=4, best=2)
+    assert first.gallery == (3, 2, 1, 4, 0)
     assert first.worst == (3, 2, 1, 4)  # its mistakes, surest first; then its right answers, least sure first
     assert first.best == (0, 4)
     assert first.mistaken == (6,)
@@ -30,7 +39,16 @@ def test_ties_go_by_position(make_predictions):
 
 
 def test_class_without_examples_shows_none(make_predictions):
-    assert _select(make_predictions([0], [0], [0.5]), [0], 3)[2].worst == ()
+    empty = _select(make_predictions([0], [0], [0.5]), [0], 3)[2]
+    assert empty.worst == empty.gallery == ()
+
+
+def test_gallery_holds_everyone_unless_it_is_limited(make_predictions):
+    labels, predicted, confidence = [0] * 9, [1, 0, 0] * 3, np.linspace(0.2, 0.9, 9)
+    predictions = make_predictions(labels, predicted, confidence)
+    whole, limited = (_select(predictions, labels, 2, gallery=size)[0].gallery for size in (9, 4))
+    assert whole == (6, 3, 0, 1, 2, 4, 5, 7, 8)
+    assert limited == whole[:4]
 
 
 def _reference(labels, predicted, confidence, k, limits):
@@ -40,22 +58,23 @@ def _reference(labels, predicted, confidence, k, limits):
     right = sorted((i for i in everyone if labels[i] == k == predicted[i]), key=lambda i: (confidence[i], i))
     surest = sorted(right, key=lambda i: (-confidence[i], i))
     taken = sorted((i for i in everyone if labels[i] != k == predicted[i]), key=lambda i: (-confidence[i], i))
-    worst, best, mistaken = limits
-    return tuple((wrong + right)[:worst]), tuple(surest[:best]), tuple(taken[:mistaken])
+    worst, best, mistaken, gallery = limits
+    instructive = tuple(wrong + right)
+    return instructive[:gallery], instructive[:worst], tuple(surest[:best]), tuple(taken[:mistaken])
 
 
-@given(st.integers(2, 4), st.tuples(st.integers(0, 7), st.integers(0, 4), st.integers(0, 4)), st.data())
+@given(st.integers(2, 4), st.tuples(*[st.integers(0, limit) for limit in (7, 4, 4, 12)]), st.data())
 @settings(derandomize=True, deadline=None)
 def test_selection_is_the_definition(make_predictions, k, limits, data):
     example = st.tuples(st.integers(0, k - 1), st.integers(0, k - 1), st.sampled_from([0.25, 0.5, 0.75, 1.0]))
     labels, predicted, confidence = zip(*data.draw(st.lists(example, min_size=1, max_size=30)), strict=True)
-    worst, best, mistaken = limits
+    worst, best, mistaken, gallery = limits
     predictions = make_predictions(labels, predicted, confidence)
-    found = _select(predictions, labels, k, worst=worst, best=best, mistaken=mistaken)
+    found = _select(predictions, labels, k, worst=worst, best=best, mistaken=mistaken, gallery=gallery)
     assert len(found) == k
     for index, selection in enumerate(found):
         expected = _reference(labels, predicted, confidence, index, limits)
-        assert (selection.worst, selection.best, selection.mistaken) == expected
+        assert (selection.gallery, selection.worst, selection.best, selection.mistaken) == expected
 
 
 def test_confident_errors_start_at_ninety_per_cent_and_fall(make_predictions):
