@@ -49,9 +49,18 @@ def make_card(context: ReportContext, sheet: Sheet, position: int) -> ExampleCar
         true=true,
         confidence=confidence,
         verdict="" if is_correct else _verdict(context, position, true),
-        example_id=str(context.cache.example_id[position]),
+        example_id=image_link(context, position, page=sheet.page),
         panels=tuple(panels),
     )
+
+
+def image_link(context: ReportContext, position: int, *, page: str) -> Link:
+    """The link to an image's detail view on its class's page; to the page alone where its gallery lacks the image."""
+    true = int(context.cache.labels[position])
+    url = context.class_link(true, page=page).url
+    if position in context.findings.selections[true].gallery:
+        url = f"{url}#image={int(context.cache.example_index[position])}"
+    return Link(text=str(context.cache.example_id[position]), url=url)
 
 
 def _verdict(context: ReportContext, position: int, true: Link) -> str:
@@ -93,6 +102,7 @@ def _map_panel(
             alt=f"Map of the evidence for {target.text}, {where}",
             photo=None,
             evidence=crop,
+            difference=None if context.findings.predictions.is_correct[position] else sheet.difference(position),
         )
     return Panel(
         kind="overlay",

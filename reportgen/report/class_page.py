@@ -4,6 +4,7 @@ from reportgen.analysis.intervals import Estimate, Proportion
 from reportgen.analysis.metrics import ClassCount, ClassMetrics
 from reportgen.report.cards import make_group
 from reportgen.report.context import ReportContext
+from reportgen.report.gallery import make_gallery
 from reportgen.report.pages import CardGroup, ClassPage, CountRow, Fact, Link, SiteFrame
 from reportgen.report.sheets import Sheet, make_sheet
 from reportgen.report.text import (
@@ -30,7 +31,7 @@ def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) 
     selection = context.findings.selections[class_index]
     sheet = make_sheet(
         context,
-        [*selection.worst, *selection.best, *selection.mistaken],
+        [*selection.gallery, *selection.worst, *selection.best, *selection.mistaken],
         page=page,
         stem=f"images/{class_stem(class_index, name)}",
     )
@@ -52,6 +53,7 @@ def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) 
                 metrics.precision, "images that get its name are another class", "Nothing gets its name."
             ),
             groups=_groups(context, sheet, class_index),
+            gallery=make_gallery(context, sheet, class_index),
             grid_note=_grid_note(context),
             figure=Link(
                 text="these examples as one picture",

@@ -24,11 +24,17 @@ DEFAULT_COLORMAP: Final = "inferno"
 EVIDENCE_COLORMAPS: Final = ("inferno", "viridis", "jet")
 """Colormaps of class activation maps. Jet is unsafe for colour-vision deficiency; it is here because people know it."""
 
+DIFFERENCE_COLORMAP: Final = "difference"
+"""Diverging: blue below the middle, orange above it."""
+
 COUNT_COLORMAPS: Final = ("counts-light", "counts-dark")
 """Colormaps of counts of mistakes, for a light and for a dark page; the picture's level 0 stays transparent."""
 
 EVIDENCE_OPACITY: Final = (0.0, 0.35, 0.6, 0.78, 0.85, 0.9)
 """Opacity of an overlay at equidistant levels of evidence: where there is little, the photo is left alone."""
+
+DIFFERENCE_OPACITY: Final = (0.9, 0.85, 0.7, 0.4, 0.15, 0.0, 0.15, 0.4, 0.7, 0.85, 0.9)
+"""Opacity of the overlay of a signed map: in the middle, where both are equal, the photo is left alone."""
 
 # Stops as RRGGBB. Their number less one divides 255, so that each falls on a whole level. The first three are every
 # fifth colour of matplotlib's colormaps of the same name; the counts follow ColorBrewer's YlOrBr.
@@ -51,6 +57,7 @@ _STOPS: Final = {
         "e4ff13f4f802ffe600ffd300ffc100ffae00ff9c00ff8900ff7700ff6400ff5200ff3f00ff2d00ff1a00f10800da0000"
         "c40000ad0000960000800000"
     ),
+    "difference": "123f8a3d7fd6dbe6f5f9e4d6e0782f8a3406",
     "counts-light": "fff3c4fed56efb9a34e4640fb03f06662506",
     "counts-dark": "4d2a138c400ec65f12f08e36fdc56ffff4d0",
 }
@@ -72,8 +79,10 @@ def filter_tables(name: str) -> FilterTables:
 
 
 def opacity_table(name: str = DEFAULT_COLORMAP) -> str:
-    """The `tableValues` of the colormap's `feFuncA`: `EVIDENCE_OPACITY` for evidence, all but level 0 for counts."""
-    return _table_text(np.array((0.0, *[1.0] * 255) if name in COUNT_COLORMAPS else EVIDENCE_OPACITY))
+    """The `tableValues` of the colormap's `feFuncA`: of evidence, of a difference, or all but level 0 for counts."""
+    if name in COUNT_COLORMAPS:
+        return _table_text(np.array((0.0, *[1.0] * 255)))
+    return _table_text(np.array(DIFFERENCE_OPACITY if name == DIFFERENCE_COLORMAP else EVIDENCE_OPACITY))
 
 
 def colour_levels(name: str) -> NDArray[np.uint8]:

@@ -66,6 +66,7 @@ class Panel:
         alt: the picture in words.
         photo: the photo; absent from a map alone.
         evidence: the map; absent from a photo and where it is blank.
+        difference: predicted - true, beside the map alone of a mistake.
     """
 
     kind: str
@@ -74,6 +75,7 @@ class Panel:
     alt: str
     photo: Crop | None
     evidence: Crop | None
+    difference: Crop | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,7 @@ class ExampleCard:
         true: the true class.
         confidence: the prediction's probability.
         verdict: the rest of the sentence that begins with the predicted class.
-        example_id: the example's name in the data.
+        example_id: the example's name in the data, leading to its detail view.
         panels: photo, overlays and map alone.
     """
 
@@ -95,7 +97,7 @@ class ExampleCard:
     true: Link
     confidence: str
     verdict: str
-    example_id: str
+    example_id: Link
     panels: tuple[Panel, ...]
 
 
@@ -116,6 +118,75 @@ class CardGroup:
     note: str
     cards: tuple[ExampleCard, ...]
     empty_text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GalleryItem:
+    """One image in the gallery of its class.
+
+    Attributes:
+        number: the example's position in the test set; `e` + number is its fragment.
+        is_correct: whether the prediction is right.
+        label: what it is and what a click does.
+        caption: the predicted class of a mistake, else nothing.
+        confidence: the prediction's probability.
+        confidence_value: the same as a number, to filter by.
+        predicted_value: the predicted class's index, to filter by.
+        photo: the photo.
+        true_map: the map of the true class; `None` where it is blank.
+        predicted_map: the map of a mistake's predicted class; a right answer's is the map of the true class.
+        difference: predicted - true, of a mistake.
+    """
+
+    number: str
+    is_correct: bool
+    label: str
+    caption: str
+    confidence: str
+    confidence_value: str
+    predicted_value: str
+    photo: Crop
+    true_map: Crop | None
+    predicted_map: Crop | None
+    difference: Crop | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageDetail:
+    """What the detail view of an image tells besides its pictures.
+
+    Attributes:
+        number: the example's position in the test set.
+        example_id: its name in the data.
+        top: class index and probability of the likeliest classes.
+        true_peak: largest evidence for the true class, in units of the logit.
+        predicted_peak: likewise for the predicted class.
+        reasons: why the image is listed where it is.
+    """
+
+    number: str
+    example_id: str
+    top: tuple[tuple[int, str], ...]
+    true_peak: str
+    predicted_peak: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gallery:
+    """The images of a class.
+
+    Attributes:
+        note: how many of how many, and in which order.
+        items: the images.
+        details: what each one's detail view tells.
+        predicted_names: index and name of the classes that they are predicted as.
+    """
+
+    note: str
+    items: tuple[GalleryItem, ...]
+    details: tuple[ImageDetail, ...]
+    predicted_names: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -457,5 +528,6 @@ class ClassPage:
     mistaken_for_note: str
     mistaken_by_note: str
     groups: tuple[CardGroup, ...]
+    gallery: Gallery
     grid_note: str
     figure: Link

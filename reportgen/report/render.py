@@ -22,7 +22,13 @@ from reportgen.cache import EvaluationCache
 from reportgen.errors import SiteError
 from reportgen.report import charts, exports, figures, static_charts, summaries
 from reportgen.report.class_page import make_class_page
-from reportgen.report.colormaps import DEFAULT_COLORMAP, filter_tables, opacity_table
+from reportgen.report.colormaps import (
+    COUNT_COLORMAPS,
+    DIFFERENCE_COLORMAP,
+    EVIDENCE_COLORMAPS,
+    filter_tables,
+    opacity_table,
+)
 from reportgen.report.context import ReportContext, make_context
 from reportgen.report.images import confusion_picture
 from reportgen.report.index_page import make_index_page
@@ -33,7 +39,7 @@ from reportgen.settings import RenderSettings
 
 NUM_PAIR_FIGURES = 5
 
-_ASSETS = ("report.css", "report.js")
+_ASSETS = ("report.css", "report.js", "maps.css", "maps.js")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,15 +135,21 @@ def _frame(context: ReportContext, *, root: str, description: str) -> SiteFrame:
 
 
 def _filters(*, with_counts: bool) -> tuple[FilterSpec, ...]:
-    opaque, transparent_zero = "1 1", " ".join(["0", *["1"] * 255])
-    specs = [("evidence", DEFAULT_COLORMAP, opaque), ("evidence-overlay", DEFAULT_COLORMAP, opacity_table())]
+    """Each colormap of maps twice, alone and over a photo; those of counts once, with nothing where there is none."""
+    opaque = "1 1"
+    specs = [
+        (f"{name}{suffix}", name, opacity)
+        for name in (*EVIDENCE_COLORMAPS, DIFFERENCE_COLORMAP)
+        for suffix, opacity in (("", opaque), ("-overlay", opacity_table(name)))
+    ]
     if with_counts:
-        specs += [(name, name, transparent_zero) for name in ("counts-light", "counts-dark")]
-    filters = []
-    for name, colormap, opacity in specs:
-        tables = filter_tables(colormap)
-        filters.append(FilterSpec(name=name, red=tables.red, green=tables.green, blue=tables.blue, opacity=opacity))
-    return tuple(filters)
+        specs += [(name, name, opacity_table(name)) for name in COUNT_COLORMAPS]
+    return tuple(_filter(*spec) for spec in specs)
+
+
+def _filter(name: str, colormap: str, opacity: str) -> FilterSpec:
+    tables = filter_tables(colormap)
+    return FilterSpec(name=name, red=tables.red, green=tables.green, blue=tables.blue, opacity=opacity)
 
 
 def _assets(context: ReportContext) -> Iterator[tuple[str, bytes]]:

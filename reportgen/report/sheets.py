@@ -8,13 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reportgen.report.context import ReportContext
 from reportgen.report.images import SpriteLayout, evidence, map_layout, map_sprite, thumbnail_layout, thumbnail_sprite
 from reportgen.report.pages import Crop, Sprite
 from reportgen.report.urls import relative_url
 
-PHOTOS, MAPS = "photos", "maps"
+PHOTOS, MAPS, DIFFERENCES = "photos", "maps", "differences"
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -27,10 +28,13 @@ class Sheet:
         photo_cells: cell of each example's thumbnail, by position in the cache.
         true_maps: cell and strength of the map of each example's true class.
         predicted_maps: the same for its predicted class.
+        difference_cells: cell of the difference, predicted - true, of each misclassified example.
         photo_layout: where the thumbnails lie.
         map_layout: where the maps lie.
+        difference_layout: where the differences lie.
         photos: the sprite of thumbnails, a PNG.
         maps: the sprite of maps, a PNG.
+        differences: the sprite of differences, a PNG.
     """
 
     page: str
@@ -38,22 +42,30 @@ class Sheet:
     photo_cells: dict[int, int]
     true_maps: dict[int, tuple[int, float]]
     predicted_maps: dict[int, tuple[int, float]]
+    difference_cells: dict[int, int]
     photo_layout: SpriteLayout
     map_layout: SpriteLayout
+    difference_layout: SpriteLayout
     photos: bytes
     maps: bytes
+    differences: bytes
 
     def files(self) -> Iterable[tuple[str, bytes]]:
         """The sprites as files of the site."""
         yield f"{self.stem}-thumbnails.png", self.photos
         yield f"{self.stem}-maps.png", self.maps
+        if self.difference_cells:
+            yield f"{self.stem}-differences.png", self.differences
 
     def sprites(self) -> tuple[Sprite, ...]:
         """The sprites as the page defines them."""
-        return (
+        sprites = [
             self._sprite(PHOTOS, f"{self.stem}-thumbnails.png", self.photo_layout),
             self._sprite(MAPS, f"{self.stem}-maps.png", self.map_layout),
-        )
+        ]
+        if self.difference_cells:
+            sprites.append(self._sprite(DIFFERENCES, f"{self.stem}-differences.png", self.difference_layout))
+        return tuple(sprites)
 
     def photo(self, position: int) -> Crop:
         """The thumbnail of an example."""
@@ -66,6 +78,11 @@ class Sheet:
     def predicted_map(self, position: int) -> Crop:
         """The map of an example's predicted class."""
         return self._map(*self.predicted_maps[position])
+
+    def difference(self, position: int) -> Crop:
+        """The difference of a misclassified example's maps."""
+        view_box = self.difference_layout.view_box(self.difference_cells[position])
+        return Crop(sprite=DIFFERENCES, view_box=view_box, strength="1")
 
     def _map(self, cell: int, strength: float) -> Crop:
         return Crop(sprite=MAPS, view_box=self.map_layout.view_box(cell), strength=f"{strength:.3g}")
@@ -98,14 +115,24 @@ def make_sheet(context: ReportContext, positions: Sequence[int], *, page: str, s
     true_maps = dict(zip(shown.tolist(), enumerate((maps.true_peaks / scale)[shown].tolist()), strict=True))
     wrong_maps = enumerate((maps.predicted_peaks / scale)[wrong].tolist(), start=len(shown))
     thumbnails = context.cache.thumbnails[shown]
+    differences = signed_levels(maps.predicted[wrong].astype(np.float64) - maps.true[wrong].astype(np.float64))
     return Sheet(
         page=page,
         stem=stem,
         photo_cells={position: cell for cell, position in enumerate(shown.tolist())},
         true_maps=true_maps,
         predicted_maps=true_maps | dict(zip(wrong.tolist(), wrong_maps, strict=True)),
+        difference_cells={position: cell for cell, position in enumerate(wrong.tolist())},
         photo_layout=thumbnail_layout(len(shown), *thumbnails.shape[1:3]),
         map_layout=map_layout(len(levels), *maps.grid),
+        difference_layout=map_layout(len(differences), *maps.grid),
         photos=thumbnail_sprite(thumbnails),
         maps=map_sprite(levels),
+        differences=map_sprite(differences),
     )
+
+
+def signed_levels(maps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Signed maps (n, h, w) on a scale of their own that is symmetric around zero: [0, 1], with 0.5 for zero."""
+    largest = np.abs(maps).max(axis=(1, 2), initial=0.0)
+    return 0.5 + 0.5 * maps / np.where(largest > 0, largest, 1.0)[:, None, None]

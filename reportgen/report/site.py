@@ -134,6 +134,8 @@ def _resolves(page: str, link: str, known: set[str], ids: Mapping[str, set[str]]
     target = posixpath.normpath(posixpath.join(posixpath.dirname(page), unquote(parts.path))) if parts.path else page
     if target not in known:
         return False
+    if "=" in parts.fragment:  # what a page's script shows, such as #image=42
+        return True
     return not parts.fragment or target not in ids or unquote(parts.fragment) in ids[target]
 
 

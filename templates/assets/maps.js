@@ -1,0 +1,187 @@
+// Class pages: choices about maps and images stand in the URL's hash, images open in a detail view. All of it is extra.
+"use strict";
+
+(() => {
+  const forms = [...document.querySelectorAll("[data-map-controls], [data-gallery-filter]")];
+  const items = [...document.querySelectorAll(".gallery > li")];
+  const details = new Map(
+    JSON.parse(document.getElementById("details")?.textContent ?? "[]").map(([number, id, truePeak, predictedPeak, top, reasons]) => [
+      number,
+      { id, truePeak, predictedPeak, top, reasons },
+    ]),
+  );
+  const fields = forms.flatMap((form) => [...form.elements].filter((field) => field.name));
+  const initial = new Map(fields.filter((field) => field.type !== "radio" || field.defaultChecked).map((field) => [field.name, field.value]));
+  let shown = null; // the number of the image in the detail view
+
+  for (const field of document.querySelectorAll("[data-needs-script]")) field.hidden = false;
+
+  /** What differs from the page as it is delivered, as `name=value` pairs. */
+  function readState() {
+    const state = new URLSearchParams();
+    for (const field of fields) {
+      if (field.type === "radio" && !field.checked) continue;
+      if (field.value !== initial.get(field.name)) state.set(field.name, field.value);
+    }
+    if (shown !== null) state.set("image", shown);
+    return state;
+  }
+
+  function writeHash() {
+    const state = readState().toString();
+    try {
+      history.replaceState(null, "", state ? `#${state}` : location.pathname.split("/").pop() + location.search);
+    } catch {
+      // Some browsers refuse this for local files; the page works without.
+    }
+  }
+
+  function applyHash() {
+    if (location.hash && !location.hash.includes("=")) return; // a link to a section
+    const state = new URLSearchParams(location.hash.slice(1));
+    for (const field of fields) {
+      const wanted = state.get(field.name) ?? initial.get(field.name);
+      if (field.type === "radio") field.checked = field.value === wanted;
+      else field.value = wanted;
+    }
+    apply();
+    if (state.has("image")) open(state.get("image"));
+    else if (dialog.open) dialog.close();
+    if (["as", "only", "sure"].some((name) => state.has(name)) && !state.has("image")) {
+      document.getElementById("gallery")?.scrollIntoView();
+    }
+  }
+
+  const value = (name) => fields.find((field) => field.name === name && (field.type !== "radio" || field.checked))?.value;
+
+  function apply() {
+    document.documentElement.style.setProperty("--overlay-opacity", String(Number(value("opacity") ?? 100) / 100));
+    const [only, as, sure] = [value("only"), value("as"), Number(value("sure") ?? 0) / 100];
+    let count = 0;
+    for (const item of items) {
+      item.hidden = Boolean(as && item.dataset.as !== as) || Number(item.dataset.confidence) < sure;
+      if (!item.hidden && (only === "all" || item.classList.contains(only))) count += 1;
+    }
+    for (const output of document.querySelectorAll("output")) output.value = `${Math.round(sure * 100)}%`;
+    for (const place of document.querySelectorAll("[data-gallery-count]")) {
+      place.textContent = `${count} of ${items.length} shown`;
+    }
+  }
+
+  // The detail view
+
+  const dialog = document.createElement("dialog");
+  dialog.className = "image";
+  dialog.setAttribute("aria-labelledby", "image-title");
+  document.body.append(dialog);
+  dialog.addEventListener("close", () => {
+    const from = document.getElementById(`e${shown}`);
+    shown = null;
+    writeHash();
+    from?.querySelector("a").focus();
+  });
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close();
+  });
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowLeft") step(-1);
+    if (event.key === "ArrowRight") step(1);
+  });
+
+  function element(name, properties = {}, ...children) {
+    const made = Object.assign(document.createElement(name), properties);
+    made.append(...children);
+    return made;
+  }
+
+  const className = (index) => window.reportgenClasses?.[index]?.[0] ?? `class ${index}`;
+  const classLink = (index) =>
+    element("a", { href: document.body.dataset.root + (window.reportgenClasses?.[index]?.[1] ?? "index.html") }, className(index));
+
+  function panel(kind, title, detail, ...pictures) {
+    const box = element("div", { className: "picture" }, ...pictures.filter(Boolean).map((picture) => picture.cloneNode(true)));
+    box.setAttribute("role", "img");
+    box.setAttribute("aria-label", `${title}, ${detail}`);
+    return element("figure", { className: kind }, box, element("figcaption", {}, element("b", { textContent: title }), ` ${detail}`));
+  }
+
+  function open(number) {
+    const item = document.getElementById(`e${number}`);
+    const detail = details.get(number);
+    if (!item || !detail) return;
+    const isRight = item.classList.contains("right");
+    const [photo, trueMap, predictedMap, difference] = [".photo", ".t", ".p", ".difference"].map((part) => item.querySelector(part));
+    const name = document.querySelector("h1").textContent;
+    const predicted = className(item.dataset.as);
+    const peak = (height) => (Number(height) > 0 ? `peak ${height}` : "no evidence anywhere");
+    const panels = element("div", { className: "panels" }, panel("photo-panel", "photo", name, photo));
+    if (!isRight) panels.append(panel(trueMap ? "overlay" : "blank", `for ${name}`, peak(detail.truePeak), photo, trueMap));
+    panels.append(panel("overlay", `for ${predicted}`, peak(detail.predictedPeak), photo, predictedMap));
+    if (difference) panels.append(panel("overlay shows-difference", "difference", `${predicted} − ${name}`, photo, difference));
+    const top = element("ol", {}, ...detail.top.map(([index, probability]) => element("li", {}, classLink(index), ` ${probability}`)));
+    const link = element("a", { href: `#image=${number}`, textContent: "link to this image" });
+    const button = (text, label, act) => {
+      const made = element("button", { type: "button", className: "button", textContent: text, onclick: act });
+      made.setAttribute("aria-label", label);
+      return made;
+    };
+    dialog.replaceChildren(
+      element(
+        "header",
+        {},
+        element("h2", { id: "image-title", textContent: isRight ? name : `${name}, called ${predicted}` }),
+        element("span", { textContent: detail.id }),
+        element(
+          "nav",
+          {},
+          button("←", "previous image", () => step(-1)),
+          button("→", "next image", () => step(1)),
+          button("Close", "close", () => dialog.close()),
+        ),
+      ),
+      panels,
+      element(
+        "div",
+        { className: "about" },
+        element("div", {}, element("h3", { textContent: "Likeliest classes" }), top),
+        element(
+          "div",
+          {},
+          element("h3", { textContent: "Why it is listed" }),
+          element("ul", {}, ...detail.reasons.map((reason) => element("li", { textContent: reason }))),
+          element("p", {}, link),
+        ),
+      ),
+    );
+    shown = number;
+    writeHash();
+    if (!dialog.open) dialog.showModal();
+  }
+
+  /** The next visible image of the gallery in a direction. */
+  function step(direction) {
+    const visible = items.filter((item) => item.offsetParent !== null);
+    const next = visible[visible.findIndex((item) => item.id === `e${shown}`) + direction];
+    if (next) open(next.id.slice(1));
+  }
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href*="#image="]');
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const target = new URL(link.href);
+    if (target.pathname !== location.pathname || dialog.contains(link)) return;
+    const number = new URLSearchParams(target.hash.slice(1)).get("image");
+    if (!details.has(number)) return;
+    event.preventDefault();
+    open(number);
+  });
+  for (const form of forms) {
+    form.addEventListener("input", () => {
+      apply();
+      writeHash();
+    });
+    form.addEventListener("submit", (event) => event.preventDefault());
+  }
+  window.addEventListener("hashchange", applyHash);
+  applyHash();
+})();
