@@ -51,7 +51,7 @@ def make_small_cache() -> EvaluationCache:
         thumbnails=rng.integers(0, 256, (n, 16, 16, 3), dtype=np.uint8),
         class_names=CLASS_NAMES,
         superclasses=Superclasses(
-            names=("things & <such>", "others"), superclass_of=np.array([0, 0, 0, 1, 1, 1], np.int64)
+            names=("others", "things & <such>"), superclass_of=np.array([1, 1, 1, 0, 0, 0], np.int64)
         ),
         key=CacheKey(
             model="net.py:make",

@@ -37,6 +37,11 @@ def test_text_is_cut_to_the_longest_that_fits(text, keep_end):
         assert text_width(longer, STYLE) > room
 
 
+@pytest.mark.parametrize("keep_end", [False, True])
+def test_where_no_letter_fits_an_ellipsis_remains(keep_end):
+    assert fit_text("leopard", STYLE, 1, keep_end=keep_end) == "…"
+
+
 def test_characters_that_no_font_has_are_left_out():
     assert printable("Ünïcode & <tag>") == "Ünïcode & <tag>"
     assert printable("猫 cat\n") == "cat"

@@ -49,6 +49,8 @@ def test_names_cannot_break_out_of_the_script(small_cache, small_findings):
         assert script.count("</script>") == 1
         assert "<img" not in page
         assert "\u2028" not in page
+        for name in ("traces", "layout", "links"):
+            assert "<" not in re.search(rf"^const {name} = (.*);$", page, re.MULTILINE).group(1)
         assert html.escape(evil, quote=False) in json.dumps(read_constant(page, "traces"), ensure_ascii=False).replace(
             '\\"', '"'
         ) or html.escape(evil, quote=False) in str(read_constant(page, "layout"))

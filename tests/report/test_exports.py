@@ -128,7 +128,7 @@ def test_metrics_hold_each_number_with_its_interval(small_cache, small_findings)
     }
     assert sum(part["accuracy"]["n"] for part in document["calibration"]["bins"]) == 60
     assert document["calibration"]["temperature"]["temperature"] == small_findings.calibration.temperature.temperature
-    assert [part["name"] for part in document["superclasses"]["classes"]] == ["things & <such>", "others"]
+    assert [part["name"] for part in document["superclasses"]["classes"]] == ["others", "things & <such>"]
     assert document["classes"][0]["mistaken_for"] == [
         {"class": "a/b", "count": 2},
         {"class": "Ünïcode & <tag>", "count": 1},

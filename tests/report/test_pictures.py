@@ -43,16 +43,21 @@ def test_the_photo_is_the_thumbnail_pixel_by_pixel(small_cache):
         assert (block == small_cache.thumbnails[5, row, column]).all()
 
 
-def test_both_maps_of_an_example_share_one_scale(small_cache, small_findings):
+@pytest.mark.parametrize(("true_peak", "predicted_peak"), [(1.0, 4.0), (4.0, 1.0), (2.0, 2.0)])
+def test_both_maps_of_an_example_share_one_scale(small_cache, small_findings, true_peak, predicted_peak):
     position = first_mistake(small_cache, small_findings)
     true, predicted = (np.zeros((60, 8, 8), np.float16) for _ in range(2))
-    true[position], predicted[position] = 1.0, 4.0  # even maps, so that each picture has one level
+    true[position], predicted[position] = true_peak, predicted_peak  # even maps, so that each picture has one level
     cache = replace(small_cache, cams={"gradcam": CamPair(true=true, predicted=predicted)})
     picture = make_pictures(cache, [position])[0]
-    assert (picture.true_peak, picture.predicted_peak) == (1.0, 4.0)
-    np.testing.assert_array_equal(picture.predicted_map, images.coloured_map(np.ones(picture.photo.shape[:2])))
-    quarter = np.full(picture.photo.shape[:2], 0.25)
-    np.testing.assert_array_equal(picture.true_overlay, images.overlay(picture.photo, quarter))
+    assert (picture.true_peak, picture.predicted_peak) == (true_peak, predicted_peak)
+    whole = np.ones(picture.photo.shape[:2])
+    true_share, predicted_share = (
+        peak / max(true_peak, predicted_peak) * whole for peak in (true_peak, predicted_peak)
+    )
+    np.testing.assert_array_equal(picture.predicted_map, images.coloured_map(predicted_share))
+    np.testing.assert_array_equal(picture.predicted_overlay, images.overlay(picture.photo, predicted_share))
+    np.testing.assert_array_equal(picture.true_overlay, images.overlay(picture.photo, true_share))
 
 
 def test_a_blank_map_is_the_plain_photo(small_cache, small_findings):

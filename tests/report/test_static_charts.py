@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reportgen.analysis.findings import compute_findings
-from reportgen.cache import CamPair
+from reportgen.cache import CamPair, Superclasses
 from reportgen.report import static_charts
 from reportgen.report.colormaps import colour_levels
 from reportgen.report.images import confusion_levels
@@ -85,6 +85,15 @@ def test_few_classes_have_their_counts_in_the_cells_and_recall_in_the_margin(sma
     assert "things & <such>" in page.texts
     assert page.overlapping_texts() == []
     assert page.texts_outside() == []
+
+
+def test_superclasses_of_one_thin_row_each_do_not_overlap(small_cache, record_page):
+    cache = make_cache(small_cache, 400)
+    groups = Superclasses(names=tuple(f"group {index}" for index in range(400)), superclass_of=np.arange(400))
+    cache = replace(cache, superclasses=groups)
+    page = record_page(static_charts, static_charts.confusion_matrix_figure, cache, compute_findings(cache))
+    assert page.overlapping_texts() == []
+    assert 100 < sum(text.startswith("group ") for text in page.texts) < 400
 
 
 def test_a_perfect_model_has_an_empty_matrix_and_no_pairs(small_cache, record_page):

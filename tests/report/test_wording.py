@@ -199,6 +199,8 @@ def test_what_is_not_proven_is_not_denied(small_cache, small_findings):
         (estimate(-0.09, -0.13, -0.05), ", and is less sure than it could be"),
         (estimate(0.0, -0.01, 0.01), ", and knows how sure to be"),
         (estimate(0.01, -0.03, 0.05), ""),
+        (estimate(0.05, 0.01, 0.09), ""),
+        (estimate(-0.05, -0.09, -0.01), ""),
     ],
 )
 def test_the_headline_says_only_what_the_interval_proves(small_cache, small_findings, gap, rest):
