@@ -1,8 +1,10 @@
-"""A white page to compose a figure on, in pixels: text that fits, pictures, rules. Pillow underneath.
+"""A white page to compose a figure on, in pixels: text that fits, pictures, rectangles.
 
-Fonts are those that matplotlib ships, so that a figure looks alike on every machine.
+Fonts are those that matplotlib ships, so that a figure looks alike on every machine. Pillow draws each text once, and
+NumPy lays it on the page: the same words come back on the figures of all classes.
 """
 
+import math
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -24,6 +26,9 @@ WRONG: Final = "#b4490f"
 PAPER: Final = "#ffffff"
 
 ELLIPSIS: Final = "…"
+
+# Letters may reach a little beyond where their text starts and ends.
+_INK_MARGIN = 3
 
 # zlib's fastest: a class's figure has a million pixels, and there is one for each class.
 _COMPRESSION = 1
@@ -52,8 +57,7 @@ class Canvas:
     """A white page. Coordinates run from the upper left corner; text stands on its baseline."""
 
     def __init__(self, width: int, height: int) -> None:
-        self._image = Image.new("RGB", (width, height), PAPER)
-        self._draw = ImageDraw.Draw(self._image)
+        self._pixels = np.full((height, width, 3), 255, np.uint8)
 
     def write(
         self,
@@ -83,9 +87,8 @@ class Canvas:
         line = printable(text) if max_width is None else fit_text(text, style, max_width, keep_end=keep_end)
         width = text_width(line, style)
         left = x - {"left": 0.0, "centre": width / 2, "right": width}[align]
-        self._draw.text(
-            (round(left), baseline), line, fill=style.colour, font=_font(style.face, style.size), anchor="ls"
-        )
+        ink = _text_ink(line, style.face, style.size)
+        self._blend(round(left) - _INK_MARGIN, baseline - style.size, ink, style.colour)
         return left + width
 
     def write_upward(
@@ -102,24 +105,28 @@ class Canvas:
             max_width: the room that it has, in pixels.
         """
         line = fit_text(text, style, max_width)
-        width, ascent, descent = round(text_width(line, style)) + 2, style.size, style.size // 2
-        mask = Image.new("L", (width, ascent + descent))
-        ImageDraw.Draw(mask).text((0, ascent), line, fill=255, font=_font(style.face, style.size), anchor="ls")
-        top = bottom - width if align == "left" else bottom
-        self._image.paste(style.colour, (baseline_x - ascent, top), mask.transpose(Image.Transpose.ROTATE_90))
+        ink = np.rot90(_text_ink(line, style.face, style.size))
+        start = bottom if align == "left" else bottom + math.ceil(text_width(line, style))
+        self._blend(baseline_x - style.size, start + _INK_MARGIN - len(ink), ink, style.colour)
+
+    def _blend(self, left: int, top: int, ink: NDArray[np.float32], colour: str) -> None:
+        """Lay a colour over the page as far as `ink` (H, W) in [0, 1] covers it; what runs off the page is lost."""
+        page = self._pixels[max(0, top) : max(0, top + ink.shape[0]), max(0, left) : max(0, left + ink.shape[1])]
+        cover = ink[max(0, -top) :, max(0, -left) :][: page.shape[0], : page.shape[1], None]
+        page[:] = np.rint(page + cover * (np.array(_rgb(colour), np.float32) - page))
 
     def picture(self, x: int, y: int, pixels: NDArray[np.uint8]) -> None:
         """Paste a picture, uint8 (H, W, 3), with its upper left corner at (x, y)."""
-        self._image.paste(Image.fromarray(pixels), (x, y))
+        self._pixels[y : y + pixels.shape[0], x : x + pixels.shape[1]] = pixels
 
     def fill(self, x: float, y: float, width: float, height: float, colour: str) -> None:
         """Fill a rectangle; less than a pixel becomes one."""
         left, top = round(x), round(y)
-        self._draw.rectangle((left, top, left + max(1, round(width)) - 1, top + max(1, round(height)) - 1), fill=colour)
+        self._pixels[top : top + max(1, round(height)), left : left + max(1, round(width))] = _rgb(colour)
 
     def png(self) -> bytes:
         """The page as PNG."""
-        return encode_png(np.asarray(self._image), compression=_COMPRESSION)
+        return encode_png(self._pixels, compression=_COMPRESSION)
 
 
 def text_width(text: str, style: TextStyle) -> float:
@@ -183,6 +190,21 @@ def _font_path(face: str) -> Path:
     from matplotlib import get_data_path
 
     return Path(get_data_path()) / "fonts" / "ttf" / f"DejaVu{face}.ttf"
+
+
+@lru_cache(maxsize=4096)
+def _text_ink(text: str, face: str, size: int) -> NDArray[np.float32]:
+    """How far a text covers each pixel, in [0, 1]: it starts at `_INK_MARGIN` and stands on row `size`."""
+    width = math.ceil(_text_width(text, face, size)) + 2 * _INK_MARGIN
+    image = Image.new("L", (width, size + math.ceil(size / 2)))
+    ImageDraw.Draw(image).text((_INK_MARGIN, size), text, fill=255, font=_font(face, size), anchor="ls")
+    ink = np.asarray(image, np.float32) / np.float32(255)
+    ink.flags.writeable = False  # it is shared
+    return ink
+
+
+def _rgb(colour: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(colour.removeprefix("#")))
 
 
 @lru_cache(maxsize=1)

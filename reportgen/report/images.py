@@ -217,9 +217,10 @@ def overlay(
     """
     grey = grey_levels(levels)
     opacity = opacity_levels()[:, None]
-    colour = opacity * colour_levels(colormap)  # (256, 3)
-    blended: NDArray[np.float64] = colour[grey] + (1.0 - opacity)[grey] * photo
-    return np.round(blended).astype(np.uint8)
+    colour = (opacity * colour_levels(colormap)).astype(np.float32)  # (256, 3)
+    rest = (1.0 - opacity).astype(np.float32)
+    blended: NDArray[np.float32] = colour[grey] + rest[grey] * photo
+    return np.rint(blended).astype(np.uint8)
 
 
 def grey_levels(values: NDArray[np.floating]) -> NDArray[np.uint8]:
