@@ -203,8 +203,7 @@ def _gap(confidence: NDArray[np.float64], is_correct: NDArray[np.bool_]) -> Esti
 def _temperature_scaling(
     predictions: Predictions, logits: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> TemperatureScaling | None:
-    order = np.random.default_rng(_SPLIT_SEED).permutation(len(labels))
-    fitted, measured = (np.sort(half) for half in np.split(order, [len(order) // 2]))
+    fitted, measured = split_in_halves(len(labels))
     if len(fitted) < 2:
         return None
     temperature = fit_temperature(logits[fitted], labels[fitted])
@@ -219,6 +218,16 @@ def _temperature_scaling(
         log_loss_after=mean_estimate(scaled.log_loss, within=(0, math.inf)),
         log_loss_change=mean_estimate(scaled.log_loss - log_loss),
     )
+
+
+def split_in_halves(num_examples: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Positions 0..N-1 split at random, always in the same way: those to choose by and those to measure on, ascending.
+
+    The first half is the smaller one where N is odd.
+    """
+    order = np.random.default_rng(_SPLIT_SEED).permutation(num_examples)
+    chosen, measured = np.split(order, [num_examples // 2])
+    return np.sort(chosen), np.sort(measured)
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:

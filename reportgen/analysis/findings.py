@@ -15,6 +15,7 @@ from reportgen.analysis.confusion import (
     order_by_similarity,
     order_by_superclass,
 )
+from reportgen.analysis.coverage import Coverage, compute_coverage
 from reportgen.analysis.metrics import ClassMetrics, OverallMetrics, compute_class_metrics, compute_overall_metrics
 from reportgen.analysis.predictions import Predictions, compute_predictions
 from reportgen.analysis.recommendations import Recommendation, apply_rules
@@ -36,6 +37,7 @@ class Findings:
         pairs: the most confused ordered pairs, falling by count, then by share, then by indices.
         superclasses: the mistakes seen through the superclasses, where those are known.
         calibration: how confidence and accuracy agree.
+        coverage: how much it may answer alone to be as right as asked.
         selections: the examples shown for each class, in index order.
         confident_errors: positions of the mistakes with a confidence of at least `HIGH_CONFIDENCE`, falling.
         recommendations: one for each rule; those that fired first.
@@ -49,6 +51,7 @@ class Findings:
     pairs: tuple[ConfusedPair, ...]
     superclasses: SuperclassFindings | None
     calibration: Calibration
+    coverage: Coverage
     selections: tuple[ClassSelection, ...]
     confident_errors: tuple[int, ...]
     recommendations: tuple[Recommendation, ...]
@@ -87,6 +90,7 @@ def compute_findings(
         pairs=find_confused_pairs(confusion, num_pairs, None if groups is None else groups.superclass_of),
         superclasses=superclasses,
         calibration=calibration,
+        coverage=compute_coverage(predictions),
         selections=select_examples(
             predictions,
             labels,
