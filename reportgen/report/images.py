@@ -20,38 +20,33 @@ _FLAT_COMPRESSION = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpriteLayout:
-    """Where each cell of a sprite lies: row by row, each with a border on all sides.
+    """Where each cell of a sprite lies: row by row, each inside a replica of its own edge, one pixel wide.
+
+    Without the replica a neighbour bleeds in where a browser scales smoothly, or to a size that is no whole multiple.
 
     Attributes:
         num_cells: cells in use.
         columns: cells in a row.
         cell_width: width of a cell in pixels, without its border.
         cell_height: height of a cell in pixels, without its border.
-        border: width of the border in pixels.
     """
 
     num_cells: int
     columns: int
     cell_width: int
     cell_height: int
-    border: int = 0
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the whole sprite in pixels; one cell where none is in use."""
         rows = max(1, -(-self.num_cells // self.columns))
-        return (
-            min(self.columns, max(1, self.num_cells)) * (self.cell_width + 2 * self.border),
-            rows * (self.cell_height + 2 * self.border),
-        )
+        columns = min(self.columns, max(1, self.num_cells))
+        return columns * (self.cell_width + 2), rows * (self.cell_height + 2)
 
     def offset(self, cell: int) -> tuple[int, int]:
         """Left and upper edge in pixels of a cell, inside its border."""
         row, column = divmod(cell, self.columns)
-        return (
-            column * (self.cell_width + 2 * self.border) + self.border,
-            row * (self.cell_height + 2 * self.border) + self.border,
-        )
+        return column * (self.cell_width + 2) + 1, row * (self.cell_height + 2) + 1
 
     def view_box(self, cell: int) -> str:
         """The `viewBox` that crops a cell out of the sprite."""
@@ -59,14 +54,9 @@ class SpriteLayout:
         return f"{x} {y} {self.cell_width} {self.cell_height}"
 
 
-def thumbnail_layout(num_cells: int, height: int, width: int, *, columns: int = 10) -> SpriteLayout:
-    """The layout of a sprite of thumbnails: no border, since they are never scaled smoothly."""
+def sprite_layout(num_cells: int, height: int, width: int, *, columns: int = 10) -> SpriteLayout:
+    """The layout of a sprite of cells of this size."""
     return SpriteLayout(num_cells=num_cells, columns=columns, cell_width=width, cell_height=height)
-
-
-def map_layout(num_cells: int, height: int, width: int, *, columns: int = 10) -> SpriteLayout:
-    """The layout of a sprite of maps: one replicated cell on each side, or neighbours would bleed in when scaled."""
-    return SpriteLayout(num_cells=num_cells, columns=columns, cell_width=width, cell_height=height, border=1)
 
 
 def thumbnail_sprite(thumbnails: NDArray[np.uint8], *, columns: int = 10) -> bytes:
@@ -74,39 +64,37 @@ def thumbnail_sprite(thumbnails: NDArray[np.uint8], *, columns: int = 10) -> byt
 
     Args:
         thumbnails: uint8 (n, H, W, 3).
-        columns: thumbnails in a row; the layout is `thumbnail_layout(n, H, W, columns=columns)`.
+        columns: thumbnails in a row; the layout is `sprite_layout(n, H, W, columns=columns)`.
 
     Returns:
         A PNG.
     """
-    n, height, width = thumbnails.shape[:3]
-    return encode_png(_tile(thumbnails, thumbnail_layout(n, height, width, columns=columns)))
+    return encode_png(_tile(thumbnails, columns))
 
 
 def map_sprite(maps: NDArray[np.floating], *, columns: int = 10) -> bytes:
     """All maps in one grey picture, at their own resolution.
 
     Args:
-        maps: float (m, h, w), evidence in [0, 1].
-        columns: maps in a row; the layout is `map_layout(m, h, w, columns=columns)`.
+        maps: float (m, h, w), in [0, 1].
+        columns: maps in a row; the layout is `sprite_layout(m, h, w, columns=columns)`.
 
     Returns:
         A PNG of one 8-bit channel, in which 255 stands for 1.
     """
-    m, height, width = maps.shape
-    bordered = np.pad(grey_levels(maps), ((0, 0), (1, 1), (1, 1)), mode="edge")
-    return encode_png(_tile(bordered, map_layout(m, height, width, columns=columns)), compression=_FLAT_COMPRESSION)
+    return encode_png(_tile(grey_levels(maps), columns), compression=_FLAT_COMPRESSION)
 
 
-def _tile(cells: NDArray[np.uint8], layout: SpriteLayout) -> NDArray[np.uint8]:
-    """The cells (n, H, W, ...), borders included, side by side; places that are left over are black."""
-    n, height, width, *channels = cells.shape
-    sprite_width, sprite_height = layout.size
-    rows, columns = sprite_height // height, sprite_width // width
-    grid = np.zeros((rows * columns, height, width, *channels), np.uint8)
-    grid[:n] = cells
-    grid = grid.reshape(rows, columns, height, width, *channels)
-    return np.ascontiguousarray(grid.swapaxes(1, 2)).reshape(sprite_height, sprite_width, *channels)
+def _tile(cells: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
+    """The cells (n, H, W, ...) side by side, each with its border; places that are left over are black."""
+    n, *size = cells.shape[:3]
+    width, height = sprite_layout(n, *size, columns=columns).size
+    bordered = np.pad(cells, [(0, 0), (1, 1), (1, 1), *[(0, 0)] * (cells.ndim - 3)], mode="edge")
+    rows, columns = height // bordered.shape[1], width // bordered.shape[2]
+    grid = np.zeros((rows * columns, *bordered.shape[1:]), np.uint8)
+    grid[:n] = bordered
+    grid = grid.reshape(rows, columns, *bordered.shape[1:])
+    return np.ascontiguousarray(grid.swapaxes(1, 2)).reshape(height, width, *cells.shape[3:])
 
 
 def confusion_picture(confusion: NDArray[np.int64], order: NDArray[np.int64]) -> bytes:

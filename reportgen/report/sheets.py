@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reportgen.report.context import ReportContext
-from reportgen.report.images import SpriteLayout, evidence, map_layout, map_sprite, thumbnail_layout, thumbnail_sprite
+from reportgen.report.images import SpriteLayout, evidence, map_sprite, sprite_layout, thumbnail_sprite
 from reportgen.report.pages import Crop, Sprite
 from reportgen.report.urls import relative_url
 
@@ -123,9 +123,9 @@ def make_sheet(context: ReportContext, positions: Sequence[int], *, page: str, s
         true_maps=true_maps,
         predicted_maps=true_maps | dict(zip(wrong.tolist(), wrong_maps, strict=True)),
         difference_cells={position: cell for cell, position in enumerate(wrong.tolist())},
-        photo_layout=thumbnail_layout(len(shown), *thumbnails.shape[1:3]),
-        map_layout=map_layout(len(levels), *maps.grid),
-        difference_layout=map_layout(len(differences), *maps.grid),
+        photo_layout=sprite_layout(len(shown), *thumbnails.shape[1:3]),
+        map_layout=sprite_layout(len(levels), *maps.grid),
+        difference_layout=sprite_layout(len(differences), *maps.grid),
         photos=thumbnail_sprite(thumbnails),
         maps=map_sprite(levels),
         differences=map_sprite(differences),

@@ -70,18 +70,20 @@ def test_peaks_of_half_precision_maps_are_exact():
 @pytest.mark.parametrize("n", [1, 3, 4, 5, 12])
 def test_every_thumbnail_lies_unchanged_where_the_layout_says(n):
     thumbnails = np.random.default_rng(n).integers(0, 256, (n, 5, 6, 3), dtype=np.uint8)
-    layout = images.thumbnail_layout(n, 5, 6, columns=4)
+    layout = images.sprite_layout(n, 5, 6, columns=4)
     sprite = read_png(images.thumbnail_sprite(thumbnails, columns=4))
     assert (sprite.shape[1], sprite.shape[0]) == layout.size
     for cell in range(n):
         x, y = layout.offset(cell)
         np.testing.assert_array_equal(sprite[y : y + 5, x : x + 6], thumbnails[cell])
+        np.testing.assert_array_equal(sprite[y - 1, x : x + 6], thumbnails[cell][0])
+        np.testing.assert_array_equal(sprite[y : y + 5, x + 6], thumbnails[cell][:, -1])
 
 
 @pytest.mark.parametrize("m", [1, 4, 9])
 def test_every_map_lies_where_the_layout_says_inside_a_replica_of_its_edge(m):
     maps = np.random.default_rng(m).random((m, 3, 4))
-    layout = images.map_layout(m, 3, 4, columns=4)
+    layout = images.sprite_layout(m, 3, 4, columns=4)
     sprite = read_png(images.map_sprite(maps, columns=4))
     assert sprite.dtype == np.uint8
     assert (sprite.shape[1], sprite.shape[0]) == layout.size
@@ -95,15 +97,15 @@ def test_every_map_lies_where_the_layout_says_inside_a_replica_of_its_edge(m):
 
 
 def test_a_view_box_crops_the_cell():
-    layout = images.map_layout(25, 8, 8)
+    layout = images.sprite_layout(25, 8, 8)
     assert layout.view_box(0) == "1 1 8 8"
     assert layout.view_box(13) == "31 11 8 8"
     assert layout.size == (100, 30)
 
 
 def test_the_layout_of_nothing_is_one_empty_cell():
-    assert images.thumbnail_layout(0, 32, 32).size == (32, 32)
-    assert read_png(images.thumbnail_sprite(np.zeros((0, 4, 4, 3), np.uint8))).shape == (4, 4, 3)
+    assert images.sprite_layout(0, 32, 32).size == (34, 34)
+    assert read_png(images.thumbnail_sprite(np.zeros((0, 4, 4, 3), np.uint8))).shape == (6, 6, 3)
 
 
 def test_the_confusion_picture_shows_mistakes_only_by_the_root_of_their_count():
