@@ -6,6 +6,7 @@ import unicodedata
 MAX_SLUG_LENGTH = 60
 
 INDEX_PATH = "index.html"
+HOW_PATH = "how-to-read.html"
 
 
 def make_slug(name: str) -> str:
