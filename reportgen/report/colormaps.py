@@ -14,6 +14,7 @@ which is piecewise linear between equidistant stops and cuts off the fraction of
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -72,12 +73,14 @@ class FilterTables:
     blue: str
 
 
+@lru_cache(maxsize=16)
 def filter_tables(name: str) -> FilterTables:
     """The colormap as an SVG filter wants it."""
     red, green, blue = (_table_text(channel / 255) for channel in _colour_stops(name).T)
     return FilterTables(red=red, green=green, blue=blue)
 
 
+@lru_cache(maxsize=16)
 def opacity_table(name: str = DEFAULT_COLORMAP) -> str:
     """The `tableValues` of the colormap's `feFuncA`: of evidence, of a difference, or all but level 0 for counts."""
     if name in COUNT_COLORMAPS:
@@ -85,12 +88,15 @@ def opacity_table(name: str = DEFAULT_COLORMAP) -> str:
     return _table_text(np.array(DIFFERENCE_OPACITY if name == DIFFERENCE_COLORMAP else EVIDENCE_OPACITY))
 
 
+@lru_cache(maxsize=16)
 def colour_levels(name: str) -> NDArray[np.uint8]:
-    """The colour that the filter makes of each grey level: uint8 (256, 3), RGB."""
+    """The colour that the filter makes of each grey level: uint8 (256, 3), RGB, read-only."""
     stops = _colour_stops(name)
     levels = np.arange(256) * ((len(stops) - 1) / 255)
     channels = [np.interp(levels, np.arange(len(stops)), channel) for channel in stops.T]
-    return np.floor(np.stack(channels, axis=1) + 1e-9).astype(np.uint8)
+    colours = np.floor(np.stack(channels, axis=1) + 1e-9).astype(np.uint8)
+    colours.flags.writeable = False  # it is shared
+    return colours
 
 
 def opacity_levels() -> NDArray[np.float64]:
