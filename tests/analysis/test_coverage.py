@@ -84,20 +84,20 @@ def test_targets_are_chosen_on_one_half_and_measured_on_the_other(make_predictio
 def test_accuracy_is_that_of_new_examples_not_of_those_that_chose_the_threshold(make_predictions):
     """Where 0.99 takes luck, the luck doesn't last: the half that chose shows 0.99, the other what is true."""
     own, measured, true = [], [], []
-    for seed in range(200):
+    for seed in range(400):
         rng = np.random.default_rng(seed)
         confidence = rng.random(600)
-        is_correct = rng.random(600) < 0.83 + 0.15 * confidence
+        is_correct = rng.random(600) < 0.86 + 0.12 * confidence
         reached = _coverage(make_predictions, confidence, is_correct).targets[3].reached
         if reached is not None and reached.accuracy.total:
             chosen, _ = split_in_halves(600)
             own.append(is_correct[chosen[confidence[chosen] >= reached.threshold]].mean())
             measured.append(reached.accuracy.value)
-            true.append(0.83 + 0.15 * (1 + reached.threshold) / 2)
+            true.append(0.86 + 0.12 * (1 + reached.threshold) / 2)
     assert len(own) >= 10
     assert min(own) >= 0.99
     assert np.mean(measured) == pytest.approx(np.mean(true), abs=0.01)
-    assert np.mean(measured) < 0.97
+    assert np.mean(measured) < 0.98
 
 
 def test_target_out_of_reach_is_no_point(make_predictions):
