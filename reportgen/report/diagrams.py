@@ -1,21 +1,16 @@
-"""Coordinates of the diagrams that are drawn in the page: the strip of classes, reliability, the matrix's frame."""
+"""Coordinates of the diagrams that are drawn in the page: the strip of classes, and reliability."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import binom
 
 from reportgen.analysis.calibration import Calibration, ReliabilityBin
-from reportgen.analysis.intervals import CONFIDENCE_LEVEL, Proportion
+from reportgen.analysis.intervals import CONFIDENCE_LEVEL
 from reportgen.report.context import ReportContext
 from reportgen.report.pages import (
     AxisTick,
     ClassStrip,
-    MatrixBar,
-    MatrixBlock,
-    MatrixPicture,
     ReliabilityDiagram,
     ReliabilityDot,
     StripDot,
@@ -26,9 +21,6 @@ from reportgen.report.urls import INDEX_PATH
 _STRIP = {"width": 1120.0, "height": 208.0, "left": 40.0, "right": 1112.0, "top": 18.0, "bottom": 188.0}
 _RELIABILITY = {"width": 440.0, "height": 420.0, "left": 40.0, "right": 428.0, "top": 10.0, "bottom": 320.0}
 _COUNT_TOP, _COUNT_BOTTOM = 346.0, 392.0
-_MATRIX = {"top": 4.0, "side": 600.0, "gap": 8.0, "bar": 84.0}
-_NAME_LENGTH, _LETTER_WIDTH = 38, 6.6
-_LABEL_SPACING = 13.5
 
 
 def _text(coordinate: float) -> str:
@@ -130,84 +122,3 @@ def draw_reliability(calibration: Calibration) -> ReliabilityDiagram:
         y_ticks=tuple(AxisTick(position=_text(y(tick)), text=percent_text(tick, digits=0)) for tick in quarters),
         dots=tuple(dot(part) for part in calibration.bins if part.accuracy.total),
     )
-
-
-def frame_matrix(
-    *,
-    url: str,
-    alt: str,
-    blocks: Sequence[tuple[str, int]],
-    recalls: Sequence[tuple[str, Proportion]],
-    max_count: int,
-    order_text: str,
-) -> MatrixPicture:
-    """The frame around a matrix picture: what its rows are, and their recall in the margin.
-
-    Args:
-        url: the picture.
-        alt: the matrix in words.
-        blocks: names of runs of rows with their lengths, from the top; none leaves the rows without a name.
-        recalls: name and recall of each row, from the top.
-        max_count: the count of the darkest cell.
-        order_text: how rows and columns are ordered.
-    """
-    size, side, top = len(recalls), _MATRIX["side"], _MATRIX["top"]
-    names = [shorten(name) for name, _ in blocks]
-    left = 16 + _LETTER_WIDTH * max((len(name) for name in names), default=0)
-    bar_x = left + side + _MATRIX["gap"]
-    row = side / size
-    starts = np.concatenate([[0], np.cumsum([length for _, length in blocks])])
-    middles = [top + (float(start) + length / 2) * row for start, (_, length) in zip(starts, blocks, strict=False)]
-    return MatrixPicture(
-        url=url,
-        alt=alt,
-        size=str(size),
-        width=_text(bar_x + _MATRIX["bar"] + 4),
-        height=_text(top + side + 4),
-        left=_text(left),
-        top=_text(top),
-        side=_text(side),
-        bar_x=_text(bar_x),
-        bar_end=_text(bar_x + _MATRIX["bar"]),
-        blocks=tuple(
-            MatrixBlock(
-                text=name,
-                start=str(int(start)),
-                size=str(length),
-                label_y=_text(label_y),
-            )
-            for start, name, (_, length), label_y in zip(
-                starts, names, blocks, _spread(middles, top + 6, top + side - 2), strict=False
-            )
-        ),
-        bars=tuple(
-            MatrixBar(
-                title=f"{name}: recall {percent_text(recall.value)} ({percent_interval_text(recall)})",
-                y=_text(top + index * row + 0.1 * row),
-                width=_text(_MATRIX["bar"] * (0.0 if math.isnan(recall.value) else recall.value)),
-                height=f"{0.8 * row:.2f}",
-            )
-            for index, (name, recall) in enumerate(recalls)
-        ),
-        max_count=count_text(max_count),
-        order_text=order_text,
-    )
-
-
-def shorten(name: str) -> str:
-    """A name short enough for the margin of a diagram."""
-    return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 1].rstrip()}…"
-
-
-def _spread(middles: Sequence[float], low: float, high: float) -> NDArray[np.float64]:
-    """Label positions as near to the middles as `_LABEL_SPACING` between neighbours allows (least squares)."""
-    if not middles:
-        return np.zeros(0)
-    spacing = min(_LABEL_SPACING, (high - low) / len(middles))
-    # Isotonic regression on the positions less their minimal advance keeps the order and the distance.
-    from scipy.optimize import isotonic_regression
-
-    advance = spacing * np.arange(len(middles))
-    fitted = isotonic_regression(np.asarray(middles) - advance).x
-    placed: NDArray[np.float64] = np.clip(fitted, low, high - advance[-1]) + advance
-    return placed

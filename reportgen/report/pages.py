@@ -294,67 +294,70 @@ class ReliabilityDiagram:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MatrixBlock:
-    """A superclass's rows and columns in the matrix picture.
-
-    Attributes:
-        text: its name.
-        start: its first row.
-        size: its number of rows.
-        label_y: where its label stands, in the frame's units.
-    """
+class MatrixName:
+    """A name beside the rows of a matrix picture: its text, and its height in per cent of the picture."""
 
     text: str
-    start: str
-    size: str
-    label_y: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatrixBar:
-    """A row's recall in the margin of the matrix picture."""
-
-    title: str
     y: str
-    width: str
-    height: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixPicture:
-    """A confusion matrix as one picture with a pixel per cell, in a frame.
+    """A confusion matrix as one grey picture with a pixel per cell, and the frame around it.
+
+    The paths are in units of a row; the bars' lengths in per cent.
 
     Attributes:
         url: the grey picture, to be coloured by the page.
         alt: the matrix in words.
         size: number of rows and columns.
-        width: width of the frame in its units.
-        height: height of the frame.
-        left: left edge of the matrix in the frame.
-        top: upper edge of the matrix in the frame.
-        side: side of the matrix in the frame.
-        bar_x: left edge of the recall bars.
-        bar_end: where a recall of 1 ends.
-        blocks: superclasses, or single classes where there are few.
-        bars: recall in the margin.
-        max_count: the count of the darkest cell.
-        order_text: how rows and columns are ordered.
+        is_large: whether it has more rows than pixels on most screens, so that it is scaled smoothly.
+        names: names of superclasses, or of single classes where there are few.
+        names_width: room for the names in pixels.
+        brackets: path `d` of a line along each superclass's rows, in a box of width 1.
+        outlines: path `d` of the superclasses' squares.
+        bars: path `d` of the recall of each row, in a box of width 100.
+        ticks: marks of the colour scale: position in per cent, and count.
     """
 
     url: str
     alt: str
     size: str
-    width: str
-    height: str
-    left: str
-    top: str
-    side: str
-    bar_x: str
-    bar_end: str
-    blocks: tuple[MatrixBlock, ...]
-    bars: tuple[MatrixBar, ...]
-    max_count: str
-    order_text: str
+    is_large: bool
+    names: tuple[MatrixName, ...]
+    names_width: str
+    brackets: str
+    outlines: str
+    bars: str
+    ticks: tuple[AxisTick, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixChoice:
+    """One value of a choice that the reader has: as the script knows it, and in words."""
+
+    value: str
+    text: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassMatrix:
+    """The confusion matrix of all classes.
+
+    Attributes:
+        note: what a matrix shows.
+        picture: what is seen without scripts, and on paper.
+        picture_note: how the picture's rows and columns are ordered.
+        levels: classes or superclasses; empty where these are not known.
+        orders: how rows and columns may be ordered.
+    """
+
+    note: str
+    picture: MatrixPicture
+    picture_note: str
+    levels: tuple[MatrixChoice, ...]
+    orders: tuple[MatrixChoice, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -495,7 +498,7 @@ class IndexPage:
     findings: tuple[FindingItem, ...]
     unfired: tuple[FindingItem, ...]
     findings_note: str
-    matrix: MatrixPicture
+    matrix: ClassMatrix
     pairs: tuple[PairRow, ...]
     pairs_note: str
     superclasses: SuperclassSummary | None

@@ -32,14 +32,15 @@ from reportgen.report.colormaps import (
 from reportgen.report.context import ReportContext, make_context
 from reportgen.report.images import confusion_picture
 from reportgen.report.index_page import make_index_page
-from reportgen.report.matrices import CLASS_MATRIX_PATH, SUPERCLASS_MATRIX_PATH, class_order, superclass_order
+from reportgen.report.matrices import CLASS_MATRIX_PATH, SUPERCLASS_MATRIX_PATH, superclass_order
+from reportgen.report.matrix_data import MATRIX_DATA_PATH, matrix_script
 from reportgen.report.pages import FilterSpec, Link, SiteFrame
 from reportgen.report.urls import INDEX_PATH, class_figure_path, class_path, pair_figure_path
 from reportgen.settings import RenderSettings
 
 NUM_PAIR_FIGURES = 5
 
-_ASSETS = ("report.css", "report.js", "maps.css", "maps.js")
+_ASSETS = ("report.css", "report.js", "maps.css", "maps.js", "matrix.css", "matrix.js")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +178,8 @@ def _class_files(context: ReportContext, environment: Environment) -> Iterator[t
 
 def _index_files(context: ReportContext, environment: Environment) -> Iterator[tuple[str, bytes]]:
     confusion, superclasses = context.findings.confusion, context.findings.superclasses
-    yield CLASS_MATRIX_PATH, confusion_picture(confusion, class_order(context))
+    yield CLASS_MATRIX_PATH, confusion_picture(confusion, context.findings.class_order)
+    yield MATRIX_DATA_PATH, matrix_script(context)
     if superclasses is not None:
         yield SUPERCLASS_MATRIX_PATH, confusion_picture(superclasses.confusion, superclass_order(context))
     downloads = tuple(Link(text=download.text, url=download.path) for download in _downloads(context))
