@@ -4,8 +4,9 @@ from reportgen.analysis.intervals import Estimate, Proportion
 from reportgen.analysis.metrics import ClassCount, ClassMetrics
 from reportgen.report.cards import make_group
 from reportgen.report.context import ReportContext
+from reportgen.report.diagrams import draw_confidence
 from reportgen.report.gallery import make_gallery
-from reportgen.report.pages import CardGroup, ClassPage, CountRow, Fact, Link, SiteFrame
+from reportgen.report.pages import CardGroup, ClassPage, CountRow, CountTable, Fact, Link, SiteFrame
 from reportgen.report.sheets import Sheet, make_sheet
 from reportgen.report.text import (
     DASH,
@@ -15,6 +16,8 @@ from reportgen.report.text import (
     plural_text,
 )
 from reportgen.report.urls import class_figure_path, class_path, class_stem, relative_url
+
+NUM_COUNT_ROWS = 8
 
 
 def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) -> tuple[ClassPage, Sheet]:
@@ -46,12 +49,13 @@ def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) 
             previous=context.class_link((class_index - 1) % num_classes, page=page),
             following=context.class_link((class_index + 1) % num_classes, page=page),
             facts=_facts(metrics, num_classes),
-            mistaken_for=_count_rows(context, metrics.mistaken_for, page, metrics.recall.total),
-            mistaken_by=_count_rows(context, metrics.mistaken_by, page, metrics.precision.total),
+            mistaken_for=_count_table(context, metrics.mistaken_for, page, metrics.recall.total),
+            mistaken_by=_count_table(context, metrics.mistaken_by, page, metrics.precision.total),
             mistaken_for_note=_note(metrics.recall, "of its images get another name", "It has no image."),
             mistaken_by_note=_note(
                 metrics.precision, "images that get its name are another class", "Nothing gets its name."
             ),
+            confidence=draw_confidence(context, class_index),
             groups=_groups(context, sheet, class_index),
             gallery=make_gallery(context, sheet, class_index),
             grid_note=_grid_note(context),
@@ -110,9 +114,16 @@ def _note(kept: Proportion, what: str, empty: str) -> str:
     return f"{count_text(kept.total - kept.count)} of {count_text(kept.total)} {what}."
 
 
-def _count_rows(context: ReportContext, counts: tuple[ClassCount, ...], page: str, total: int) -> tuple[CountRow, ...]:
-    longest = max((count.count for count in counts), default=1)
-    return tuple(_count_row(context, count, page, total, longest) for count in counts)
+def _count_table(context: ReportContext, counts: tuple[ClassCount, ...], page: str, total: int) -> CountTable:
+    shown, rest = counts[:NUM_COUNT_ROWS], counts[NUM_COUNT_ROWS:]
+    longest = max((count.count for count in shown), default=1)
+    fewest, most = (pick((count.count for count in rest), default=0) for pick in (min, max))
+    times = "once each" if most == 1 else f"{fewest} to {most} times each" if fewest < most else f"{most} times each"
+    return CountTable(
+        rows=tuple(_count_row(context, count, page, total, longest) for count in shown),
+        rest=tuple(context.class_link(count.class_index, page=page) for count in rest),
+        rest_note=f"{plural_text(len(rest), 'other class', 'other classes')}, {times}:" if rest else "",
+    )
 
 
 def _count_row(context: ReportContext, count: ClassCount, page: str, total: int, longest: int) -> CountRow:

@@ -11,6 +11,8 @@ from reportgen.report.context import ReportContext
 from reportgen.report.pages import (
     AxisTick,
     ClassStrip,
+    ConfidenceBar,
+    ConfidenceHistogram,
     ReliabilityDiagram,
     ReliabilityDot,
     StripDot,
@@ -20,6 +22,8 @@ from reportgen.report.urls import INDEX_PATH
 
 _STRIP = {"width": 1120.0, "height": 208.0, "left": 40.0, "right": 1112.0, "top": 18.0, "bottom": 188.0}
 _RELIABILITY = {"width": 440.0, "height": 420.0, "left": 40.0, "right": 428.0, "top": 10.0, "bottom": 320.0}
+_CONFIDENCE = {"width": 360.0, "height": 176.0, "left": 14.0, "right": 344.0, "top": 20.0, "bottom": 152.0}
+_NUM_CONFIDENCE_BARS = 20
 _COUNT_TOP, _COUNT_BOTTOM = 346.0, 392.0
 
 
@@ -79,6 +83,49 @@ def draw_strip(context: ReportContext) -> ClassStrip:
         dots=dots,
         best=best,
         worst=worst,
+    )
+
+
+def draw_confidence(context: ReportContext, class_index: int) -> ConfidenceHistogram:
+    """How sure the model is of the class's images, in `_NUM_CONFIDENCE_BARS` intervals of equal width."""
+    predictions = context.findings.predictions
+    is_member = context.cache.labels == class_index
+    edges = np.linspace(0, 1, _NUM_CONFIDENCE_BARS + 1)
+    right, wrong = (
+        np.histogram(predictions.confidence[is_member & chosen], edges)[0].tolist()
+        for chosen in (predictions.is_correct, ~predictions.is_correct)
+    )
+    most = max(1, *(a + b for a, b in zip(right, wrong, strict=True)))
+    left, end, top, bottom = (_CONFIDENCE[name] for name in ("left", "right", "top", "bottom"))
+    step = (end - left) / _NUM_CONFIDENCE_BARS
+    unit = (bottom - top) / most
+    bars = tuple(
+        ConfidenceBar(
+            title=f"{percent_text(low, digits=0)} to {percent_text(high, digits=0)} sure:"
+            f" {count_text(num_right)} right, {count_text(num_wrong)} wrong",
+            x=_text(left + index * step + 0.75),
+            width=_text(step - 1.5),
+            right_y=_text(bottom - num_right * unit),
+            right_height=_text(num_right * unit),
+            wrong_y=_text(bottom - (num_right + num_wrong) * unit),
+            wrong_height=_text(num_wrong * unit),
+        )
+        for index, (low, high, num_right, num_wrong) in enumerate(
+            zip(edges[:-1].tolist(), edges[1:].tolist(), right, wrong, strict=True)
+        )
+        if num_right + num_wrong
+    )
+    ticks = [i / 4 for i in range(5)]
+    return ConfidenceHistogram(
+        alt=f"Confidence of {plural_text(sum(right) + sum(wrong), 'image')}, {count_text(sum(wrong))} of them mistakes",
+        width=_text(_CONFIDENCE["width"]),
+        height=_text(_CONFIDENCE["height"]),
+        bottom=_text(bottom),
+        ticks=tuple(
+            AxisTick(position=_text(left + tick * (end - left)), text=percent_text(tick, digits=0)) for tick in ticks
+        ),
+        most=AxisTick(position=_text(top), text=plural_text(most, "image")),
+        bars=bars,
     )
 
 

@@ -207,6 +207,21 @@ class CountRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CountTable:
+    """The classes that another is mistaken for.
+
+    Attributes:
+        rows: the most frequent ones.
+        rest: the others.
+        rest_note: what the others have in common.
+    """
+
+    rows: tuple[CountRow, ...]
+    rest: tuple[Link, ...]
+    rest_note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StripDot:
     """One class in the strip of all classes; coordinates in the strip's units."""
 
@@ -260,6 +275,32 @@ class ClassStrip:
     dots: tuple[StripDot, ...]
     best: str
     worst: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfidenceBar:
+    """The images of a class in one interval of confidence; coordinates in the histogram's units."""
+
+    title: str
+    x: str
+    width: str
+    right_y: str
+    right_height: str
+    wrong_y: str
+    wrong_height: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfidenceHistogram:
+    """How sure the model is of a class's images, right answers below, mistakes on top of them."""
+
+    alt: str
+    width: str
+    height: str
+    bottom: str
+    ticks: tuple[AxisTick, ...]
+    most: AxisTick
+    bars: tuple[ConfidenceBar, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -526,11 +567,30 @@ class ClassPage:
     previous: Link
     following: Link
     facts: tuple[Fact, ...]
-    mistaken_for: tuple[CountRow, ...]
-    mistaken_by: tuple[CountRow, ...]
+    mistaken_for: CountTable
+    mistaken_by: CountTable
     mistaken_for_note: str
     mistaken_by_note: str
+    confidence: ConfidenceHistogram
     groups: tuple[CardGroup, ...]
     gallery: Gallery
     grid_note: str
     figure: Link
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HowPage:
+    """How to read the report: its maps, its numbers, its checks."""
+
+    frame: SiteFrame
+    sprites: tuple[Sprite, ...]
+    method: str
+    layer: str
+    formula: str
+    grid: str
+    cell_size: str
+    num_bins: str
+    sure: str
+    has_superclasses: bool
+    checks: tuple[str, ...]
+    warnings: tuple[str, ...]

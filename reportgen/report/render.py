@@ -30,12 +30,13 @@ from reportgen.report.colormaps import (
     opacity_table,
 )
 from reportgen.report.context import ReportContext, make_context
+from reportgen.report.how_page import make_how_page
 from reportgen.report.images import confusion_picture
 from reportgen.report.index_page import make_index_page
 from reportgen.report.matrices import CLASS_MATRIX_PATH, SUPERCLASS_MATRIX_PATH, superclass_order
 from reportgen.report.matrix_data import MATRIX_DATA_PATH, matrix_script
 from reportgen.report.pages import FilterSpec, Link, SiteFrame
-from reportgen.report.urls import INDEX_PATH, class_figure_path, class_path, pair_figure_path
+from reportgen.report.urls import HOW_PATH, INDEX_PATH, class_figure_path, class_path, pair_figure_path
 from reportgen.settings import RenderSettings
 
 NUM_PAIR_FIGURES = 5
@@ -84,6 +85,8 @@ def render_site(cache: EvaluationCache, findings: Findings, settings: RenderSett
     yield from _class_files(context, environment)
     yield from _take_away_files(context)
     yield from _index_files(context, environment)
+    how = _frame(context, root="", description="Every number defined, and what a map shows and does not")
+    yield HOW_PATH, _render(environment, "how-to-read.html.j2", make_how_page(context, how))
 
 
 def make_environment(user_templates: Path | None) -> Environment:

@@ -272,7 +272,7 @@ def test_numbers_of_shown_examples_follow_the_settings(small_cache: EvaluationCa
 @pytest.mark.parametrize(
     "change",
     [
-        lambda cache: {"superclasses": None},
+        lambda _: {"superclasses": None},
         lambda cache: {"logits": np.eye(cache.num_classes, dtype=np.float32)[cache.labels] * 9},
         lambda cache: {"logits": np.roll(np.eye(cache.num_classes, dtype=np.float32)[cache.labels], 1, axis=1)},
         lambda cache: {"thumbnails": np.zeros((cache.num_examples, 7, 12, 3), np.uint8)},
