@@ -67,7 +67,7 @@ def run_figures(cache_path: Path, folder: Path) -> dict[str, float]:
 
 
 def run_notebook(cache_path: Path, folder: Path, num_classes: int) -> dict[str, float]:
-    """A figure a class as notebooks make it: `plt.subplots`, `imshow` with a map above a photo, `savefig`."""
+    """A figure a class as notebooks make it: `plt.subplots`, `imshow` with a map above a photo, a tight `savefig`."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -83,7 +83,7 @@ def run_notebook(cache_path: Path, folder: Path, num_classes: int) -> dict[str, 
         selection = findings.selections[class_index]
         figure = draw_notebook_figure(cache, findings, [*selection.worst, *selection.best])
         paths.append(folder / f"{class_index}.png")
-        figure.savefig(paths[-1], dpi=100)
+        figure.savefig(paths[-1], dpi=150, bbox_inches="tight")
         plt.close(figure)
     return {"classes": len(paths), "files": len(paths), "bytes": sum(path.stat().st_size for path in paths)}
 
@@ -111,7 +111,6 @@ def draw_notebook_figure(cache: Any, findings: Any, positions: Sequence[int]) ->
         row[2].set_title(f"predicted: {predicted_name}", fontsize=8)
         for ax in row:
             ax.axis("off")
-    figure.tight_layout()
     return figure
 
 

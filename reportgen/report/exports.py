@@ -131,7 +131,10 @@ def metrics_json(cache: EvaluationCache, findings: Findings) -> str:
         "num_classes": cache.num_classes,
         "overall": {field.name: _measured(getattr(overall, field.name)) for field in fields(overall)},
         "calibration": _calibration(findings.calibration),
-        "confident_errors": {"confidence_at_least": HIGH_CONFIDENCE, "count": len(findings.confident_errors)},
+        "confident_errors": {
+            "confidence_at_least": HIGH_CONFIDENCE,
+            "count": sum(metrics.num_confident_errors for metrics in findings.classes),
+        },
         "superclasses": _superclasses(findings),
         "classes": [_class(cache, metrics) for metrics in findings.classes],
         "pairs": [

@@ -118,7 +118,7 @@ def class_figure(cache: EvaluationCache, findings: Findings, class_index: int) -
     name = class_name(cache, class_index)
     worst = _Column(
         title=_worst_title(metrics.recall),
-        note=_worst_note(metrics, len(selection.worst[:NUM_WORST])),
+        note=_worst_note(metrics, findings, selection.worst[:NUM_WORST]),
         empty_text=f"The test set has no image of {name}.",
         cards=_make_cards(cache, findings, selection.worst[:NUM_WORST]),
         num_panels=4 if metrics.recall.count < metrics.recall.total else 3,
@@ -341,8 +341,11 @@ def _worst_title(recall: Proportion) -> str:
     return "The surest mistakes" if recall.count < recall.total else "The least sure right answers"
 
 
-def _worst_note(metrics: ClassMetrics, num_shown: int) -> str:
+def _worst_note(metrics: ClassMetrics, findings: Findings, shown: Sequence[int]) -> str:
+    """How many of how many; where the mistakes do not fill the column, what follows them."""
     num_mistakes = metrics.recall.total - metrics.recall.count
-    if num_shown <= num_mistakes or num_mistakes == 0:
-        return f"{num_shown} of {count_text(num_mistakes or metrics.recall.count)}"
-    return f"all {num_mistakes}, then the least sure right answers"
+    num_wrong = int(np.count_nonzero(~findings.predictions.is_correct[list(shown)]))
+    if not num_mistakes:
+        return f"{len(shown)} of {count_text(metrics.recall.count)}"
+    rest = ", then the least sure right answers" if num_wrong < len(shown) else ""
+    return f"{num_wrong} of {count_text(num_mistakes)}{rest}"

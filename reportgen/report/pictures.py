@@ -44,18 +44,21 @@ def make_pictures(cache: EvaluationCache, positions: Sequence[int]) -> list[Exam
     true, predicted = pair.true[shown], pair.predicted[shown]
     scale = common_scale(true, predicted)
     width, height = picture_size(cache)
-    photos = _enlarge(cache.thumbnails[shown], width, height)
-    true_levels, predicted_levels = (scale_maps(evidence(maps, scale), (height, width)) for maps in (true, predicted))
+    # Where the photo's pixels are blocks of an even size, maps are drawn at half the resolution: steps of two pixels
+    # are finer than those of the photo below, and a figure takes a third less time and space.
+    step = 2 if height // cache.thumbnails.shape[1] % 2 == 0 and height >= cache.thumbnails.shape[1] else 1
+    photos = _resize(cache.thumbnails[shown], width // step, height // step)
+    true_levels, predicted_levels = (scale_maps(evidence(maps, scale), photos.shape[1:3]) for maps in (true, predicted))
     predicted_peaks = peaks(predicted)
     is_blank = (predicted_peaks == 0)[:, None, None, None]
-    pictures = zip(
+    pictures = (
         photos,
         overlay(photos, true_levels),
         overlay(photos, predicted_levels),
         np.where(is_blank, photos, coloured_map(predicted_levels)),
-        peaks(true).tolist(),
-        predicted_peaks.tolist(),
-        strict=True,
+    )
+    drawn = zip(
+        *(_repeat(picture, step) for picture in pictures), peaks(true).tolist(), predicted_peaks.tolist(), strict=True
     )
     return [
         ExamplePictures(
@@ -66,7 +69,7 @@ def make_pictures(cache: EvaluationCache, positions: Sequence[int]) -> list[Exam
             true_peak=true_peak,
             predicted_peak=predicted_peak,
         )
-        for photo, true_overlay, predicted_overlay, predicted_map, true_peak, predicted_peak in pictures
+        for photo, true_overlay, predicted_overlay, predicted_map, true_peak, predicted_peak in drawn
     ]
 
 
@@ -80,10 +83,15 @@ def picture_size(cache: EvaluationCache) -> tuple[int, int]:
     return width * factor, height * factor
 
 
-def _enlarge(photos: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+def _resize(photos: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """Photos (n, h, w, 3) at another size: each pixel repeated, or averaged with its neighbours where they shrink."""
     factor = height // photos.shape[1]
     if factor:
-        return photos.repeat(factor, axis=1).repeat(factor, axis=2)
+        return _repeat(photos, factor)
     box = Image.Resampling.BOX
     return np.stack([np.asarray(Image.fromarray(photo).resize((width, height), box)) for photo in photos])
+
+
+def _repeat(pictures: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Pictures (n, h, w, 3) with each pixel as a block of `factor` x `factor`."""
+    return pictures.repeat(factor, axis=1).repeat(factor, axis=2) if factor > 1 else pictures

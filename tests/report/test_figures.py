@@ -60,7 +60,11 @@ def test_a_mistake_shows_four_pictures_and_a_right_answer_three(small_cache, sma
             expected.append(pictures.true_overlay)
         expected += [pictures.predicted_overlay, pictures.predicted_map]
     shown = [pixels for _, _, pixels in page.pictures if pixels.shape == expected[0].shape]
-    assert len(shown) == len(expected) == 4 * 4 + 3 + 3 * 3
+    num_wrong = np.count_nonzero(~predictions.is_correct[[*selection.worst, *selection.best]])
+    num_right = len(selection.worst) + len(selection.best) - num_wrong
+    assert len(shown) == len(expected) == 4 * num_wrong + 3 * num_right
+    assert num_wrong >= 3
+    assert num_right >= 4
     for one, other in zip(shown, expected, strict=True):
         np.testing.assert_array_equal(one, other)
     for x, y, pixels in page.pictures:
@@ -77,6 +81,22 @@ def test_peaks_stand_below_the_overlays_and_a_blank_map_is_said_in_words(
     first = make_pictures(small_cache, [small_findings.selections[1].worst[0]])[0]
     assert f"peak {peak_text(first.true_peak)}" in page.texts
     assert f"peak {peak_text(first.predicted_peak)}" in page.texts
+
+
+def test_a_column_says_how_many_of_its_mistakes_it_shows(small_cache, small_findings, record_page):
+    def note(worst):
+        selection = replace(small_findings.selections[3], worst=tuple(worst))
+        selections = (*small_findings.selections[:3], selection, *small_findings.selections[4:])
+        page = record_page(
+            figures, figures.class_figure, small_cache, replace(small_findings, selections=selections), 3
+        )
+        return page.texts[page.texts.index("The surest mistakes") + 1]
+
+    positions = np.flatnonzero(small_cache.labels == 3)
+    is_correct = small_findings.predictions.is_correct[positions]
+    wrong, right = positions[~is_correct].tolist(), positions[is_correct].tolist()
+    assert note(wrong[:5]) == "5 of 9"
+    assert note([*wrong[:3], *right[:2]]) == "3 of 9, then the least sure right answers"
 
 
 def test_a_class_figure_names_its_source_and_its_numbers(small_cache, small_findings, record_page):
