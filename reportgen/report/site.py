@@ -21,9 +21,8 @@ from reportgen import __version__
 from reportgen.errors import SiteError
 
 MANIFEST_NAME = "manifest.json"
-_STAGING_NAME = ".reportgen-staging"
+STAGING_NAME = ".reportgen-staging"
 
-# What a folder may hold before its first report: notes, and the settings of the service that publishes it.
 _WELCOME = re.compile(r"\..*|README(\..*)?|LICENSE(\..*)?|CNAME|desktop\.ini", re.IGNORECASE)
 
 _LINK = re.compile(rb"""\s(?:href|src|xlink:href)="([^"]*)\"""")
@@ -45,6 +44,24 @@ class Site:
     num_bytes: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a site says of itself.
+
+    Attributes:
+        digests: its files as relative POSIX paths, with their SHA-256 in hexadecimal.
+        is_complete: whether writing it came to its end.
+    """
+
+    digests: dict[str, str]
+    is_complete: bool
+
+
+def is_welcome(name: str) -> bool:
+    """Whether a folder may hold something of this name beside a report: notes, or settings of what publishes it."""
+    return _WELCOME.fullmatch(name) is not None
+
+
 def check_destination(folder: Path) -> None:
     """Check that a site may be written to a folder, before any work is done.
 
@@ -60,8 +77,8 @@ def check_destination(folder: Path) -> None:
         return
     if not os.access(folder, os.W_OK | os.X_OK):
         raise SiteError(f"{folder} cannot be written.", hint="Name a folder that you may write to with --out.")
-    if _read_manifest(folder) is None:
-        strangers = sorted(entry.name for entry in folder.iterdir() if not _WELCOME.fullmatch(entry.name))
+    if read_manifest(folder) is None:
+        strangers = sorted(entry.name for entry in folder.iterdir() if not is_welcome(entry.name))
         if strangers:
             raise SiteError(
                 f"{folder} holds files that are not a report of reportgen's, such as {strangers[0]}.",
@@ -82,8 +99,9 @@ def write_site(folder: Path, files: Iterable[tuple[str, bytes]]) -> Site:
             writing fails.
     """
     check_destination(folder)
-    earlier = _read_manifest(folder) or {}
-    staging = folder / _STAGING_NAME
+    found = read_manifest(folder)
+    earlier = {} if found is None else found.digests
+    staging = folder / STAGING_NAME
     try:
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)
@@ -185,8 +203,8 @@ def _manifest_bytes(digests: Mapping[str, str], *, is_complete: bool) -> bytes:
     return (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def _read_manifest(folder: Path) -> dict[str, str] | None:
-    """The files of the report that stands in the folder, with their SHA-256; `None` where there is no such report."""
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of the report that stands in a folder; `None` where there is no report of ours."""
     try:
         manifest = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -194,7 +212,12 @@ def _read_manifest(folder: Path) -> dict[str, str] | None:
     if not isinstance(manifest, dict) or manifest.get("generator") != "reportgen":
         return None
     files = manifest.get("files")
-    return {path: digest for path, digest in files.items() if _is_inside(path)} if isinstance(files, dict) else None
+    if not isinstance(files, dict):
+        return None
+    return Manifest(
+        digests={path: str(digest) for path, digest in files.items() if _is_inside(path)},
+        is_complete=manifest.get("complete") is True,
+    )
 
 
 def _is_inside(path: str) -> bool:
