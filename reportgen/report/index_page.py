@@ -27,7 +27,6 @@ from reportgen.report.pages import (
 from reportgen.report.run_facts import check_sentences, run_facts, run_summary
 from reportgen.report.sheets import Sheet, make_sheet
 from reportgen.report.text import (
-    DASH,
     count_text,
     number_interval_text,
     number_text,
@@ -38,7 +37,7 @@ from reportgen.report.text import (
 from reportgen.report.urls import INDEX_PATH
 from reportgen.report.wording import describe, headline
 
-NUM_CONFIDENT_ERRORS = 12
+NUM_CONFIDENT_ERRORS = 8
 
 
 def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[Link, ...]) -> tuple[IndexPage, Sheet]:
@@ -334,8 +333,9 @@ def _confident_errors(context: ReportContext, sheet: Sheet, errors: tuple[int, .
 
 
 def _percent_cell(value: float) -> Cell:
+    # `>99.9%` and `<0.1%` do not say in which order they stand.
     text = percent_text(value)
-    return Cell(text=text, sort_value="" if text == DASH else f"{value:.6f}")
+    return Cell(text=text, sort_value=f"{100 * value:.6f}" if text.startswith(("<", ">")) else "")
 
 
 def _bar(value: float) -> str:
@@ -348,7 +348,7 @@ def _class_row(context: ReportContext, metrics: ClassMetrics) -> ClassRow:
     return ClassRow(
         link=context.class_link(metrics.class_index, page=INDEX_PATH),
         superclass="" if group is None else group.names[int(group.superclass_of[metrics.class_index])],
-        support=Cell(text=count_text(metrics.recall.total), sort_value=str(metrics.recall.total)),
+        support=count_text(metrics.recall.total),
         recall=_percent_cell(metrics.recall.value),
         recall_interval=percent_interval_text(metrics.recall, digits=0),
         recall_bar=_bar(metrics.recall.value),
@@ -356,7 +356,5 @@ def _class_row(context: ReportContext, metrics: ClassMetrics) -> ClassRow:
         f1=_percent_cell(metrics.f1.value),
         confidence=_percent_cell(metrics.mean_confidence.value),
         most_mistaken_for=None if first is None else context.class_link(first.class_index, page=INDEX_PATH),
-        most_mistaken_count=Cell(
-            text="" if first is None else count_text(first.count), sort_value="0" if first is None else str(first.count)
-        ),
+        most_mistaken_count="" if first is None else count_text(first.count),
     )

@@ -445,7 +445,7 @@ class PairRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """A number in a sortable table: as text, and as the number that it sorts by (empty where it is undefined)."""
+    """A number in a sortable table: as text, and as the number that it sorts by where that is not in the text."""
 
     text: str
     sort_value: str
@@ -457,7 +457,7 @@ class ClassRow:
 
     link: Link
     superclass: str
-    support: Cell
+    support: str
     recall: Cell
     recall_interval: str
     recall_bar: str
@@ -465,7 +465,7 @@ class ClassRow:
     f1: Cell
     confidence: Cell
     most_mistaken_for: Link | None
-    most_mistaken_count: Cell
+    most_mistaken_count: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,8 +41,6 @@ from reportgen.settings import RenderSettings
 
 NUM_PAIR_FIGURES = 5
 
-_ASSETS = ("report.css", "report.js", "maps.css", "maps.js", "matrix.css", "matrix.js")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Download:
@@ -157,10 +155,10 @@ def _filter(name: str, colormap: str, opacity: str) -> FilterSpec:
 
 
 def _assets(context: ReportContext) -> Iterator[tuple[str, bytes]]:
-    folders = [context.settings.templates, find_templates()]
-    for name in _ASSETS:
-        candidates = [folder / "assets" / name for folder in folders if folder is not None]
-        yield f"assets/{name}", next(path for path in candidates if path.is_file()).read_bytes()
+    folders = [folder / "assets" for folder in (find_templates(), context.settings.templates) if folder is not None]
+    assets = {path.name: path for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_file()}
+    for name, path in sorted(assets.items()):
+        yield f"assets/{name}", path.read_bytes()
     pages = [[name, class_path(index, name)] for index, name in enumerate(context.cache.class_names)]
     listing = json.dumps(pages, ensure_ascii=False, separators=(",", ":"))
     yield "assets/classes.js", f"window.reportgenClasses = {listing};\n".encode()

@@ -3,11 +3,11 @@
 
 const root = document.body.dataset.root;
 
-/** A cell's value to sort by: its data-value, else its text; numbers where it looks like one. */
+/** A cell's value to sort by: its data-value, else its text; a number where it looks like one; null for a dash. */
 function sortValue(cell) {
   const text = cell.dataset.value ?? cell.textContent.trim();
-  const number = Number(text.replaceAll(",", ""));
-  return text === "" ? null : Number.isNaN(number) ? text.toLowerCase() : number;
+  const number = Number(text.replaceAll(",", "").replace(/%$/, ""));
+  return text === "" || text === "–" ? null : Number.isNaN(number) ? text.toLowerCase() : number;
 }
 
 function compare(a, b, direction) {
