@@ -102,7 +102,7 @@ def _map_panel(
             alt=f"Map of the evidence for {target.text}, {where}",
             photo=None,
             evidence=crop,
-            difference=None if context.findings.predictions.is_correct[position] else sheet.difference(position),
+            difference=sheet.difference(position),
         )
     return Panel(
         kind="overlay",

@@ -50,7 +50,7 @@ def _make_item(context: ReportContext, sheet: Sheet, position: int) -> GalleryIt
         photo=sheet.photo(position),
         true_map=sheet.true_map(position) if context.maps.true_peaks[position] > 0 else None,
         predicted_map=None if is_correct else sheet.predicted_map(position),
-        difference=None if is_correct else sheet.difference(position),
+        difference=sheet.difference(position),
     )
 
 

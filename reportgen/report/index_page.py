@@ -37,7 +37,7 @@ from reportgen.report.text import (
 from reportgen.report.urls import INDEX_PATH
 from reportgen.report.wording import describe, headline
 
-NUM_CONFIDENT_ERRORS = 8
+NUM_CONFIDENT_ERRORS = 6
 
 
 def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[Link, ...]) -> tuple[IndexPage, Sheet]:
@@ -52,7 +52,7 @@ def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[L
     errors = findings.confident_errors[:NUM_CONFIDENT_ERRORS]
     pair_examples = [_pair_examples(context, pair) for pair in findings.pairs]
     shown = [position for pair in pair_examples for position in pair if position is not None]
-    sheet = make_sheet(context, [*errors, *shown], page=INDEX_PATH, stem="images/index")
+    sheet = make_sheet(context, [*errors, *shown], page=INDEX_PATH, stem="images/index", with_differences=False)
     items = [(item.fired, _finding_item(context, index)) for index, item in enumerate(findings.recommendations)]
     fired = tuple(item for has_fired, item in items if has_fired)
     unfired = tuple(item for has_fired, item in items if not has_fired)
@@ -79,6 +79,7 @@ def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[L
             calibration_sentence=_calibration_sentence(context),
             confident_errors=_confident_errors(context, sheet, errors),
             rows=tuple(_class_row(context, metrics) for metrics in findings.classes),
+            equal_support=_equal_support(context),
             metrics=_all_metrics(context),
             run_facts=run_facts(context),
             checks=check_sentences(context.cache),
@@ -340,6 +341,12 @@ def _percent_cell(value: float) -> Cell:
 
 def _bar(value: float) -> str:
     return "0" if value != value else f"{100 * value:.1f}"  # noqa: PLR0124  NaN
+
+
+def _equal_support(context: ReportContext) -> str:
+    """The number of images that all classes have; empty where they differ, and the table needs a column for it."""
+    supports = {metrics.recall.total for metrics in context.findings.classes}
+    return plural_text(supports.pop(), "image") if len(supports) == 1 else ""
 
 
 def _class_row(context: ReportContext, metrics: ClassMetrics) -> ClassRow:

@@ -548,6 +548,7 @@ class IndexPage:
     calibration_sentence: str
     confident_errors: CardGroup
     rows: tuple[ClassRow, ...]
+    equal_support: str
     metrics: tuple[Fact, ...]
     run_facts: tuple[tuple[str, str], ...]
     checks: tuple[str, ...]

@@ -24,6 +24,7 @@ from reportgen.report import charts, exports, figures, static_charts, summaries
 from reportgen.report.class_page import make_class_page
 from reportgen.report.colormaps import (
     COUNT_COLORMAPS,
+    DEFAULT_COLORMAP,
     DIFFERENCE_COLORMAP,
     EVIDENCE_COLORMAPS,
     filter_tables,
@@ -126,26 +127,26 @@ def _render(environment: Environment, template: str, page: Any) -> bytes:
         ) from error
 
 
-def _frame(context: ReportContext, *, root: str, description: str) -> SiteFrame:
+def _frame(
+    context: ReportContext, *, root: str, description: str, colormaps: tuple[str, ...] = (DEFAULT_COLORMAP,)
+) -> SiteFrame:
     provenance = context.cache.provenance
     return SiteFrame(
         title=context.settings.title or f"{provenance.model_name} on {provenance.data_name}",
         root=root,
         description=description,
-        filters=_filters(with_counts=root == ""),
+        filters=_filters(colormaps),
     )
 
 
-def _filters(*, with_counts: bool) -> tuple[FilterSpec, ...]:
+def _filters(colormaps: tuple[str, ...]) -> tuple[FilterSpec, ...]:
     """Each colormap of maps twice, alone and over a photo; those of counts once, with nothing where there is none."""
-    opaque = "1 1"
-    specs = [
-        (f"{name}{suffix}", name, opacity)
-        for name in (*EVIDENCE_COLORMAPS, DIFFERENCE_COLORMAP)
-        for suffix, opacity in (("", opaque), ("-overlay", opacity_table(name)))
-    ]
-    if with_counts:
-        specs += [(name, name, opacity_table(name)) for name in COUNT_COLORMAPS]
+    specs = []
+    for name in colormaps:
+        if name in COUNT_COLORMAPS:
+            specs.append((name, name, opacity_table(name)))
+        else:
+            specs += [(name, name, "1 1"), (f"{name}-overlay", name, opacity_table(name))]
     return tuple(_filter(*spec) for spec in specs)
 
 
@@ -167,7 +168,12 @@ def _assets(context: ReportContext) -> Iterator[tuple[str, bytes]]:
 
 def _class_files(context: ReportContext, environment: Environment) -> Iterator[tuple[str, bytes]]:
     for class_index, name in enumerate(context.cache.class_names):
-        frame = _frame(context, root="../", description=f"What the model makes of {name}")
+        frame = _frame(
+            context,
+            root="../",
+            description=f"What the model makes of {name}",
+            colormaps=(*EVIDENCE_COLORMAPS, DIFFERENCE_COLORMAP),
+        )
         page, sheet = make_class_page(context, frame, class_index)
         yield from sheet.files()
         yield class_path(class_index, name), _render(environment, "class.html.j2", page)
@@ -184,7 +190,12 @@ def _index_files(context: ReportContext, environment: Environment) -> Iterator[t
     if superclasses is not None:
         yield SUPERCLASS_MATRIX_PATH, confusion_picture(superclasses.confusion, superclass_order(context))
     downloads = tuple(Link(text=download.text, url=download.path) for download in _downloads(context))
-    frame = _frame(context, root="", description="What the model gets wrong, where it was looking, and how sure it is")
+    frame = _frame(
+        context,
+        root="",
+        description="What the model gets wrong, where it was looking, and how sure it is",
+        colormaps=(DEFAULT_COLORMAP, *COUNT_COLORMAPS),
+    )
     page, sheet = make_index_page(context, frame, downloads)
     yield from sheet.files()
     yield INDEX_PATH, _render(environment, "index.html.j2", page)

@@ -79,8 +79,10 @@ class Sheet:
         """The map of an example's predicted class."""
         return self._map(*self.predicted_maps[position])
 
-    def difference(self, position: int) -> Crop:
-        """The difference of a misclassified example's maps."""
+    def difference(self, position: int) -> Crop | None:
+        """The difference of a misclassified example's maps; `None` for a right one, and where the page shows none."""
+        if position not in self.difference_cells:
+            return None
         view_box = self.difference_layout.view_box(self.difference_cells[position])
         return Crop(sprite=DIFFERENCES, view_box=view_box, strength="1")
 
@@ -92,7 +94,9 @@ class Sheet:
         return Sprite(name=name, url=relative_url(path, page=self.page), width=str(width), height=str(height))
 
 
-def make_sheet(context: ReportContext, positions: Sequence[int], *, page: str, stem: str) -> Sheet:
+def make_sheet(
+    context: ReportContext, positions: Sequence[int], *, page: str, stem: str, with_differences: bool = True
+) -> Sheet:
     """The sprites of the examples at these positions of the cache.
 
     Args:
@@ -100,6 +104,7 @@ def make_sheet(context: ReportContext, positions: Sequence[int], *, page: str, s
         positions: the examples; repeated ones share their pictures.
         page: the path of the page that shows them.
         stem: the sprites' path without its end, such as `images/042-leopard`.
+        with_differences: whether the page shows differences of maps.
     """
     maps = context.maps
     shown = np.array(list(dict.fromkeys(positions)), dtype=np.int64)
@@ -115,14 +120,15 @@ def make_sheet(context: ReportContext, positions: Sequence[int], *, page: str, s
     true_maps = dict(zip(shown.tolist(), enumerate((maps.true_peaks / scale)[shown].tolist()), strict=True))
     wrong_maps = enumerate((maps.predicted_peaks / scale)[wrong].tolist(), start=len(shown))
     thumbnails = context.cache.thumbnails[shown]
-    differences = signed_levels(maps.predicted[wrong].astype(np.float64) - maps.true[wrong].astype(np.float64))
+    compared = wrong if with_differences else wrong[:0]
+    differences = signed_levels(maps.predicted[compared].astype(np.float64) - maps.true[compared].astype(np.float64))
     return Sheet(
         page=page,
         stem=stem,
         photo_cells={position: cell for cell, position in enumerate(shown.tolist())},
         true_maps=true_maps,
         predicted_maps=true_maps | dict(zip(wrong.tolist(), wrong_maps, strict=True)),
-        difference_cells={position: cell for cell, position in enumerate(wrong.tolist())},
+        difference_cells={position: cell for cell, position in enumerate(compared.tolist())},
         photo_layout=sprite_layout(len(shown), *thumbnails.shape[1:3]),
         map_layout=sprite_layout(len(levels), *maps.grid),
         difference_layout=sprite_layout(len(differences), *maps.grid),

@@ -3,11 +3,11 @@
 
 const root = document.body.dataset.root;
 
-/** A cell's value to sort by: its data-value, else its text; a number where it looks like one; null for a dash. */
+/** A cell's value to sort by: its data-value, else its text; a number where it begins with one; null for a dash. */
 function sortValue(cell) {
   const text = cell.dataset.value ?? cell.textContent.trim();
-  const number = Number(text.replaceAll(",", "").replace(/%$/, ""));
-  return text === "" || text === "–" ? null : Number.isNaN(number) ? text.toLowerCase() : number;
+  const number = Number.parseFloat(text.replaceAll(",", ""));
+  return text === "" || text.startsWith("–") ? null : Number.isNaN(number) ? text.toLowerCase() : number;
 }
 
 function compare(a, b, direction) {
