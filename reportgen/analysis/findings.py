@@ -16,6 +16,7 @@ from reportgen.analysis.confusion import (
     order_by_superclass,
 )
 from reportgen.analysis.coverage import Coverage, compute_coverage
+from reportgen.analysis.label_suspects import LabelSuspects, find_label_suspects
 from reportgen.analysis.metrics import ClassMetrics, OverallMetrics, compute_class_metrics, compute_overall_metrics
 from reportgen.analysis.predictions import Predictions, compute_predictions
 from reportgen.analysis.recommendations import Recommendation, apply_rules
@@ -38,8 +39,11 @@ class Findings:
         superclasses: the mistakes seen through the superclasses, where those are known.
         calibration: how confidence and accuracy agree.
         coverage: how much it may answer alone to be as right as asked.
+        label_suspects: the labels that deserve a second look.
         selections: the examples shown for each class, in index order.
-        confident_errors: positions of the mistakes with a confidence of at least `HIGH_CONFIDENCE`, falling.
+        confident_errors: positions of the mistakes with a confidence of at least `HIGH_CONFIDENCE`, falling, without
+            the label suspects unless those are kept.
+        num_confident_errors_set_aside: how many label suspects it leaves out.
         recommendations: one for each rule; those that fired first.
     """
 
@@ -52,9 +56,16 @@ class Findings:
     superclasses: SuperclassFindings | None
     calibration: Calibration
     coverage: Coverage
+    label_suspects: LabelSuspects
     selections: tuple[ClassSelection, ...]
     confident_errors: tuple[int, ...]
+    num_confident_errors_set_aside: int
     recommendations: tuple[Recommendation, ...]
+
+    @property
+    def num_confident_errors(self) -> int:
+        """Number of mistakes with a confidence of at least `HIGH_CONFIDENCE`, label suspects among them."""
+        return len(self.confident_errors) + self.num_confident_errors_set_aside
 
 
 def compute_findings(
@@ -65,6 +76,7 @@ def compute_findings(
     num_mistaken: int = 3,
     num_pairs: int = 15,
     num_gallery: int = NUM_GALLERY,
+    keep_label_suspects: bool = False,
 ) -> Findings:
     """Everything that the report tells about a cache; the same cache gives the same findings.
 
@@ -75,11 +87,15 @@ def compute_findings(
         num_mistaken: examples of other classes, mistaken for the class, shown per class.
         num_pairs: most confused pairs.
         num_gallery: examples in each class's gallery.
+        keep_label_suspects: whether label suspects stay among the worst, the mistaken and the confident errors.
     """
     labels, num_classes, groups = cache.labels, cache.num_classes, cache.superclasses
     predictions = compute_predictions(cache.logits, labels)
     confusion = compute_confusion(labels, predictions.predicted, num_classes)
     calibration = compute_calibration(predictions, cache.logits, labels)
+    suspects = find_label_suspects(cache.logits, labels)
+    set_aside = () if keep_label_suspects else tuple(suspect.position for suspect in suspects.suspects)
+    confident_errors = find_confident_errors(predictions, set_aside=set_aside)
     superclasses = None if groups is None else compute_superclass_findings(confusion, groups)
     return Findings(
         predictions=predictions,
@@ -91,6 +107,7 @@ def compute_findings(
         superclasses=superclasses,
         calibration=calibration,
         coverage=compute_coverage(predictions),
+        label_suspects=suspects,
         selections=select_examples(
             predictions,
             labels,
@@ -99,7 +116,9 @@ def compute_findings(
             num_best=num_best,
             num_mistaken=num_mistaken,
             num_gallery=num_gallery,
+            set_aside=set_aside,
         ),
-        confident_errors=find_confident_errors(predictions),
+        confident_errors=confident_errors,
+        num_confident_errors_set_aside=len(find_confident_errors(predictions)) - len(confident_errors),
         recommendations=apply_rules(predictions, confusion, superclasses, calibration),
     )

@@ -78,6 +78,16 @@ def compute_predictions(
     )
 
 
+def scaled_probabilities(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+    """The softmax of logits (n, K) divided by a temperature: float64 (n, K)."""
+    weights = logits.astype(np.float64)
+    weights -= weights.max(axis=1, keepdims=True)
+    weights /= temperature
+    np.exp(weights, out=weights)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
+
+
 def row_blocks(num_rows: int, num_columns: int) -> Iterator[slice]:
     """Slices that cover the rows of a matrix, a cacheful at a time."""
     step = max(1, _BLOCK_SIZE // num_columns)

@@ -1,5 +1,6 @@
 """Which examples are shown. A selection never changes a denominator."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,15 +21,19 @@ class ClassSelection:
     Attributes:
         gallery: the class's examples, the most instructive first: those misclassified by falling confidence, then the
             correct ones by rising confidence.
-        worst: the class's misclassified examples by falling confidence, then its correct ones by rising confidence.
+        worst: the head of the same order, without those set aside.
         best: its correct examples by falling confidence.
-        mistaken: examples of other classes predicted as it, by falling confidence.
+        mistaken: examples of other classes predicted as it, by falling confidence, without those set aside.
+        num_worst_set_aside: label suspects that were passed over to fill `worst`.
+        num_mistaken_set_aside: label suspects that were passed over to fill `mistaken`.
     """
 
     gallery: tuple[int, ...]
     worst: tuple[int, ...]
     best: tuple[int, ...]
     mistaken: tuple[int, ...]
+    num_worst_set_aside: int
+    num_mistaken_set_aside: int
 
 
 def select_examples(
@@ -40,6 +45,7 @@ def select_examples(
     num_best: int,
     num_mistaken: int,
     num_gallery: int = NUM_GALLERY,
+    set_aside: Collection[int] = (),
 ) -> tuple[ClassSelection, ...]:
     """The examples shown for each of the K classes, in index order; fewer where a class has fewer.
 
@@ -51,6 +57,7 @@ def select_examples(
         num_best: how many of its best.
         num_mistaken: how many examples of other classes that were mistaken for it.
         num_gallery: how many of its examples in the gallery.
+        set_aside: positions that are neither among the worst nor among the mistaken, such as those of label suspects.
     """
     # A stable sort leaves equal confidences in the order of position, in both directions.
     falling = np.argsort(-predictions.confidence, kind="stable")
@@ -62,21 +69,47 @@ def select_examples(
     instructive = split_by_class(np.concatenate([wrong_falling, right_rising]), labels, num_classes)
     surest = split_by_class(right_falling, labels, num_classes)
     mistaken = split_by_class(wrong_falling, predictions.predicted, num_classes)
-    return tuple(
-        ClassSelection(
-            gallery=tuple(instructive[k][:num_gallery].tolist()),
-            worst=tuple(instructive[k][:num_worst].tolist()),
-            best=tuple(surest[k][:num_best].tolist()),
-            mistaken=tuple(mistaken[k][:num_mistaken].tolist()),
+    is_aside = _mask(set_aside, len(labels))
+    selections = []
+    for k in range(num_classes):
+        worst, num_worst_set_aside = _pass_over(instructive[k], is_aside, num_worst)
+        taken, num_mistaken_set_aside = _pass_over(mistaken[k], is_aside, num_mistaken)
+        selections.append(
+            ClassSelection(
+                gallery=tuple(instructive[k][:num_gallery].tolist()),
+                worst=worst,
+                best=tuple(surest[k][:num_best].tolist()),
+                mistaken=taken,
+                num_worst_set_aside=num_worst_set_aside,
+                num_mistaken_set_aside=num_mistaken_set_aside,
+            )
         )
-        for k in range(num_classes)
-    )
+    return tuple(selections)
 
 
-def find_confident_errors(predictions: Predictions) -> tuple[int, ...]:
-    """Positions of the mistakes with a confidence of at least `HIGH_CONFIDENCE`, by falling confidence."""
+def _mask(positions: Collection[int], num_examples: int) -> NDArray[np.bool_]:
+    mask = np.zeros(num_examples, dtype=np.bool_)
+    mask[list(positions)] = True
+    return mask
+
+
+def _pass_over(positions: NDArray[np.intp], is_aside: NDArray[np.bool_], limit: int) -> tuple[tuple[int, ...], int]:
+    """The first positions that are not set aside, and the number of those set aside before the list was full."""
+    kept = np.flatnonzero(~is_aside[positions])[:limit]
+    num_seen = len(positions) if len(kept) < limit else int(kept[-1]) + 1 if limit else 0
+    return tuple(positions[kept].tolist()), num_seen - len(kept)
+
+
+def find_confident_errors(predictions: Predictions, *, set_aside: Collection[int] = ()) -> tuple[int, ...]:
+    """Positions of the mistakes with a confidence of at least `HIGH_CONFIDENCE`, by falling confidence.
+
+    Args:
+        predictions: what the model said of N examples.
+        set_aside: positions to leave out, such as those of label suspects.
+    """
     falling = np.argsort(-predictions.confidence, kind="stable")
-    return tuple(falling[is_confident_error(predictions)[falling]].tolist())
+    is_shown = is_confident_error(predictions) & ~_mask(set_aside, len(falling))
+    return tuple(falling[is_shown[falling]].tolist())
 
 
 def is_confident_error(predictions: Predictions) -> NDArray[np.bool_]:

@@ -81,6 +81,39 @@ def test_selection_size_changes_no_number(make_cache):
     assert all(_same(x, y) for x, y in zip(a, b, strict=True))
 
 
+def test_label_suspects_are_kept_apart_unless_told_otherwise(make_cache):
+    """Ten classes in like pairs; some sure labels are swapped within their pair."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(1000) % 10
+    logits = rng.standard_normal((1000, 10)).astype(np.float32)
+    logits[np.arange(1000), labels] += 7
+    logits[np.arange(1000), labels ^ 1] += 3
+    swapped = np.arange(40)
+    labels[swapped] ^= 1
+    cache = make_cache(logits, labels)
+    apart, kept = compute_findings(cache), compute_findings(cache, keep_label_suspects=True)
+    suspects = {suspect.position for suspect in apart.label_suspects.suspects}
+    assert len(suspects & set(swapped.tolist())) > 30
+
+    def shown(found):
+        return {i for s in found.selections for i in (*s.worst, *s.mistaken)} | set(found.confident_errors)
+
+    assert not suspects & shown(apart)
+    assert suspects & shown(kept)
+    assert sum(s.num_worst_set_aside for s in apart.selections) > 0
+    assert sum(s.num_worst_set_aside + s.num_mistaken_set_aside for s in kept.selections) == 0
+    assert apart.num_confident_errors_set_aside > 0
+    assert kept.num_confident_errors_set_aside == 0
+    assert apart.num_confident_errors == kept.num_confident_errors == len(kept.confident_errors)
+    assert str(apart.label_suspects) == str(kept.label_suspects)
+    assert suspects <= {i for s in apart.selections for i in s.gallery}
+    a, b = (
+        list(_leaves(dataclasses.replace(f, selections=(), confident_errors=(), num_confident_errors_set_aside=0)))
+        for f in (apart, kept)
+    )
+    assert all(_same(x, y) for x, y in zip(a, b, strict=True))
+
+
 DEGENERATE = {
     "one example": (np.array([[1.0, 0.0]]), [0]),
     "one wrong example": (np.array([[1.0, 0.0]]), [1]),
@@ -110,7 +143,7 @@ def _check_laws(found, n, k):
     assert sum(c.recall.total for c in found.classes) == n
     assert sum(c.precision.total for c in found.classes) == n
     assert sum(c.recall.count for c in found.classes) == found.overall.top1.count
-    assert sum(c.num_confident_errors for c in found.classes) == len(found.confident_errors)
+    assert sum(c.num_confident_errors for c in found.classes) == found.num_confident_errors
     assert sum(b.accuracy.count for b in found.calibration.bins) == found.overall.top1.count
     assert sum(c.count for cls in found.classes for c in cls.mistaken_for) == n - found.overall.top1.count
     for path, leaf in _leaves(found):

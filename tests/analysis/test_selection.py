@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from reportgen.analysis.selection import find_confident_errors, select_examples, split_by_class
 
 
-def _select(predictions, labels, k, *, worst=5, best=3, mistaken=3, gallery=200):
+def _select(predictions, labels, k, *, worst=5, best=3, mistaken=3, gallery=200, set_aside=()):
     return select_examples(
         predictions,
         np.array(labels),
@@ -14,6 +14,7 @@ def _select(predictions, labels, k, *, worst=5, best=3, mistaken=3, gallery=200)
         num_best=best,
         num_mistaken=mistaken,
         num_gallery=gallery,
+        set_aside=set_aside,
     )
 
 
@@ -51,6 +52,39 @@ def test_gallery_holds_everyone_unless_it_is_limited(make_predictions):
     assert limited == whole[:4]
 
 
+def test_label_suspects_give_their_place_to_the_next_and_are_counted(make_predictions):
+    labels = [0, 0, 0, 0, 0, 1, 1, 1]
+    predicted = [1, 1, 1, 0, 0, 0, 0, 1]
+    confidence = [0.9, 0.8, 0.7, 0.4, 0.6, 0.9, 0.3, 0.5]
+    predictions = make_predictions(labels, predicted, confidence)
+    first, second = _select(predictions, labels, 2, worst=2, mistaken=1, set_aside=[0, 2, 5])
+    assert first.worst == (1, 3)  # 0 and 2 stand before 3 and are passed over
+    assert first.num_worst_set_aside == 2
+    assert first.mistaken == (6,)
+    assert first.num_mistaken_set_aside == 1
+    assert second.worst == (6, 7)
+    assert second.num_worst_set_aside == 1
+    assert second.mistaken == (1,)
+    assert second.num_mistaken_set_aside == 1  # 2 stands behind 1, where the list is full
+    assert first.gallery == (0, 1, 2, 3, 4)
+    assert first.best == (4, 3)
+
+
+def test_suspects_behind_the_last_one_shown_are_not_counted(make_predictions):
+    labels, predicted = [0] * 4, [1] * 4
+    predictions = make_predictions(labels, predicted, [0.9, 0.8, 0.7, 0.6])
+    for limit, aside, shown, count in [
+        (0, [0, 1], (), 0),
+        (1, [1, 2], (0,), 0),
+        (2, [1], (0, 2), 1),
+        (4, [1, 3], (0, 2), 2),
+        (4, [0, 1, 2, 3], (), 4),
+    ]:
+        found = _select(predictions, labels, 2, worst=limit, mistaken=limit, set_aside=aside)
+        assert (found[0].worst, found[0].num_worst_set_aside) == (shown, count)
+        assert (found[1].mistaken, found[1].num_mistaken_set_aside) == (shown, count)
+
+
 def _reference(labels, predicted, confidence, k, limits):
     """The definitions, word by word."""
     everyone = range(len(labels))
@@ -80,6 +114,7 @@ def test_selection_is_the_definition(make_predictions, k, limits, data):
 def test_confident_errors_start_at_ninety_per_cent_and_fall(make_predictions):
     predictions = make_predictions([0, 0, 0, 0, 0], [1, 1, 0, 1, 1], [0.9, 0.899, 0.99, 0.95, 0.95])
     assert find_confident_errors(predictions) == (3, 4, 0)
+    assert find_confident_errors(predictions, set_aside=(4, 1)) == (3, 0)
 
 
 def test_split_keeps_the_given_order_and_every_class():

@@ -1,0 +1,172 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import softmax
+
+from reportgen.analysis.calibration import fit_temperature
+from reportgen.analysis.label_suspects import (
+    MIN_CLASSES,
+    MIN_CONFIDENCE,
+    MIN_CONFIDENCE_ALONE,
+    MIN_LIKENESS,
+    find_label_suspects,
+)
+
+
+def _paired_world(n, k, *, seed=0, alike=3.0, strength=4.0, temperature=1.0):
+    """Logits of a calibrated model whose classes 2m and 2m + 1 are alike, and labels drawn from its probabilities."""
+    rng = np.random.default_rng(seed)
+    logits = 0.7 * rng.standard_normal((n, k))
+    centre = rng.integers(0, k, n)
+    logits[np.arange(n), centre] += strength + 2 * rng.random(n)
+    logits[np.arange(n), centre ^ 1] += alike + rng.standard_normal(n)
+    labels = (logits + rng.gumbel(size=(n, k))).argmax(axis=1)
+    return (temperature * logits).astype(np.float32), labels
+
+
+def _positions(found):
+    return [suspect.position for suspect in found.suspects]
+
+
+def _reference(logits, labels):
+    """The definitions, example by example: {position: likeness}, and how many confident learning alone flags."""
+    n, k = logits.shape
+    p = softmax(logits.astype(np.float64) / fit_temperature(logits, labels), axis=1)
+    thresholds = [p[labels == c, c].mean() if (labels == c).any() else np.inf for c in range(k)]
+
+    def stray_share(members, of, to):
+        """Share of what the members give to classes other than their own that goes to one of those."""
+        given = [sum(p[m, c] for m in members if c != of) for c in range(k)]
+        return given[to] / sum(given) if sum(given) > 1e-12 else 0.0
+
+    least_confidence = MIN_CONFIDENCE if k >= MIN_CLASSES else MIN_CONFIDENCE_ALONE
+    least_likeness = max(MIN_LIKENESS, 2 / (k - 1)) if k >= MIN_CLASSES else 0.0
+    suspects, num_plain = {}, 0
+    for m in range(n):
+        i, j = labels[m], p[m].argmax()
+        reached = [c for c in range(k) if p[m, c] >= thresholds[c]]
+        num_plain += bool(reached) and max(reached, key=lambda c, m=m: p[m, c]) != i
+        if i == j or p[m, j] < least_confidence or p[m, j] < thresholds[j]:
+            continue
+        others = [o for o in range(n) if labels[o] == i and o != m]
+        members = [o for o in range(n) if labels[o] == j]
+        likeness = np.sqrt(stray_share(others, i, j) * stray_share(members, j, i))
+        if likeness >= least_likeness:
+            suspects[m] = likeness
+    return suspects, num_plain, p
+
+
+@pytest.mark.parametrize(("n", "k"), [(300, 2), (300, 3), (150, 6), (400, 12)])
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+def test_suspects_are_the_definition(n, k, temperature):
+    strength = 2.0 if k >= MIN_CLASSES else 8.0
+    logits, labels = _paired_world(n, k + k % 2, strength=strength, temperature=temperature)
+    logits = logits[:, :k]
+    labels = np.minimum(labels, k - 1)
+    labels[: n // 40] = labels[: n // 40] ^ 1 if k % 2 == 0 else (labels[: n // 40] + 1) % k
+    found = find_label_suspects(logits, labels)
+    expected, num_plain, p = _reference(logits, labels)
+    assert sorted(_positions(found)) == sorted(expected)
+    assert found.num_plain == num_plain
+    assert len(expected) >= 1
+    for suspect in found.suspects:
+        m = suspect.position
+        assert suspect.label_index == labels[m]
+        assert suspect.suggested_index == p[m].argmax()
+        assert suspect.suggested_probability == pytest.approx(p[m].max())
+        assert suspect.label_probability == pytest.approx(p[m, labels[m]])
+        assert suspect.likeness == pytest.approx(expected[m])
+        assert suspect.margin == suspect.suggested_probability - suspect.label_probability
+    margins = [suspect.margin for suspect in found.suspects]
+    assert margins == sorted(margins, reverse=True)
+    assert found.temperature == pytest.approx(fit_temperature(logits, labels))
+
+
+def test_labels_taken_for_a_like_class_are_caught_and_wild_ones_are_left_to_the_model():
+    logits, labels = _paired_world(6000, 30, alike=2.0, strength=6.0)
+    said = logits.argmax(axis=1)
+    sure = np.flatnonzero((softmax(logits, axis=1).max(axis=1) > 0.9) & (said == labels))
+    swapped, wild = sure[:80], sure[80:160]
+    labels[swapped] ^= 1
+    labels[wild] = (labels[wild] + 2 + 2 * np.arange(80) % 26) % 30
+    found = find_label_suspects(logits, labels)
+    caught = set(_positions(found))
+    assert len(caught & set(swapped.tolist())) >= 76
+    assert len(caught & set(wild.tolist())) <= 4
+    assert found.found.low * found.found.total > found.num_foreseen
+
+
+def test_lone_contradiction_does_not_make_its_own_classes_alike():
+    """Two labels that are swapped with an unlike class weigh more than all else that strays: they must not vouch."""
+    logits = np.full((60, 6), -6.0, dtype=np.float32)
+    labels = np.arange(60) % 6
+    logits[np.arange(60), labels] = 0
+    logits[np.arange(60), (labels + 1) % 6] = -4
+    logits[12] = logits[3]  # labelled 0, looks like 3
+    assert find_label_suspects(logits, labels).suspects == ()
+    logits[18] = logits[3]  # a second one vouches for the first, but nothing goes the other way
+    assert find_label_suspects(logits, labels).suspects == ()
+    logits[9] = logits[0]  # and now it does
+    assert set(_positions(find_label_suspects(logits, labels))) == {12, 18}
+
+
+@pytest.mark.parametrize(("k", "seeds"), [(2, 20), (4, 20), (10, 40), (40, 20)])
+def test_clean_labels_show_as_many_suspects_as_are_foreseen(k, seeds):
+    """A calibrated model and right labels: the number of suspects is what the probabilities foresee, not more."""
+    proven, found_total, foreseen_total = 0, 0, 0.0
+    for seed in range(seeds):
+        found = find_label_suspects(*_paired_world(1500, k, seed=seed))
+        proven += found.found.low * found.found.total > found.num_foreseen
+        found_total += found.found.count
+        foreseen_total += found.num_foreseen
+    assert proven <= max(1, 0.06 * seeds)
+    assert foreseen_total > 20
+    assert found_total == pytest.approx(foreseen_total, rel=0.12)
+
+
+@pytest.mark.parametrize("temperature", [0.4, 2.5])
+def test_overconfidence_is_no_evidence_against_labels(temperature):
+    """What one temperature explains is not blamed on the labels: the same suspects, whatever the logits' scale."""
+    logits, labels = _paired_world(3000, 20)
+    plain = find_label_suspects(logits, labels)
+    scaled = find_label_suspects((logits * np.float32(temperature)), labels)
+    assert len(plain.suspects) > 5
+    assert set(_positions(scaled)) == set(_positions(plain))
+    assert scaled.num_foreseen == pytest.approx(plain.num_foreseen, rel=1e-3)
+
+
+def test_class_without_a_label_is_never_suggested():
+    logits, labels = _paired_world(800, 8, strength=2.0)
+    keep = labels != 5
+    found = find_label_suspects(logits[keep], labels[keep])
+    assert len(found.suspects) > 0
+    assert all(suspect.suggested_index != 5 for suspect in found.suspects)
+
+
+def test_right_answers_are_no_suspects_and_nothing_is_foreseen_of_the_certain():
+    labels = np.arange(30) % 6
+    found = find_label_suspects((30 * np.eye(6)[labels]).astype(np.float32), labels)
+    assert found.suspects == ()
+    assert found.num_foreseen == pytest.approx(0, abs=1e-9)
+    assert (found.found.count, found.found.total) == (0, 30)
+
+
+@pytest.mark.parametrize(("n", "k"), [(1, 2), (2, 2), (3, 40), (9, 5)])
+def test_tiny_test_sets_have_no_suspect_without_others_to_compare(n, k):
+    logits = (5 * np.eye(k)[(np.arange(n) + 1) % k]).astype(np.float32)
+    found = find_label_suspects(logits, np.arange(n) % k)
+    assert found.suspects == ()
+
+
+@given(st.integers(2, 60), st.integers(2, 8), st.integers(0, 10_000), st.data())
+@settings(derandomize=True, deadline=None, max_examples=30)
+def test_order_of_examples_changes_nothing_but_ties(n, k, seed, data):
+    logits, labels = _paired_world(n, k + k % 2, seed=seed, strength=1.0)
+    logits, labels = logits[:, :k], np.minimum(labels, k - 1)
+    order = np.array(data.draw(st.permutations(range(n))))
+    found, shuffled = find_label_suspects(logits, labels), find_label_suspects(logits[order], labels[order])
+    assert sorted(order[_positions(shuffled)].tolist()) == sorted(_positions(found))
+    assert shuffled.num_foreseen == pytest.approx(found.num_foreseen, rel=1e-4, abs=1e-9)
+    assert shuffled.num_plain == found.num_plain
+    assert found.found.count == len(found.suspects)
