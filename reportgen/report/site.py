@@ -25,6 +25,10 @@ STAGING_NAME = ".reportgen-staging"
 
 _WELCOME = re.compile(r"\..*|README(\..*)?|LICENSE(\..*)?|CNAME|desktop\.ini", re.IGNORECASE)
 
+EXTERNAL_REL = "external noreferrer"
+"""What marks a link that a person may follow out of the site. Nothing is loaded from its target."""
+
+_EXTERNAL = re.compile(rb"""<a rel="%s" href="(?:https:|mailto:)[^"]*\"""" % EXTERNAL_REL.encode())
 _LINK = re.compile(rb"""\s(?:href|src|xlink:href)="([^"]*)\"""")
 _ID = re.compile(rb"""\sid="([^"]*)\"""")
 
@@ -127,7 +131,7 @@ def find_broken_links(pages: Mapping[str, bytes], paths: Iterable[str]) -> list[
     """Links that lead nowhere, as (page, link), sorted.
 
     A link is broken when it names a file outside `paths`, a fragment that its page does not define, an absolute path
-    or another host.
+    or another host. Only `<a rel="external noreferrer" href="https://…">`, so written, may leave the site.
 
     Args:
         pages: the HTML pages by relative POSIX path.
@@ -138,7 +142,7 @@ def find_broken_links(pages: Mapping[str, bytes], paths: Iterable[str]) -> list[
     return sorted(
         (path, link)
         for path, page in pages.items()
-        for link in {html.unescape(found.decode()) for found in _LINK.findall(page)}
+        for link in {html.unescape(found.decode()) for found in _LINK.findall(_EXTERNAL.sub(b"", page))}
         if not _resolves(path, link, known, ids)
     )
 
@@ -163,7 +167,7 @@ def _raise_broken(broken: list[tuple[str, str]]) -> None:
         more = f", and {len(broken) - 1} more like it" if len(broken) > 1 else ""
         raise SiteError(
             f"The page {page} links to {link}, which is not in the site{more}.",
-            hint="Mend the template given with --templates; the site was not changed.",
+            hint="Mend the template given with --templates, or the text given with --notes; the site was not changed.",
         )
 
 
