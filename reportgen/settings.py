@@ -133,25 +133,43 @@ class AnalyzeSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderSettings:
-    """Everything that decides what the site shows.
+    """Everything that decides what the site shows, and what is made of it besides.
 
     Attributes:
         out: the folder that the site is written to.
+        title: the report's title; `None` names the model and the data.
+        notes: a Markdown file with a reviewer's text for the first page.
+        logo: a picture for the bar of every page.
+        extra_css: a style sheet that every page applies last.
+        templates: a folder whose templates override the built-in ones.
         num_worst: worst examples shown per class.
         num_best: best examples shown per class.
         num_mistaken: examples of other classes, mistaken for the class, shown per class.
         num_pairs: most confused pairs shown.
-        templates: a folder whose templates override the built-in ones.
-        title: the report's title; `None` names the model and the data.
+        num_gallery: examples in each class's gallery.
+        keep_label_suspects: whether label suspects stay among the worst, the mistaken and the surest mistakes.
+        with_archive: whether the site is packed into an archive beside it.
+        single_file: the one HTML file to mail.
+        classes: names of the classes that it holds; empty chooses some.
+        force: whether it may be larger than can be mailed.
     """
 
     out: Path = DEFAULT_SITE_PATH
+    title: str | None = None
+    notes: Path | None = None
+    logo: Path | None = None
+    extra_css: Path | None = None
+    templates: Path | None = None
     num_worst: int = 5
     num_best: int = 3
     num_mistaken: int = 3
     num_pairs: int = 15
-    templates: Path | None = None
-    title: str | None = None
+    num_gallery: int = 200
+    keep_label_suspects: bool = False
+    with_archive: bool = False
+    single_file: Path | None = None
+    classes: tuple[str, ...] = ()
+    force: bool = False
 
     def __post_init__(self) -> None:
         """Check each value.
@@ -164,5 +182,17 @@ class RenderSettings:
             ("--best", self.num_best),
             ("--mistaken", self.num_mistaken),
             ("--pairs", self.num_pairs),
+            ("--gallery", self.num_gallery),
         ):
             _require(number >= 0, f"{name} {number} is negative", "Give 0 or more.")
+        for name, is_given in (("--classes", bool(self.classes)), ("--force", self.force)):
+            _require(
+                self.single_file is not None or not is_given,
+                f"{name} is given without --single-file",
+                "It says something about that file: name it with --single-file report.html.",
+            )
+        _require(
+            self.single_file is None or self.single_file.suffix.lower() in {".html", ".htm"},
+            f"--single-file {self.single_file} is no name of an HTML file",
+            "Give a name that ends in .html.",
+        )

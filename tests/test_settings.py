@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from reportgen.errors import SettingsError
@@ -37,8 +39,23 @@ def test_analyze_settings_name_the_value_that_is_wrong(options, named):
         AnalyzeSettings(model="m", data="d", **options)
 
 
-@pytest.mark.parametrize("name", ["num_worst", "num_best", "num_mistaken", "num_pairs"])
+@pytest.mark.parametrize("name", ["num_worst", "num_best", "num_mistaken", "num_pairs", "num_gallery"])
 def test_numbers_of_shown_examples_may_be_zero_but_not_negative(name):
     RenderSettings(**{name: 0})
     with pytest.raises(SettingsError, match="-1"):
         RenderSettings(**{name: -1})
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"classes": ("cat",)}, "--classes is given without --single-file"),
+        ({"force": True}, "--force is given without --single-file"),
+        ({"single_file": Path("report")}, "--single-file report is no name"),
+        ({"single_file": Path("site.zip")}, "--single-file site.zip is no name"),
+    ],
+)
+def test_options_of_the_single_file_fit_together(options, named):
+    with pytest.raises(SettingsError, match=named):
+        RenderSettings(**options)
+    RenderSettings(single_file=Path("a.HTML"), classes=("cat",), force=True)
