@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from reportgen.analysis.findings import Findings
 from reportgen.cache import EvaluationCache
+from reportgen.report.branding import Branding, load_branding
 from reportgen.report.images import common_scale, peaks
 from reportgen.report.pages import Link
 from reportgen.report.urls import class_path, relative_url
@@ -46,6 +47,7 @@ class ReportContext:
     cache: EvaluationCache
     findings: Findings
     settings: RenderSettings
+    branding: Branding
     maps: MapSet
 
     def class_name(self, class_index: int) -> str:
@@ -59,7 +61,11 @@ class ReportContext:
 
 
 def make_context(cache: EvaluationCache, findings: Findings, settings: RenderSettings) -> ReportContext:
-    """The context of a report on the cache's first CAM method."""
+    """The context of a report on the cache's first CAM method.
+
+    Raises:
+        SettingsError: the logo or the style sheet cannot be used.
+    """
     method, pair = next(iter(cache.cams.items()))
     maps = MapSet(
         method=method,
@@ -69,4 +75,6 @@ def make_context(cache: EvaluationCache, findings: Findings, settings: RenderSet
         predicted_peaks=peaks(pair.predicted),
         scale=common_scale(pair.true, pair.predicted),
     )
-    return ReportContext(cache=cache, findings=findings, settings=settings, maps=maps)
+    return ReportContext(
+        cache=cache, findings=findings, settings=settings, branding=load_branding(settings), maps=maps
+    )

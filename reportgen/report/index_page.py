@@ -11,6 +11,7 @@ from reportgen.report.cards import make_group
 from reportgen.report.context import ReportContext
 from reportgen.report.diagrams import draw_reliability, draw_strip
 from reportgen.report.matrices import make_class_matrix, make_superclass_matrix
+from reportgen.report.notes import load_notes
 from reportgen.report.pages import (
     CardGroup,
     Cell,
@@ -62,6 +63,7 @@ def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[L
             sprites=sheet.sprites(),
             headline=context.settings.title or headline(findings, context.cache),
             summary=run_summary(context),
+            notes=None if context.settings.notes is None else load_notes(context.settings.notes),
             facts=_headline_facts(context),
             strip=draw_strip(context),
             findings=fired,

@@ -5,6 +5,8 @@ Every record is built by the module of its page; the templates' contract is writ
 
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
@@ -498,12 +500,16 @@ class SiteFrame:
         title: the report's name, in the bar of every page.
         root: what leads from the page to the site's root: empty, or `../`.
         description: the page in one sentence.
+        logo: the user's picture for the bar, from the site's root; empty where there is none.
+        extra_css: the user's style sheet, likewise.
         filters: what colours the page's grey pictures.
     """
 
     title: str
     root: str
     description: str
+    logo: str
+    extra_css: str
     filters: tuple["FilterSpec", ...]
 
 
@@ -528,12 +534,16 @@ class FilterSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexPage:
-    """The page that answers: how good, how sure, what is wrong, where to look next."""
+    """The page that answers: how good, how sure, what is wrong, where to look next.
+
+    `notes` is a reviewer's text as HTML, safe as it stands; `None` where there is none.
+    """
 
     frame: SiteFrame
     sprites: tuple[Sprite, ...]
     headline: str
     summary: str
+    notes: Markup | None
     facts: tuple[Fact, ...]
     strip: ClassStrip
     findings: tuple[FindingItem, ...]

@@ -75,6 +75,7 @@ def render_site(cache: EvaluationCache, findings: Findings, settings: RenderSett
         settings: what is shown.
 
     Raises:
+        SettingsError: the notes, the logo or the style sheet cannot be used.
         SiteError: a template is missing or wrong.
     """
     context = make_context(cache, findings, settings)
@@ -135,6 +136,8 @@ def _frame(
         title=context.settings.title or f"{provenance.model_name} on {provenance.data_name}",
         root=root,
         description=description,
+        logo=context.branding.logo_path,
+        extra_css=context.branding.extra_css_path,
         filters=_filters(colormaps),
     )
 
@@ -158,8 +161,11 @@ def _filter(name: str, colormap: str, opacity: str) -> FilterSpec:
 def _assets(context: ReportContext) -> Iterator[tuple[str, bytes]]:
     folders = [folder / "assets" for folder in (find_templates(), context.settings.templates) if folder is not None]
     assets = {path.name: path for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_file()}
+    own = dict(context.branding.files())
     for name, path in sorted(assets.items()):
-        yield f"assets/{name}", path.read_bytes()
+        if f"assets/{name}" not in own:
+            yield f"assets/{name}", path.read_bytes()
+    yield from own.items()
     pages = [[name, class_path(index, name)] for index, name in enumerate(context.cache.class_names)]
     listing = json.dumps(pages, ensure_ascii=False, separators=(",", ":"))
     yield "assets/classes.js", f"window.reportgenClasses = {listing};\n".encode()
