@@ -23,6 +23,8 @@ ONLY_IN = {
     "click": {"cli"},
     "rich": {"cli"},
     "jinja2": {"report"},
+    "markdown_it": {"report"},
+    "markupsafe": {"report"},
     "plotly": {"report"},
     "matplotlib": {"report"},
 }

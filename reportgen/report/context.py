@@ -75,6 +75,4 @@ def make_context(cache: EvaluationCache, findings: Findings, settings: RenderSet
         predicted_peaks=peaks(pair.predicted),
         scale=common_scale(pair.true, pair.predicted),
     )
-    return ReportContext(
-        cache=cache, findings=findings, settings=settings, branding=load_branding(settings), maps=maps
-    )
+    return ReportContext(cache=cache, findings=findings, settings=settings, branding=load_branding(settings), maps=maps)
