@@ -2,6 +2,7 @@
 
 from reportgen.analysis.intervals import Estimate, Proportion
 from reportgen.analysis.metrics import ClassCount, ClassMetrics
+from reportgen.analysis.selection import ClassSelection
 from reportgen.report.cards import make_group
 from reportgen.report.context import ReportContext
 from reportgen.report.diagrams import draw_confidence
@@ -149,7 +150,7 @@ def _groups(context: ReportContext, sheet: Sheet, class_index: int) -> tuple[Car
             selection.worst,
             anchor="worst",
             title="The surest mistakes" if num_mistakes else "The least sure right answers",
-            note=_worst_note(len(selection.worst), num_mistakes, metrics.recall.count),
+            note=_worst_note(context, selection, metrics.recall),
             empty_text=f"The test set has no image of {name}.",
         ),
         make_group(
@@ -169,21 +170,32 @@ def _groups(context: ReportContext, sheet: Sheet, class_index: int) -> tuple[Car
             anchor="mistaken",
             title=f"Mistaken for {name}",
             note=f"{count_text(len(selection.mistaken))} of {plural_text(num_called_wrongly, 'image')} of other classes"
-            " that get its name, by falling confidence.",
+            f" that get its name, by falling confidence. {_set_aside_text(selection.num_mistaken_set_aside)}".rstrip(),
             empty_text=f"No image of another class is called {name}.",
         ),
     )
 
 
-def _worst_note(num_shown: int, num_mistakes: int, num_right: int) -> str:
-    if num_shown <= num_mistakes:
-        return f"{count_text(num_shown)} of {plural_text(num_mistakes, 'mistake')}, by falling confidence."
-    num_rest = num_shown - num_mistakes
-    rest = f"{count_text(num_rest)} of {plural_text(num_right, 'right answer')}, the least sure first."
-    if not num_mistakes:
-        return f"No image of the class is named wrong. {rest}"
-    mistakes = "The only mistake" if num_mistakes == 1 else f"All {count_text(num_mistakes)} mistakes"
-    return f"{mistakes}, by falling confidence, then {rest}"
+def _worst_note(context: ReportContext, selection: ClassSelection, recall: Proportion) -> str:
+    is_correct = context.findings.predictions.is_correct
+    num_right = sum(bool(is_correct[position]) for position in selection.worst)
+    num_wrong = len(selection.worst) - num_right
+    num_mistakes = recall.total - recall.count
+    sentences = []
+    if num_wrong:
+        sentences.append(f"{count_text(num_wrong)} of {plural_text(num_mistakes, 'mistake')}, by falling confidence.")
+    if num_right:
+        rest = f"{count_text(num_right)} of {plural_text(recall.count, 'right answer')}, the least sure first."
+        sentences.append(f"Then {rest}" if num_wrong else rest)
+    sentences.append(_set_aside_text(selection.num_worst_set_aside))
+    return " ".join(filter(None, sentences))
+
+
+def _set_aside_text(num_set_aside: int) -> str:
+    if not num_set_aside:
+        return ""
+    were = "label suspect is" if num_set_aside == 1 else "label suspects are"
+    return f"{count_text(num_set_aside)} surer {were} set aside."
 
 
 def _grid_note(context: ReportContext) -> str:

@@ -17,6 +17,7 @@ from reportgen import __version__
 from reportgen.analysis.calibration import Calibration
 from reportgen.analysis.findings import Findings
 from reportgen.analysis.intervals import Estimate, Proportion
+from reportgen.analysis.label_suspects import LabelSuspect
 from reportgen.analysis.metrics import ClassCount, ClassMetrics
 from reportgen.analysis.recommendations import Evidence, Recommendation
 from reportgen.analysis.selection import HIGH_CONFIDENCE
@@ -79,6 +80,23 @@ def most_confused_pairs_csv(cache: EvaluationCache, findings: Findings) -> str:
         for rank, pair in enumerate(findings.pairs, start=1)
     )  # fmt: skip
     return _csv_text(header, rows)
+
+
+def label_suspects_csv(cache: EvaluationCache, findings: Findings) -> str:
+    """One row a label that deserves a second look, by falling margin, for annotators."""
+    header = (
+        "example_index", "id", "label", "suggested", "margin",
+        "label_probability", "suggested_probability", "likeness",
+    )  # fmt: skip
+    return _csv_text(header, (_suspect_row(cache, suspect) for suspect in findings.label_suspects.suspects))
+
+
+def _suspect_row(cache: EvaluationCache, suspect: LabelSuspect) -> Sequence[Any]:
+    return (
+        int(cache.example_index[suspect.position]), cache.example_id[suspect.position],
+        cache.class_names[suspect.label_index], cache.class_names[suspect.suggested_index], suspect.margin,
+        suspect.label_probability, suspect.suggested_probability, suspect.likeness,
+    )  # fmt: skip
 
 
 def predictions_csv(cache: EvaluationCache, findings: Findings) -> str:

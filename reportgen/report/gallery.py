@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from reportgen.analysis.selection import HIGH_CONFIDENCE
 from reportgen.report.context import ReportContext
 from reportgen.report.pages import Gallery, GalleryItem, ImageDetail
 from reportgen.report.sheets import Sheet
@@ -82,8 +83,13 @@ def _reasons(context: ReportContext, class_index: int, position: int) -> tuple[s
         reasons = [f"right answer, number {count_text(place)} of {count_text(mistakes.count)} by rising confidence"]
     else:
         reasons = [f"mistake number {count_text(rank)} of {count_text(num_wrong)} by falling confidence"]
-    if position in context.findings.confident_errors:
-        reasons.append("wrong and sure (90% or more)")
+        if float(context.findings.predictions.confidence[position]) >= HIGH_CONFIDENCE:
+            reasons.append(f"wrong and sure ({percent_text(HIGH_CONFIDENCE, digits=0)} or more)")
+    reasons += [
+        f"label suspect: perhaps {context.class_name(suspect.suggested_index)}"
+        for suspect in context.findings.label_suspects.suspects
+        if suspect.position == position
+    ]
     if not context.maps.true_peaks[position] > 0:
         reasons.append("no location supports the true class")
     return tuple(reasons)

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reportgen.analysis.confusion import ConfusedPair
+from reportgen.analysis.coverage import CoverageTarget
 from reportgen.analysis.intervals import Estimate
 from reportgen.analysis.metrics import ClassMetrics
 from reportgen.analysis.selection import HIGH_CONFIDENCE
@@ -16,6 +17,7 @@ from reportgen.report.pages import (
     CardGroup,
     Cell,
     ClassRow,
+    CoverageRow,
     Fact,
     FindingItem,
     IndexPage,
@@ -28,6 +30,7 @@ from reportgen.report.pages import (
 from reportgen.report.run_facts import check_sentences, run_facts, run_summary
 from reportgen.report.sheets import Sheet, make_sheet
 from reportgen.report.text import (
+    DASH,
     count_text,
     number_interval_text,
     number_text,
@@ -35,7 +38,7 @@ from reportgen.report.text import (
     percent_text,
     plural_text,
 )
-from reportgen.report.urls import INDEX_PATH
+from reportgen.report.urls import INDEX_PATH, SUSPECTS_PATH
 from reportgen.report.wording import describe, headline
 
 NUM_CONFIDENT_ERRORS = 6
@@ -79,7 +82,10 @@ def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[L
             calibration=draw_reliability(findings.calibration),
             calibration_facts=_calibration_facts(context),
             calibration_sentence=_calibration_sentence(context),
+            coverage=tuple(_coverage_row(target) for target in findings.coverage.targets),
+            coverage_note=_coverage_note(context),
             confident_errors=_confident_errors(context, sheet, errors),
+            suspects=_suspects_link(context),
             rows=tuple(_class_row(context, metrics) for metrics in findings.classes),
             equal_support=_equal_support(context),
             metrics=_all_metrics(context),
@@ -100,7 +106,7 @@ def _headline_facts(context: ReportContext) -> tuple[Fact, ...]:
     findings = context.findings
     overall, calibration = findings.overall, findings.calibration
     num_mistakes = overall.top1.total - overall.top1.count
-    num_sure = len(findings.confident_errors)
+    num_sure = findings.num_confident_errors
     last = _percent_fact("Balanced accuracy", overall.balanced_accuracy)
     if findings.superclasses is not None:
         inside = findings.superclasses.inside
@@ -321,17 +327,64 @@ def _calibration_sentence(context: ReportContext) -> str:
 
 
 def _confident_errors(context: ReportContext, sheet: Sheet, errors: tuple[int, ...]) -> CardGroup:
-    total = len(context.findings.confident_errors)
+    findings = context.findings
+    sure = percent_text(HIGH_CONFIDENCE, digits=0)
+    note = (
+        f"{count_text(len(errors))} of {plural_text(findings.num_confident_errors, 'mistake')} with a confidence of"
+        f" {sure} or more, the surest first."
+    )
+    if findings.num_confident_errors_set_aside:
+        were = "label suspect is" if findings.num_confident_errors_set_aside == 1 else "label suspects are"
+        note += f" {count_text(findings.num_confident_errors_set_aside)} {were} set aside, on a page of their own."
     return make_group(
         context,
         sheet,
         errors,
         anchor="confident-errors",
         title="Wrong and sure",
-        note=f"{count_text(len(errors))} of {plural_text(total, 'mistake')} with a confidence of"
-        f" {percent_text(HIGH_CONFIDENCE, digits=0)} or more, the surest first. Look at the label as well: the surest"
-        " mistakes of a good model are often wrong labels.",
-        empty_text=f"No mistake has a confidence of {percent_text(HIGH_CONFIDENCE, digits=0)} or more.",
+        note=note,
+        empty_text=f"No mistake that is not a label suspect has a confidence of {sure} or more."
+        if findings.num_confident_errors
+        else f"No mistake has a confidence of {sure} or more.",
+    )
+
+
+def _suspects_link(context: ReportContext) -> Link | None:
+    num_suspects = len(context.findings.label_suspects.suspects)
+    if not num_suspects:
+        return None
+    return Link(text=f"{plural_text(num_suspects, 'label')} to look at again", url=SUSPECTS_PATH)
+
+
+def _coverage_row(target: CoverageTarget) -> CoverageRow:
+    point = target.reached
+    if point is None:
+        return CoverageRow(
+            target=percent_text(target.target, digits=0),
+            threshold=DASH,
+            coverage=DASH,
+            coverage_interval="no threshold reaches it",
+            coverage_bar="0",
+            accuracy=DASH,
+        )
+    return CoverageRow(
+        target=percent_text(target.target, digits=0),
+        threshold=percent_text(point.threshold, digits=0),
+        coverage=percent_text(point.coverage.value, digits=0),
+        coverage_interval=percent_interval_text(point.coverage, digits=0),
+        coverage_bar=_bar(point.coverage.value),
+        accuracy=f"{percent_text(point.accuracy.value)} ({percent_interval_text(point.accuracy)})",
+    )
+
+
+def _coverage_note(context: ReportContext) -> str:
+    coverage = context.findings.coverage
+    ranking = coverage.ranking
+    return (
+        f"Thresholds are chosen on {plural_text(coverage.num_chosen, 'image')} and measured on the other"
+        f" {count_text(coverage.num_measured)}. A right answer is surer than a wrong one"
+        f" {percent_text(ranking.value)} of the time"
+        f" ({percent_interval_text(ranking)}; 50% if confidence told nothing)."
     )
 
 

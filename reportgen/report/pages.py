@@ -454,6 +454,18 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageRow:
+    """How much may be answered to be as right as asked; a dash where no threshold does it."""
+
+    target: str
+    threshold: str
+    coverage: str
+    coverage_interval: str
+    coverage_bar: str
+    accuracy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClassRow:
     """A class in the table of all classes."""
 
@@ -556,7 +568,10 @@ class IndexPage:
     calibration: ReliabilityDiagram
     calibration_facts: tuple[Fact, ...]
     calibration_sentence: str
+    coverage: tuple[CoverageRow, ...]
+    coverage_note: str
     confident_errors: CardGroup
+    suspects: Link | None
     rows: tuple[ClassRow, ...]
     equal_support: str
     metrics: tuple[Fact, ...]
@@ -605,3 +620,29 @@ class HowPage:
     has_superclasses: bool
     checks: tuple[str, ...]
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuspectCard:
+    """A label that deserves a second look; probabilities are those after temperature scaling."""
+
+    card: ExampleCard
+    given: Link
+    suggested: Link
+    given_probability: str
+    suggested_probability: str
+    margin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuspectsPage:
+    """The labels that deserve a second look, and how much to expect of the list."""
+
+    frame: SiteFrame
+    sprites: tuple[Sprite, ...]
+    headline: str
+    temperature: str
+    expectation: str
+    note: str
+    cards: tuple[SuspectCard, ...]
+    table: Link

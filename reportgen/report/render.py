@@ -37,7 +37,8 @@ from reportgen.report.index_page import make_index_page
 from reportgen.report.matrices import CLASS_MATRIX_PATH, SUPERCLASS_MATRIX_PATH, superclass_order
 from reportgen.report.matrix_data import MATRIX_DATA_PATH, matrix_script
 from reportgen.report.pages import FilterSpec, Link, SiteFrame
-from reportgen.report.urls import HOW_PATH, INDEX_PATH, class_figure_path, class_path, pair_figure_path
+from reportgen.report.suspects_page import SUSPECTS_CSV_PATH, make_suspects_page
+from reportgen.report.urls import HOW_PATH, INDEX_PATH, SUSPECTS_PATH, class_figure_path, class_path, pair_figure_path
 from reportgen.settings import RenderSettings
 
 NUM_PAIR_FIGURES = 5
@@ -85,6 +86,11 @@ def render_site(cache: EvaluationCache, findings: Findings, settings: RenderSett
     yield from _class_files(context, environment)
     yield from _take_away_files(context)
     yield from _index_files(context, environment)
+    suspects_frame = _frame(context, root="", description="Labels that deserve a second look")
+    suspects_page, suspects_sheet = make_suspects_page(context, suspects_frame)
+    if suspects_page.cards:
+        yield from suspects_sheet.files()
+    yield SUSPECTS_PATH, _render(environment, "label-suspects.html.j2", suspects_page)
     how = _frame(context, root="", description="Every number defined, and what a map shows and does not")
     yield HOW_PATH, _render(environment, "how-to-read.html.j2", make_how_page(context, how))
 
@@ -211,6 +217,7 @@ def _downloads(context: ReportContext) -> Iterator[_Download]:
     yield _Download(path="data/per_class_accuracy.csv", text="Numbers of all classes (CSV)")
     yield _Download(path="data/most_confused_pairs.csv", text="Most confused pairs (CSV)")
     yield _Download(path="data/predictions.csv", text="Prediction of every image (CSV)")
+    yield _Download(path=SUSPECTS_CSV_PATH, text="Labels that deserve a second look (CSV)")
     yield _Download(path="data/metrics.json", text="All metrics with their intervals (JSON)")
     yield _Download(path="text/analysis_summary.txt", text="Summary (text)")
     yield _Download(path="text/recommendations.txt", text="Recommendations (text)")
@@ -233,6 +240,7 @@ def _take_away_files(context: ReportContext) -> Iterator[tuple[str, bytes]]:
     yield "data/per_class_accuracy.csv", exports.per_class_accuracy_csv(cache, findings).encode()
     yield "data/most_confused_pairs.csv", exports.most_confused_pairs_csv(cache, findings).encode()
     yield "data/predictions.csv", exports.predictions_csv(cache, findings).encode()
+    yield SUSPECTS_CSV_PATH, exports.label_suspects_csv(cache, findings).encode()
     yield "data/metrics.json", exports.metrics_json(cache, findings).encode()
     yield "text/analysis_summary.txt", summaries.analysis_summary(cache, findings).encode()
     yield "text/recommendations.txt", summaries.recommendations_text(cache, findings).encode()

@@ -7,6 +7,7 @@ MAX_SLUG_LENGTH = 60
 
 INDEX_PATH = "index.html"
 HOW_PATH = "how-to-read.html"
+SUSPECTS_PATH = "label-suspects.html"
 
 
 def make_slug(name: str) -> str:
