@@ -88,8 +88,7 @@ def render_site(cache: EvaluationCache, findings: Findings, settings: RenderSett
     yield from _index_files(context, environment)
     suspects_frame = _frame(context, root="", description="Labels that deserve a second look")
     suspects_page, suspects_sheet = make_suspects_page(context, suspects_frame)
-    if suspects_page.cards:
-        yield from suspects_sheet.files()
+    yield from suspects_sheet.files()
     yield SUSPECTS_PATH, _render(environment, "label-suspects.html.j2", suspects_page)
     how = _frame(context, root="", description="Every number defined, and what a map shows and does not")
     yield HOW_PATH, _render(environment, "how-to-read.html.j2", make_how_page(context, how))

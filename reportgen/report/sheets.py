@@ -51,7 +51,9 @@ class Sheet:
     differences: bytes
 
     def files(self) -> Iterable[tuple[str, bytes]]:
-        """The sprites as files of the site."""
+        """The sprites as files of the site; none where the page shows no example."""
+        if not self.photo_cells:
+            return
         yield f"{self.stem}-thumbnails.png", self.photos
         yield f"{self.stem}-maps.png", self.maps
         if self.difference_cells:
@@ -59,6 +61,8 @@ class Sheet:
 
     def sprites(self) -> tuple[Sprite, ...]:
         """The sprites as the page defines them."""
+        if not self.photo_cells:
+            return ()
         sprites = [
             self._sprite(PHOTOS, f"{self.stem}-thumbnails.png", self.photo_layout),
             self._sprite(MAPS, f"{self.stem}-maps.png", self.map_layout),
