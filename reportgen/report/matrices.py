@@ -24,7 +24,7 @@ def make_class_matrix(context: ReportContext) -> ClassMatrix:
     """The mistakes between all classes."""
     group, num_classes = context.cache.superclasses, len(context.cache.class_names)
     levels: tuple[MatrixChoice, ...] = ()
-    orders = [("similarity", "by similarity"), ("name", "by name")]
+    orders = [("similarity", "similarity"), ("name", "name")]
     if group is not None:
         starts_fine = num_classes <= _MAX_CLASSES_AT_FIRST
         levels = (
@@ -35,7 +35,7 @@ def make_class_matrix(context: ReportContext) -> ClassMatrix:
                 is_chosen=not starts_fine,
             ),
         )
-        orders.insert(0, ("superclass", "by superclass"))
+        orders.insert(0, ("superclass", "superclass"))
     return ClassMatrix(
         note="Rows are true classes, columns what they are called. Right answers are left out, so that mistakes show;"
         " the bars in the margin are each row’s recall.",
@@ -81,7 +81,7 @@ def make_superclass_matrix(context: ReportContext, found: SuperclassFindings) ->
         url=SUPERCLASS_MATRIX_PATH,
         alt=f"Confusion matrix of {plural_text(len(order), 'superclass', 'superclasses')}; the table holds their"
         " numbers",
-        blocks=[(found.names[index], 1) for index in order] if len(order) <= MAX_NAMES else [],
+        blocks=[],  # the table beside it names them
         recalls=[found.recall[index] for index in order],
         max_count=max_mistakes(found.confusion),
     )

@@ -16,7 +16,7 @@ MAX_NAMES = 44
 _NAME_LENGTH, _LETTER_WIDTH, _NAME_MARGIN = 32, 6.3, 16
 _NOMINAL_SIDE, _NAME_SPACING = 600.0, 14.0
 _LARGE = 640
-_MIN_TICK_DISTANCE = 11.0
+_TICK_DISTANCE, _LAST_TICK_DISTANCE = 8.0, 12.0
 
 
 def frame_matrix(
@@ -49,9 +49,7 @@ def frame_matrix(
         names_width=str(round(_NAME_MARGIN + _LETTER_WIDTH * max(map(len, names), default=0))),
         brackets="".join(f"M.5 {start + 0.2:g}v{length - 0.4:g}" for start, length in runs),
         outlines="".join(f"M{start} {start}h{length}v{length}h-{length}z" for start, length in runs),
-        bars="".join(
-            f"M0 {row + 0.1:g}h{100 * recall.value:.1f}v.8H0z" for row, recall in enumerate(recalls) if recall.total
-        ),
+        bars="".join(f"M0 {row}.5h{100 * recall.value:.3g}" for row, recall in enumerate(recalls) if recall.total),
         ticks=scale_ticks(max_count),
     )
 
@@ -70,7 +68,8 @@ def scale_ticks(max_count: int) -> tuple[AxisTick, ...]:
     last = math.inf
     for count in (max_count, *(count for count in rounds if count < max_count)):
         position = 100 * math.sqrt(count / max_count)
-        if last - position >= _MIN_TICK_DISTANCE:
+        # The last text ends at its mark, the others stand in the middle of theirs.
+        if last - position >= (_LAST_TICK_DISTANCE if len(ticks) == 1 else _TICK_DISTANCE):
             ticks.insert(0, AxisTick(position=f"{position:.1f}%", text=count_text(count)))
             last = position
     return tuple(ticks)

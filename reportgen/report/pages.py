@@ -359,7 +359,7 @@ class MatrixPicture:
         names_width: room for the names in pixels.
         brackets: path `d` of a line along each superclass's rows, in a box of width 1.
         outlines: path `d` of the superclasses' squares.
-        bars: path `d` of the recall of each row, in a box of width 100.
+        bars: path `d` of the recall of each row, to be stroked, in a box of width 100.
         ticks: marks of the colour scale: position in per cent, and count.
     """
 

@@ -1,0 +1,169 @@
+// The numbers of the confusion matrix: its cells, their shares and intervals, their scale, and what is said of them.
+"use strict";
+
+window.reportgenNumbers = (() => {
+  const DASH = "–";
+  const countText = (count) => count.toLocaleString("en-US");
+
+  /** The Wilson interval of a proportion, term by term as reportgen/analysis/intervals.py computes it. */
+  function wilson(count, total, z) {
+    const share = count / total;
+    const centre = share + z ** 2 / (2 * total);
+    const half = z * Math.sqrt((share * (1 - share)) / total + (z / (2 * total)) ** 2);
+    const shrink = 1 + z ** 2 / total;
+    return [
+      count === 0 ? 0 : Math.max((centre - half) / shrink, 0),
+      count === total ? 1 : Math.min((centre + half) / shrink, 1),
+    ];
+  }
+
+  /** A fraction as whole per cent, without the sign; 0 and 100 only where it is exactly that, a dash where undefined. */
+  function percentNumber(fraction) {
+    if (Number.isNaN(fraction)) return DASH;
+    if (fraction === 0 || fraction === 1) return String(100 * fraction);
+    if (fraction < 0.005) return "<1";
+    if (fraction >= 0.995) return ">99";
+    return String(Math.round(Number(`${fraction}e2`))); // its decimal digits moved: 0.285 is 28.5, whatever binary says
+  }
+
+  const percentText = (fraction) => (Number.isNaN(fraction) ? DASH : `${percentNumber(fraction)}%`);
+
+  function intervalText(count, total, z) {
+    return total ? `${wilson(count, total, z).map(percentNumber).join("–")}%` : DASH;
+  }
+
+  /**
+   * A matrix of classes or of superclasses, its cells as [row, column, count]. `support` are the sums of its rows,
+   * `called` of its columns, `right` the right answers of each row; a superclass's diagonal holds mistakes inside it too.
+   */
+  class Table {
+    constructor(names, cells, right) {
+      Object.assign(this, { names, cells, right, size: names.length });
+      [this.support, this.called] = [0, 0].map(() => new Array(this.size).fill(0));
+      this.counts = new Map();
+      for (const [row, column, count] of cells) {
+        this.support[row] += count;
+        this.called[column] += count;
+        this.counts.set(row * this.size + column, count);
+      }
+    }
+
+    count(row, column) {
+      return this.counts.get(row * this.size + column) ?? 0;
+    }
+
+    recall(row) {
+      return this.count(row, row) / this.support[row];
+    }
+
+    /** What a cell shows: images (`count`), or their share of the `row` or `column`; with right answers or without. */
+    value(row, column, show, withRight) {
+      const count = this.count(row, column) - (row === column && !withRight ? this.right[row] : 0);
+      return count && count / { count: 1, row: this.support[row], column: this.called[column] }[show];
+    }
+  }
+
+  /** The table of the classes, from cells as reportgen/report/matrix_data.py packs them. */
+  function makeTable(names, groupedCells) {
+    const cells = [];
+    for (const [count, ...gaps] of groupedCells) {
+      let place = 0;
+      for (const gap of gaps) {
+        place += gap;
+        cells.push([Math.floor(place / names.length), place % names.length, count]);
+      }
+    }
+    const right = new Array(names.length).fill(0);
+    for (const [row, column, count] of cells) if (row === column) right[row] = count;
+    return new Table(names, cells, right);
+  }
+
+  /** The table of the superclasses, `of` being the superclass of each class. */
+  function sumTable(names, of, classes) {
+    const sums = new Map();
+    const right = new Array(names.length).fill(0);
+    for (const [row, column, count] of classes.cells) {
+      const place = of[row] * names.length + of[column];
+      sums.set(place, (sums.get(place) ?? 0) + count);
+      if (row === column) right[of[row]] += count;
+    }
+    const cells = [...sums].map(([place, count]) => [Math.floor(place / names.length), place % names.length, count]);
+    return new Table(names, cells, right);
+  }
+
+  /** From positive values to [0, 1], by square root or logarithm; the logarithm counts in steps of the smallest value. */
+  class Scale {
+    constructor(values, kind) {
+      this.kind = kind;
+      this.max = values.reduce((a, b) => Math.max(a, b), 0);
+      this.least = values.reduce((a, b) => Math.min(a, b), this.max);
+    }
+
+    position(value) {
+      if (!value) return 0;
+      if (this.kind === "root") return Math.sqrt(value / this.max);
+      return Math.log1p(value / this.least) / Math.log1p(this.max / this.least);
+    }
+
+    /** A grey level as reportgen/report/images.py makes it: 255 is the largest value, and only nothing is 0. */
+    level(value) {
+      return value ? Math.max(1, Math.round(255 * this.position(value))) : 0;
+    }
+
+    /** Marks as [position, text]: the largest value, then round ones as far as there is room for them. */
+    ticks(isShare) {
+      const rounds = [];
+      for (let decade = isShare ? 0.001 : 1; decade < this.max; decade *= 10) rounds.push(decade, 2 * decade, 5 * decade);
+      const ticks = [];
+      for (const value of [this.max, ...rounds.reverse().filter((each) => each < this.max && each >= this.least)]) {
+        const position = this.position(value);
+        const room = isShare || ticks.length === 1 ? 0.12 : 0.08; // the last text ends at its mark
+        if (ticks.length && ticks[0][0] - position < room) continue;
+        ticks.unshift([position, !isShare ? countText(value) : value < 0.01 ? `${+(100 * value).toFixed(1)}%` : percentText(value)]);
+      }
+      return this.max ? ticks : [];
+    }
+  }
+
+  /**
+   * Places for labels, as near to the middles of what they name as `spacing` allows (least squares: neighbours that
+   * would overlap are pooled). The same as `spread` in reportgen/report/matrix_frame.py.
+   */
+  function spread(middles, spacing, side) {
+    const step = Math.min(spacing, side / middles.length);
+    const pools = [];
+    middles.forEach((middle, i) => {
+      pools.push([middle - step * i, 1]);
+      while (pools.length > 1) {
+        const [[before, m], [after, n]] = pools.slice(-2);
+        if (before / m <= after / n) break;
+        pools.splice(-2, 2, [before + after, m + n]);
+      }
+    });
+    const highest = side - step / 2 - step * (middles.length - 1);
+    const fitted = pools.flatMap(([sum, length]) => new Array(length).fill(sum / length));
+    return fitted.map((place, i) => Math.min(Math.max(place, step / 2), highest) + step * i);
+  }
+
+  /** What is said of a cell: sentences, each a list of texts; a text in a list of its own is stressed. */
+  function describe(table, row, column, z, isOfClasses) {
+    const { support, called } = table;
+    const [name, other] = [table.names[row], table.names[column]];
+    const count = table.count(row, column);
+    const of = (part, total) => `${countText(part)} of ${countText(total)}`;
+    const share = (part, total) => `${percentText(part / total)} (${intervalText(part, total, z)})`;
+    const first = support[row] ? [[of(count, support[row])], ` ${name} (${intervalText(count, support[row], z)})`] : [`no image of ${name}`];
+    const second = called[column] ? `${share(count, called[column])} of what is called ${other}` : `nothing is called ${other}`;
+    if (row !== column) {
+      const back = table.count(column, row);
+      const reverse = support[column] ? `${of(back, support[column])} (${intervalText(back, support[column], z)})` : `no image of ${other}`;
+      return [[...first, ...(support[row] ? [" taken for ", [other]] : [])], [second], [`the other way: ${reverse}`]];
+    }
+    if (isOfClasses || !support[row]) return [[...first, support[row] ? " named right" : ""], [second]];
+    const right = table.right[row];
+    const inside = `${countText(right)} named right, ${countText(count - right)} taken for another class of it`;
+    return [[...first, " stay in the superclass"], [inside], [second]];
+  }
+
+  return { Scale, countText, describe, makeTable, percentNumber, percentText, spread, sumTable };
+})();
