@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reportgen.analysis.attention import Attention, compute_attention
 from reportgen.analysis.calibration import Calibration, compute_calibration
 from reportgen.analysis.confusion import (
     ConfusedPair,
@@ -18,6 +19,7 @@ from reportgen.analysis.confusion import (
 from reportgen.analysis.coverage import Coverage, compute_coverage
 from reportgen.analysis.label_suspects import LabelSuspects, find_label_suspects
 from reportgen.analysis.metrics import ClassMetrics, OverallMetrics, compute_class_metrics, compute_overall_metrics
+from reportgen.analysis.pair_attention import PairAttention, compute_pair_attention, count_pair_overlaps
 from reportgen.analysis.predictions import Predictions, compute_predictions
 from reportgen.analysis.recommendations import Recommendation, apply_rules
 from reportgen.analysis.selection import NUM_GALLERY, ClassSelection, find_confident_errors, select_examples
@@ -39,6 +41,8 @@ class Findings:
         superclasses: the mistakes seen through the superclasses, where those are known.
         calibration: how confidence and accuracy agree.
         coverage: how much it may answer alone to be as right as asked.
+        attention: where it was looking, by the cache's first CAM method.
+        pair_attention: where it was looking in the mistakes of each of `pairs`, in their order.
         label_suspects: the labels that deserve a second look.
         selections: the examples shown for each class, in index order.
         confident_errors: positions of the mistakes with a confidence of at least `HIGH_CONFIDENCE`, falling, without
@@ -56,6 +60,8 @@ class Findings:
     superclasses: SuperclassFindings | None
     calibration: Calibration
     coverage: Coverage
+    attention: Attention
+    pair_attention: tuple[PairAttention, ...]
     label_suspects: LabelSuspects
     selections: tuple[ClassSelection, ...]
     confident_errors: tuple[int, ...]
@@ -93,6 +99,10 @@ def compute_findings(
     predictions = compute_predictions(cache.logits, labels)
     confusion = compute_confusion(labels, predictions.predicted, num_classes)
     calibration = compute_calibration(predictions, cache.logits, labels)
+    pairs = find_confused_pairs(confusion, num_pairs, None if groups is None else groups.superclass_of)
+    cam = next(iter(cache.cams.values()))
+    attention = compute_attention(cam, predictions)
+    overlaps = count_pair_overlaps(attention, labels, predictions.predicted, num_classes)
     suspects = find_label_suspects(cache.logits, labels)
     set_aside = () if keep_label_suspects else tuple(suspect.position for suspect in suspects.suspects)
     confident_errors = find_confident_errors(predictions, set_aside=set_aside)
@@ -103,10 +113,14 @@ def compute_findings(
         classes=compute_class_metrics(predictions, labels, confusion),
         confusion=confusion,
         class_order=order_by_similarity(confusion) if groups is None else order_by_superclass(groups.superclass_of),
-        pairs=find_confused_pairs(confusion, num_pairs, None if groups is None else groups.superclass_of),
+        pairs=pairs,
         superclasses=superclasses,
         calibration=calibration,
         coverage=compute_coverage(predictions),
+        attention=attention,
+        pair_attention=compute_pair_attention(
+            cam, attention, overlaps, pairs, labels=labels, predicted=predictions.predicted
+        ),
         label_suspects=suspects,
         selections=select_examples(
             predictions,

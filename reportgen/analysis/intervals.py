@@ -142,6 +142,50 @@ def mean_estimate(values: NDArray[np.float64], *, within: tuple[float, float] = 
     return Estimate(value=value, low=max(value - half, within[0]), high=min(value + half, within[1]), n=n)
 
 
+def difference_within(values: NDArray[np.float64], is_first: NDArray[np.bool_], groups: NDArray[np.int64]) -> Estimate:
+    """How much the mean of the first kind exceeds that of the second among values of the same group.
+
+    Groups are weighed as by least squares with a constant for each, n1 n2 / (n1 + n2); the variances of both kinds are
+    pooled over groups but not with each other, with Satterthwaite's degrees of freedom (1946). With one group it is
+    Welch's interval.
+
+    Args:
+        values: float64 (n,).
+        is_first: bool (n,), which kind each value is of.
+        groups: int64 (n,), which group it belongs to, from 0.
+
+    Returns:
+        NaN where no group holds both kinds; bounds NaN where no group tells of a kind's spread. Its `n` counts the
+        values in groups that hold both.
+    """
+    num_groups = int(groups.max(initial=-1)) + 1
+    counts = np.stack([np.bincount(groups[kind], minlength=num_groups) for kind in (is_first, ~is_first)])
+    used = counts.min(axis=0) > 0
+    n = int(counts[:, used].sum())
+    if n == 0:
+        return Estimate(value=math.nan, low=math.nan, high=math.nan, n=0)
+    counts = counts[:, used]
+    weights = counts.prod(axis=0) / counts.sum(axis=0)
+    weights /= weights.sum()
+    means, variances, freedom = np.empty(counts.shape), np.empty(2), np.empty(2)
+    for at, kind in enumerate((is_first, ~is_first)):
+        own, member = values[kind], groups[kind]
+        sums = np.bincount(member, weights=own, minlength=num_groups)
+        means[at] = sums[used] / counts[at]
+        centred = (own - (sums / np.maximum(np.bincount(member, minlength=num_groups), 1))[member])[used[member]]
+        freedom[at] = counts[at].sum() - counts.shape[1]
+        if freedom[at] > 0:
+            variances[at] = centred @ centred / freedom[at] * (weights**2 / counts[at]).sum()
+    value = float(weights @ (means[0] - means[1]))
+    if not freedom.all():
+        return Estimate(value=value, low=math.nan, high=math.nan, n=n)
+    total = variances.sum()
+    half = 0.0
+    if total > 0:
+        half = float(stdtrit(total**2 / (variances**2 / freedom).sum(), (1 + CONFIDENCE_LEVEL) / 2) * math.sqrt(total))
+    return Estimate(value=value, low=value - half, high=value + half, n=n)
+
+
 ConfusionStatistics = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
 """Right answers, support and number predicted, each int64 (R, K) -> M statistics of R confusion matrices, (R, M)."""
 

@@ -76,7 +76,7 @@ def test_selection_size_changes_no_number(make_cache):
     cache = make_cache(*_random(120, 5))
     small = compute_findings(cache, num_worst=0, num_best=0, num_mistaken=0, num_pairs=0)
     large = compute_findings(cache)
-    shown = {"selections": (), "pairs": ()}
+    shown = {"selections": (), "pairs": (), "pair_attention": ()}
     a, b = (list(_leaves(dataclasses.replace(found, **shown))) for found in (small, large))
     assert all(_same(x, y) for x, y in zip(a, b, strict=True))
 

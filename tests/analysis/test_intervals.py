@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn.metrics import balanced_accuracy_score
 
 from reportgen.analysis import intervals
-from reportgen.analysis.intervals import Estimate, Proportion, bootstrap_estimates, mean_estimate
+from reportgen.analysis.intervals import Estimate, Proportion, bootstrap_estimates, difference_within, mean_estimate
 
 COUNTS = [(0, 1), (1, 1), (0, 50), (1, 50), (25, 50), (50, 50), (7000, 10_000), (9_999, 10_000)]
 
@@ -165,3 +165,58 @@ def test_bootstrap_interval_contains_the_value_however_biased():
 
     (estimate,) = bootstrap_estimates(np.full((4, 4), 2), largest)
     assert estimate == Estimate(value=-8, low=estimate.low, high=-8, n=32)
+
+
+def test_difference_in_one_group_is_welchs():
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(1, 2, 9), rng.normal(0, 0.5, 30)
+    values, is_first = np.concatenate([first, second]), np.arange(39) < 9
+    expected = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+    found = difference_within(values, is_first, np.full(39, 3))
+    assert found.value == pytest.approx(first.mean() - second.mean())
+    assert (found.low, found.high, found.n) == pytest.approx((expected.low, expected.high, 39))
+
+
+def test_difference_within_groups_is_that_of_least_squares_with_a_constant_for_each():
+    rng = np.random.default_rng(1)
+    groups, is_first = rng.integers(0, 7, 80), rng.random(80) < 0.3
+    values = rng.standard_normal(80) + groups + 0.5 * is_first
+    groups[groups == 6] = 8  # a group that is never seen
+    design = np.column_stack([is_first, np.eye(9)[groups]])
+    expected = np.linalg.lstsq(design, values, rcond=None)[0][0]
+    found = difference_within(values, is_first, groups)
+    assert found.value == pytest.approx(expected)
+    assert found.low < expected < found.high
+
+
+def test_group_of_one_kind_has_no_say():
+    values = np.array([1.0, 2.0, 5.0, 7.0, 100.0, 200.0])
+    is_first = np.array([True, True, False, False, True, True])
+    groups = np.array([0, 0, 0, 0, 1, 1])
+    assert difference_within(values, is_first, groups) == difference_within(values[:4], is_first[:4], groups[:4])
+
+
+def test_difference_is_undefined_where_no_group_holds_both_and_its_bounds_where_none_tells_of_the_spread():
+    nothing = difference_within(np.array([]), np.array([], bool), np.array([], np.int64))
+    apart = difference_within(np.arange(4.0), np.array([True, True, False, False]), np.array([0, 0, 1, 1]))
+    single = difference_within(np.array([3.0, 1.0]), np.array([True, False]), np.array([0, 0]))
+    assert (nothing.n, apart.n, single.n) == (0, 0, 2)
+    assert math.isnan(nothing.value)
+    assert math.isnan(apart.value)
+    assert single.value == 2
+    assert math.isnan(single.low)
+
+
+@pytest.mark.parametrize(("num_groups", "size", "share"), [(1, 200, 0.3), (30, 8, 0.3), (100, 40, 0.1), (5, 12, 0.5)])
+def test_difference_covers_the_truth_about_as_often_as_it_says(num_groups, size, share):
+    """Groups differ in level and spread, and kinds in spread."""
+    rng = np.random.default_rng(0)
+    levels, spreads = rng.normal(0, 3, num_groups), rng.uniform(0.5, 2, num_groups)
+    groups = np.repeat(np.arange(num_groups), size)
+    covered = 0
+    for _ in range(300):
+        is_first = rng.random(len(groups)) < share
+        noise = rng.standard_normal(len(groups)) * spreads[groups] * np.where(is_first, 2, 1)
+        found = difference_within(levels[groups] + 0.7 * is_first + noise, is_first, groups)
+        covered += found.low <= 0.7 <= found.high
+    assert 0.915 <= covered / 300 <= 0.985

@@ -1,0 +1,305 @@
+"""Where it was looking: how the maps of right and wrong answers differ, and how far two maps of an image agree.
+
+Only positive evidence counts: the parts of a map below zero speak against the class, wherever they lie.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit, xlogy
+
+from reportgen.analysis.intervals import CONFIDENCE_LEVEL, Estimate, Proportion, difference_within, mean_estimate
+from reportgen.analysis.predictions import Predictions, row_blocks
+from reportgen.cache import CamPair
+
+BORDER_WIDTH = 1 / 8
+"""The border is what lies within this share of the picture's height or width of an edge."""
+
+UNIFORM_BORDER_SHARE = 1 - (1 - 2 * BORDER_WIDTH) ** 2
+"""What a map that is the same everywhere has in the border: 0.4375."""
+
+HIGH_OVERLAP_SHARE = 0.95
+"""Share of unrelated pairs of maps that overlap less than what counts as the same place."""
+
+_NUM_UNRELATED_PAIRS = 20_000
+_UNRELATED_SEED = 8
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class MapStatistics:
+    """One map of each example. NaN where a map is blank; no statistic changes when a map is multiplied.
+
+    Attributes:
+        border_share: float64 (N,), share in [0, 1] of the evidence in the border. A cell on the border's edge counts
+            in proportion to its area, so that grids of any size compare.
+        spread: float64 (N,), effective share in (0, 1] of the picture's area that holds the evidence: exp of the
+            entropy of its distribution over the cells, over their number. 1 for a uniform map, 1 / cells for a single
+            cell.
+        centre_distance: float64 (N,), from the centre of the evidence to the picture's centre, in units of the
+            picture's sides: 0 for a uniform map, 0.5 in the middle of an edge, less than 0.708.
+        is_blank: bool (N,), whether no location supports the class.
+    """
+
+    border_share: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    centre_distance: NDArray[np.float64]
+    is_blank: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FocusStatistic:
+    """The mean of one statistic over groups of examples. Blank maps don't count.
+
+    Attributes:
+        overall: the predicted class's map, over all answers.
+        right: the predicted class's map, over right answers.
+        wrong: the same over wrong answers.
+        wrong_true: the true class's map, over wrong answers.
+        difference: wrong - right, among examples with the same predicted class, so that classes that are often wrong
+            and look alike in this respect do not make it; it may differ from the difference of both means.
+        uniform: what a uniform map would give.
+    """
+
+    overall: Estimate
+    right: Estimate
+    wrong: Estimate
+    wrong_true: Estimate
+    difference: Estimate
+    uniform: float
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Attention:
+    """What the maps say of N examples.
+
+    Attributes:
+        true: statistics of the true class's map.
+        predicted: statistics of the predicted class's map.
+        overlap: float64 (N,), cosine in [0, 1] of both maps' positive parts: 1 where they are the same but for a
+            factor, as for right answers, 0 where no cell supports both classes. NaN where a map is blank.
+        border_share: share of the evidence near the border.
+        spread: effective share of the area that holds the evidence.
+        centre_distance: how far from the centre the evidence lies.
+        sure_spread: mean spread of the predicted class's map over the third with the highest confidence.
+        unsure_spread: the same over the third with the lowest.
+        spread_difference: unsure - sure, among examples with the same predicted class.
+        blank_true: examples whose true class no location supports, out of all.
+        blank_true_wrong: the same among wrong answers.
+        overlap_mistakes: mean overlap over wrong answers.
+        overlap_unrelated: mean overlap of one wrong answer's true-class map with another's predicted-class map, over
+            pairs of images drawn at random: what overlap is worth where the image has nothing to do with it. High in
+            any model that mostly looks at the middle.
+        unrelated_median: half of those pairs overlap less; NaN with fewer than two wrong answers.
+        unrelated_high: `HIGH_OVERLAP_SHARE` of those pairs overlap less.
+    """
+
+    true: MapStatistics
+    predicted: MapStatistics
+    overlap: NDArray[np.float64]
+    border_share: FocusStatistic
+    spread: FocusStatistic
+    centre_distance: FocusStatistic
+    sure_spread: Estimate
+    unsure_spread: Estimate
+    spread_difference: Estimate
+    blank_true: Proportion
+    blank_true_wrong: Proportion
+    overlap_mistakes: Estimate
+    overlap_unrelated: Estimate
+    unrelated_median: float
+    unrelated_high: float
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class MeanMaps:
+    """Both maps' mean over a group of examples.
+
+    Attributes:
+        true: float64 (h, w) in [0, 1], the true class's.
+        predicted: float64 (h, w) in [0, 1], the predicted class's.
+        n: number of examples behind it: those with any evidence; both maps are 0 where there is none.
+    """
+
+    true: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+    n: int
+
+
+def compute_attention(cam: CamPair, predictions: Predictions) -> Attention:
+    """What the maps say of N examples; its memory is that of the result and of the maps of the wrong answers.
+
+    Args:
+        cam: both maps of each example.
+        predictions: what the model said of it.
+    """
+    true, predicted = compute_map_statistics(cam.true), compute_map_statistics(cam.predicted)
+    overlap = compute_overlap(cam)
+    is_wrong, num_examples = ~predictions.is_correct, len(overlap)
+    is_overlap = ~np.isnan(overlap)
+    unrelated, median, high = _compare_unrelated(cam, np.flatnonzero(is_wrong & is_overlap))
+    is_unsure, is_sure = _outer_thirds(predictions.confidence)
+    compared = (is_unsure | is_sure) & ~predicted.is_blank
+    num_blank, num_blank_wrong = (int(np.count_nonzero(true.is_blank & group)) for group in (True, is_wrong))
+    return Attention(
+        true=true,
+        predicted=predicted,
+        overlap=overlap,
+        border_share=_focus(true.border_share, predicted.border_share, predictions, 1.0, UNIFORM_BORDER_SHARE),
+        spread=_focus(true.spread, predicted.spread, predictions, 1.0, 1.0),
+        centre_distance=_focus(true.centre_distance, predicted.centre_distance, predictions, math.sqrt(0.5), 0.0),
+        sure_spread=mean_estimate(predicted.spread[compared & is_sure], within=(0, 1)),
+        unsure_spread=mean_estimate(predicted.spread[compared & is_unsure], within=(0, 1)),
+        spread_difference=difference_within(
+            predicted.spread[compared], is_unsure[compared], predictions.predicted[compared]
+        ),
+        blank_true=Proportion(count=num_blank, total=num_examples),
+        blank_true_wrong=Proportion(count=num_blank_wrong, total=int(np.count_nonzero(is_wrong))),
+        overlap_mistakes=mean_estimate(overlap[is_wrong & is_overlap], within=(0, 1)),
+        overlap_unrelated=unrelated,
+        unrelated_median=median,
+        unrelated_high=high,
+    )
+
+
+def mean_maps(cam: CamPair, positions: NDArray[np.intp]) -> MeanMaps:
+    """Both maps' mean over some examples, such as the right or the wrong ones of a class.
+
+    Each example's positive parts are divided by the pair's common maximum first, as they are shown: no example
+    dominates, and a true class with little evidence beside the predicted one keeps its little.
+
+    Args:
+        cam: both maps of N examples.
+        positions: int (n,), some of 0..N-1.
+    """
+    true, predicted = (np.maximum(maps[positions].astype(np.float64), 0) for maps in (cam.true, cam.predicted))
+    peaks = np.maximum(true.max(axis=(1, 2), initial=0), predicted.max(axis=(1, 2), initial=0))
+    shown = peaks > 0
+    weights = 1 / (peaks[shown] * max(np.count_nonzero(shown), 1))
+    return MeanMaps(
+        true=np.einsum("nhw,n->hw", true[shown], weights),
+        predicted=np.einsum("nhw,n->hw", predicted[shown], weights),
+        n=int(np.count_nonzero(shown)),
+    )
+
+
+def compute_map_statistics(maps: NDArray[np.float16]) -> MapStatistics:
+    """Where the positive evidence of each of N maps lies.
+
+    Args:
+        maps: float16 (N, h, w), signed.
+    """
+    n, height, width = maps.shape
+    inner = np.outer(_inner_shares(height), _inner_shares(width)).ravel()
+    y, x = ((np.arange(size) + 0.5) / size - 0.5 for size in (height, width))
+    moments = np.stack([inner, np.repeat(y, width), np.tile(x, height)], axis=1)
+    sums, entropy = np.empty((n, 3)), np.empty(n)
+    is_blank = np.empty(n, dtype=np.bool_)
+    for block in row_blocks(n, height * width):
+        evidence = _positive(maps[block])
+        total = evidence.sum(axis=1)
+        is_blank[block] = total == 0
+        total[total == 0] = np.nan
+        sums[block] = (evidence @ moments) / total[:, np.newaxis]
+        entropy[block] = np.log(total) - xlogy(evidence, evidence).sum(axis=1) / total
+    return MapStatistics(
+        border_share=np.clip(1 - sums[:, 0], 0, 1),
+        spread=np.clip(np.exp(entropy) / (height * width), 0, 1),
+        centre_distance=np.hypot(sums[:, 1], sums[:, 2]),
+        is_blank=is_blank,
+    )
+
+
+def _inner_shares(num_cells: int) -> NDArray[np.float64]:
+    """For each cell of an axis, the share of its length that lies outside both borders: float64 (num_cells,)."""
+    edges = np.clip(np.arange(num_cells + 1) / num_cells, BORDER_WIDTH, 1 - BORDER_WIDTH)
+    return np.diff(edges) * num_cells
+
+
+def _positive(maps: NDArray[np.float16]) -> NDArray[np.float64]:
+    """The maps' positive parts, one row a map: float64 (n, h * w)."""
+    return np.maximum(maps.reshape(len(maps), -1).astype(np.float64), 0)
+
+
+def compute_overlap(cam: CamPair) -> NDArray[np.float64]:
+    """Cosine of the positive parts of both maps of each example: float64 (N,); NaN where one is blank."""
+    n, height, width = cam.true.shape
+    overlap = np.empty(n)
+    for block in row_blocks(n, height * width):
+        true, predicted = _unit(cam.true[block]), _unit(cam.predicted[block])
+        overlap[block] = np.einsum("nc,nc->n", true, predicted)
+    return np.minimum(overlap, 1)
+
+
+def _unit(maps: NDArray[np.float16]) -> NDArray[np.float64]:
+    """The maps' positive parts at length 1, float64 (n, h * w); NaN where blank."""
+    evidence = _positive(maps)
+    lengths = np.sqrt(np.einsum("nc,nc->n", evidence, evidence))
+    lengths[lengths == 0] = np.nan
+    evidence /= lengths[:, np.newaxis]
+    return evidence
+
+
+def _focus(
+    true: NDArray[np.float64], predicted: NDArray[np.float64], predictions: Predictions, largest: float, uniform: float
+) -> FocusStatistic:
+    """The means of one statistic of both maps.
+
+    Args:
+        true: float64 (N,), of the true class's map; NaN where it is blank.
+        predicted: float64 (N,), of the predicted class's map; NaN where it is blank.
+        predictions: what the model said.
+        largest: the greatest value that the statistic takes; the least is 0.
+        uniform: its value for a uniform map.
+    """
+    is_wrong, has_predicted = ~predictions.is_correct, ~np.isnan(predicted)
+    bounds = (0.0, largest)
+    return FocusStatistic(
+        overall=mean_estimate(predicted[has_predicted], within=bounds),
+        right=mean_estimate(predicted[has_predicted & ~is_wrong], within=bounds),
+        wrong=mean_estimate(predicted[has_predicted & is_wrong], within=bounds),
+        wrong_true=mean_estimate(true[~np.isnan(true) & is_wrong], within=bounds),
+        difference=difference_within(
+            predicted[has_predicted], is_wrong[has_predicted], predictions.predicted[has_predicted]
+        ),
+        uniform=uniform,
+    )
+
+
+def _outer_thirds(values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether each value lies in the lowest and in the highest third; equal values are never parted."""
+    low, high = np.quantile(values, [1 / 3, 2 / 3])
+    return (values <= low) & (values < high), (values >= high) & (values > low)
+
+
+def _compare_unrelated(cam: CamPair, positions: NDArray[np.intp]) -> tuple[Estimate, float, float]:
+    """Overlap of the true-class map of one example with the predicted-class map of another.
+
+    Examples are put in a random circle, and each is compared with the next few: with all where that makes no more than
+    `_NUM_UNRELATED_PAIRS`. An example takes part in many pairs, so that the mean's variance is that of the examples'
+    own means, once as the first and once as the second of a pair (Hoeffding 1948).
+
+    Args:
+        cam: both maps of N examples.
+        positions: int (M,), the examples to compare; none of their maps is blank.
+
+    Returns:
+        The mean, the median and the `HIGH_OVERLAP_SHARE` quantile; NaN with fewer than two examples.
+    """
+    m = len(positions)
+    if m < 2:
+        return Estimate(value=math.nan, low=math.nan, high=math.nan, n=m), math.nan, math.nan
+    circle = positions[np.random.default_rng(_UNRELATED_SEED).permutation(m)]
+    true, predicted = _unit(cam.true[circle]), _unit(cam.predicted[circle])
+    num_shifts = min(m - 1, -(-_NUM_UNRELATED_PAIRS // m))
+    overlaps = np.empty((num_shifts, m))
+    as_second = np.zeros(m)
+    for at in range(num_shifts):
+        overlaps[at] = np.einsum("nc,nc->n", true, np.roll(predicted, -(at + 1), axis=0))
+        as_second += np.roll(overlaps[at], at + 1)
+    mean = float(overlaps.mean())
+    influence = overlaps.mean(axis=0) + as_second / num_shifts - 2 * mean
+    half = float(stdtrit(m - 1, (1 + CONFIDENCE_LEVEL) / 2) * math.sqrt(influence @ influence / (m * (m - 1))))
+    median, high = np.quantile(overlaps, [0.5, HIGH_OVERLAP_SHARE])
+    return Estimate(value=mean, low=max(mean - half, 0), high=min(mean + half, 1), n=m), float(median), float(high)
