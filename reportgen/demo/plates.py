@@ -1,6 +1,7 @@
 """Worn number plates: composes two handwritten digits into one small photograph-like picture, many at a time.
 
-Everything random comes from one generator, in a fixed order and in float64, so that a seed gives the same bytes everywhere.
+Everything random comes from one generator in a fixed order, so a seed gives the same bytes. The arithmetic is in
+float64: where two machines differ in its last bits, rounding to 8 bits hides it.
 """
 
 from typing import Final
@@ -58,12 +59,12 @@ def compose_plates(glyphs: Floats, generator: np.random.Generator) -> tuple[NDAr
     ground_colour += generator.uniform(-0.06, 0.06, (num_plates, 3))
     ink_colour += generator.uniform(-0.05, 0.05, (num_plates, 3))
 
-    coverage *= generator.uniform(0.4, 1.0, (num_plates, 1, 1))
-    coverage *= 1 - 0.8 * _patches(num_plates, 8, 0.3, generator)  # worn paint
-    coverage = np.maximum(coverage, 0.75 * _scratches(num_plates, 2, generator))
+    coverage *= generator.uniform(0.45, 1.0, (num_plates, 1, 1))  # faded paint
+    coverage *= 1 - 0.8 * _patches(num_plates, 4.5, generator)  # chipped paint
+    coverage = np.maximum(coverage, 0.75 * _scratches(num_plates, 2, generator))  # slips of the brush
+    coverage *= 1 - 0.8 * _scratches(num_plates, 2, generator)
     picture = _blend(ground_colour[:, None, None], ink_colour[:, None, None], coverage)
-    picture = _blend(picture, ground_colour[:, None, None], 0.8 * _scratches(num_plates, 2, generator))
-    picture = _blend(picture, np.array(_rgb(RUST)), 0.75 * _patches(num_plates, 6, 0.25, generator))
+    picture = _blend(picture, np.array(_rgb(RUST)), 0.65 * _patches(num_plates, 6.5, generator))
 
     picture *= _lighting(num_plates, generator)[..., None]
     grain = generator.uniform(0.01, 0.07, (num_plates, 1, 1, 1))
@@ -100,8 +101,7 @@ def draw_digits(glyphs: Floats, generator: np.random.Generator) -> Floats:
 
 def tight_boxes(ink: Floats) -> NDArray[np.int64]:
     """The smallest boxes (..., 4), as x0, y0, x1, y1 with the end exclusive, around all ink of (..., 32, 32)."""
-    inked = ink > 0
-    x, y = inked.any(axis=-2), inked.any(axis=-1)
+    x, y = ink.max(axis=-2) > 0, ink.max(axis=-1) > 0
     return np.stack(
         [
             x.argmax(axis=-1),
@@ -122,19 +122,17 @@ def _interpolation(origin: Floats, pitch: Floats) -> Floats:
     return np.where(distance < 1, near, np.where(distance < 2, far, 0.0))
 
 
-def _patches(num: int, cells: int, share: float, generator: np.random.Generator) -> Floats:
-    """Soft-edged random patches in [0, 1], (num, 32, 32), that cover about `share` of the half of the plates."""
-    field = generator.standard_normal((num, CELLS, CELLS))
-    spread = np.full((num,), SIZE / (cells - 1))
-    weights = _interpolation(np.zeros(num) - spread / 2, spread)
-    field = weights @ field @ weights.swapaxes(-1, -2)
+def _patches(num: int, pitch: float, generator: np.random.Generator) -> Floats:
+    """Soft-edged patches (num, 32, 32), some `pitch` pixels wide; half of the plates have none, the others up to 1."""
+    weights = _interpolation(np.full(num, -pitch), np.full(num, pitch))
+    field = weights @ generator.standard_normal((num, CELLS, CELLS)) @ weights.swapaxes(-1, -2)
     strength = generator.uniform(-1, 1, (num, 1, 1)).clip(0)
-    return strength * _smooth_step((field - np.quantile(field, 1 - share)) / 0.8 + 0.5)
+    return strength * _smooth_step((field - 0.4) / 0.8)
 
 
 def _scratches(num: int, per_plate: int, generator: np.random.Generator) -> Floats:
     """Coverage in [0, 1], (num, 32, 32), of up to `per_plate` thin straight strokes."""
-    coverage = np.zeros((num, SIZE, SIZE))
+    coverage: Floats = np.zeros((num, SIZE, SIZE))
     y, x = np.mgrid[:SIZE, :SIZE] + 0.5
     for _ in range(per_plate):
         x0, y0 = generator.uniform(0, SIZE, (2, num, 1, 1))
@@ -143,9 +141,9 @@ def _scratches(num: int, per_plate: int, generator: np.random.Generator) -> Floa
         width = generator.uniform(0.3, 0.9, (num, 1, 1))
         dx, dy = np.cos(angle), np.sin(angle)
         along = ((x - x0) * dx + (y - y0) * dy).clip(0, length)
-        distance = np.hypot(x - x0 - along * dx, y - y0 - along * dy)
+        distance = np.sqrt((x - x0 - along * dx) ** 2 + (y - y0 - along * dy) ** 2)
         drawn = generator.uniform(-0.5, 1, (num, 1, 1)).clip(0)
-        coverage = np.maximum(coverage, drawn * (1 - (distance - width).clip(0, 1)))
+        np.maximum(coverage, drawn * (1 - (distance - width).clip(0, 1)), out=coverage)
     return coverage
 
 
@@ -155,7 +153,8 @@ def _lighting(num: int, generator: np.random.Generator) -> Floats:
     slope = generator.uniform(0, 0.5, (num, 1, 1))
     angle = generator.uniform(0, 2 * np.pi, (num, 1, 1))
     y, x = (np.mgrid[:SIZE, :SIZE] + 0.5) / SIZE * 2 - 1
-    return exposure * (1 + slope * (x * np.cos(angle) + y * np.sin(angle)))
+    gain: Floats = exposure * (1 + slope * (x * np.cos(angle) + y * np.sin(angle)))
+    return gain
 
 
 def _blend(below: Floats, above: Floats, coverage: Floats) -> Floats:
