@@ -111,6 +111,7 @@ def draw_notebook_figure(cache: Any, findings: Any, positions: Sequence[int]) ->
         row[2].set_title(f"predicted: {predicted_name}", fontsize=8)
         for ax in row:
             ax.axis("off")
+    figure.tight_layout()
     return figure
 
 

@@ -3,7 +3,10 @@
 Composed with Pillow: matplotlib takes two seconds for one figure of overlays, and a report has one for each class.
 """
 
-from collections.abc import Sequence
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +40,8 @@ NUM_BEST = 3
 NUM_OF_PAIR = 4
 NUM_COUNTS = 5
 
+_MAX_THREADS = 4
+
 _MARGIN = 40
 _COLUMN_GAP = 56
 _PANEL_GAP = 10
@@ -48,7 +53,8 @@ _EMPTY_HEIGHT = 40
 _LIST_TITLE_HEIGHT = 34
 _LIST_ROW_HEIGHT = 24
 _LIST_GAP = 14
-_FOOTER_HEIGHT = 84
+_FOOTER_HEIGHT = 72
+_FOOTER_LINE_HEIGHT = 19
 _NARROWEST_SLOT = 112
 
 _TITLE = TextStyle(size=34, face="Serif-Bold")
@@ -102,6 +108,23 @@ class _Column:
     lists: tuple[_CountList, ...] = ()
 
 
+def class_figures(cache: EvaluationCache, findings: Findings) -> Iterator[bytes]:
+    """The figure of every class in index order: see `class_figure`.
+
+    A few are drawn ahead in threads of their own, while the caller does something else with the last: most of the time
+    goes into compression, which leaves the interpreter to others.
+    """
+    num_threads = max(1, min(_MAX_THREADS, os.cpu_count() or 1))
+    ahead: deque[Future[bytes]] = deque()
+    with ThreadPoolExecutor(num_threads, thread_name_prefix="figures") as pool:
+        for class_index in range(cache.num_classes):
+            ahead.append(pool.submit(class_figure, cache, findings, class_index))
+            if len(ahead) > 2 * num_threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
 def class_figure(cache: EvaluationCache, findings: Findings, class_index: int) -> bytes:
     """A class's worst and best examples with their maps, under its recall and precision.
 
@@ -135,8 +158,8 @@ def class_figure(cache: EvaluationCache, findings: Findings, class_index: int) -
                 rows=tuple((class_name(cache, other.class_index), other.count) for other in counts[:NUM_COUNTS]),
             )
             for title, counts in (
-                (f"What {name} is called instead", metrics.mistaken_for),
-                (f"What else is called {name}", metrics.mistaken_by),
+                ("What its images are called instead", metrics.mistaken_for),
+                ("What else gets its name", metrics.mistaken_by),
             )
             if counts
         ),
@@ -170,7 +193,7 @@ def confused_pair_figure(cache: EvaluationCache, findings: Findings, pair: Confu
         )
     )
     sentence = (
-        f"{count_text(pair.share.count)} of {count_text(pair.share.total)} {true} are called {predicted}:"
+        f"{count_text(pair.share.count)} of {plural_text(pair.share.total, 'image')} of {true} are called {predicted}:"
         f" {percent_text(pair.share.value)} ({percent_interval_text(pair.share)}); the other way"
         f" {count_text(pair.reverse.count)} of {count_text(pair.reverse.total)}:"
         f" {percent_text(pair.reverse.value)} ({percent_interval_text(pair.reverse)})"
@@ -188,7 +211,8 @@ def _compose(cache: EvaluationCache, title: str, sentence: str, columns: Sequenc
     top = _MARGIN + 66 + 24 * len(lines)
     card_height = _HEADING_HEIGHT + cell_height + _CAPTION_HEIGHT
     bottom = top + _GROUP_HEIGHT + max(_column_height(column, card_height) for column in columns)
-    canvas = Canvas(inner_width + 2 * _MARGIN, bottom + _FOOTER_HEIGHT)
+    legend = wrap_text(_legend_text(cache), _DETAIL, inner_width)
+    canvas = Canvas(inner_width + 2 * _MARGIN, bottom + _FOOTER_HEIGHT + _FOOTER_LINE_HEIGHT * len(legend))
 
     source = source_text(cache)
     room = inner_width - text_width(source, _NOTE) - 24
@@ -209,7 +233,7 @@ def _compose(cache: EvaluationCache, title: str, sentence: str, columns: Sequenc
         for counts in column.lists:
             y = _draw_list(canvas, left, y, width, counts, most=most)
         left += width + _COLUMN_GAP
-    _draw_legend(canvas, bottom + 16, inner_width, cache)
+    _draw_legend(canvas, bottom + 16, inner_width, legend)
     return canvas.png()
 
 
@@ -256,20 +280,23 @@ def _draw_card(canvas: Canvas, card: _Card, left: int, top: int, *, width: int, 
         x += slot_width + _PANEL_GAP
 
 
-def _draw_legend(canvas: Canvas, top: int, width: int, cache: EvaluationCache) -> None:
+def _draw_legend(canvas: Canvas, top: int, width: int, lines: Sequence[str]) -> None:
     canvas.fill(_MARGIN, top - 6, width, 1, RULE)
     x = canvas.write(_MARGIN, top + 22, "no evidence", _NOTE) + 10
     bar = np.broadcast_to(colour_levels(DEFAULT_COLORMAP), (12, 256, 3))
-    canvas.picture(round(x), top + 11, np.ascontiguousarray(bar))
-    x = canvas.write(x + 266, top + 22, "the higher peak of the two maps", _NOTE)
+    canvas.picture(round(x), top + 11, bar)
+    canvas.write(x + 266, top + 22, "the higher peak of the two maps", _NOTE)
+    for row, line in enumerate(lines):
+        canvas.write(_MARGIN, top + 46 + _FOOTER_LINE_HEIGHT * row, line, _DETAIL)
+
+
+def _legend_text(cache: EvaluationCache) -> str:
     method, pair = next(iter(cache.cams.items()))
-    height, grid_width = pair.true.shape[1:]
-    note = (
+    height, width = pair.true.shape[1:]
+    return (
         "Both maps share one scale, from zero to the higher of their peaks, in units of the logit."
-        f" {METHOD_NAMES[method]} at {cache.provenance.target_layer}, {grid_width}×{height} cells, scaled bilinearly."
+        f" {METHOD_NAMES[method]} at {cache.provenance.target_layer}, {width}×{height} cells, scaled bilinearly."
     )
-    for row, line in enumerate(wrap_text(note, _DETAIL, width)):
-        canvas.write(_MARGIN, top + 46 + 19 * row, line, _DETAIL)
 
 
 def _make_cards(cache: EvaluationCache, findings: Findings, positions: Sequence[int]) -> tuple[_Card, ...]:
@@ -299,7 +326,7 @@ def _make_card(cache: EvaluationCache, findings: Findings, position: int, pictur
     probability = percent_text(float(predictions.true_probability[position]))
     return _Card(
         verdict=f"called {predicted}",
-        rest=f", {confidence} sure; {true} had {probability}",
+        rest=f", {confidence} sure; the true class had {probability}",
         colour=WRONG,
         panels=(photo, over_true, over_predicted, alone),
     )

@@ -178,7 +178,8 @@ def _assets(context: ReportContext) -> Iterator[tuple[str, bytes]]:
 
 
 def _class_files(context: ReportContext, environment: Environment) -> Iterator[tuple[str, bytes]]:
-    for class_index, name in enumerate(context.cache.class_names):
+    drawn = figures.class_figures(context.cache, context.findings)
+    for class_index, (name, figure) in enumerate(zip(context.cache.class_names, drawn, strict=True)):
         frame = _frame(
             context,
             root="../",
@@ -188,10 +189,7 @@ def _class_files(context: ReportContext, environment: Environment) -> Iterator[t
         page, sheet = make_class_page(context, frame, class_index)
         yield from sheet.files()
         yield class_path(class_index, name), _render(environment, "class.html.j2", page)
-        yield (
-            class_figure_path(class_index, name),
-            figures.class_figure(context.cache, context.findings, class_index),
-        )
+        yield class_figure_path(class_index, name), figure
 
 
 def _index_files(context: ReportContext, environment: Environment) -> Iterator[tuple[str, bytes]]:

@@ -19,6 +19,7 @@ def test_nothing_on_a_class_figure_overlaps_or_runs_off(small_cache, small_findi
     assert page.overlapping_texts() == []
     assert page.texts_outside() == []
     rows, columns = np.nonzero((page.pixels < 250).any(axis=2))
+    assert rows.max() < page.pixels.shape[0] - 20
     assert min(rows.min(), columns.min()) >= 36  # the margin
     assert columns.max() < page.pixels.shape[1] - 36
 
@@ -46,7 +47,7 @@ def test_each_example_of_a_class_is_shown_with_what_was_said_of_it(small_cache, 
     for text, at in zip(sure, (*selection.worst, *selection.best), strict=True):
         assert text.startswith(f", {percent_text(predictions.confidence[at])} sure")
         if not predictions.is_correct[at]:
-            assert text.endswith(f"; a/b had {percent_text(predictions.true_probability[at])}")
+            assert text.endswith(f"; the true class had {percent_text(predictions.true_probability[at])}")
 
 
 def test_a_mistake_shows_four_pictures_and_a_right_answer_three(small_cache, small_findings, record_page):
@@ -105,14 +106,14 @@ def test_a_class_figure_names_its_source_and_its_numbers(small_cache, small_find
     told = " ".join(page.texts)
     assert "Recall 25.0% (8.9–53.2%), 3 of 12 images · precision 33.3% (12.1–64.6%), 3 of 9" in told
     assert "Grad-CAM at features.3, 8×8 cells" in told
-    assert "What =1+1 is called instead" in page.texts
-    assert page.texts[page.texts.index("What =1+1 is called instead") + 1 :][:2] == ["class 4", "7"]
+    assert "What its images are called instead" in page.texts
+    assert page.texts[page.texts.index("What its images are called instead") + 1 :][:2] == ["class 4", "7"]
 
 
 @pytest.mark.parametrize(
     ("class_index", "sentences"),
     [
-        (2, ["The least sure right answers", "What else is called Ünïcode & <tag>"]),
+        (2, ["The least sure right answers", "What else gets its name"]),
         (5, ["No image of this class in the test set", "The test set has no image of no, images."]),
     ],
 )
@@ -140,10 +141,10 @@ def test_a_pair_is_shown_both_ways_by_falling_confidence(small_cache, small_find
     assert "con called a/b" in page.texts
     assert page.texts.count("called con") == 4
     assert page.texts.count("called a/b") == 2
-    confidences = [float(text.split("%")[0].strip(", >")) for text in page.texts if "% sure; a/b had" in text]
+    confidences = [float(text.split("%")[0].strip(", >")) for text in page.texts if "% sure; the" in text][:4]
     assert confidences == sorted(confidences, reverse=True)
     told = " ".join(page.texts)
-    assert "4 of 12 a/b are called con: 33.3% (13.8–60.9%); the other way 2 of 12" in told
+    assert "4 of 12 images of a/b are called con: 33.3% (13.8–60.9%); the other way 2 of 12" in told
     assert page.overlapping_texts() == []
 
 
@@ -163,6 +164,19 @@ def test_a_pair_with_a_class_without_images_is_drawn(small_cache, small_findings
         same_superclass=True,
     )
     assert figures.confused_pair_figure(small_cache, small_findings, pair).startswith(b"\x89PNG")
+
+
+def test_figures_of_all_classes_come_in_order_and_are_those_of_each(small_cache, small_findings):
+    drawn = list(figures.class_figures(small_cache, small_findings))
+    assert drawn == [figures.class_figure(small_cache, small_findings, index) for index in CLASSES]
+
+
+def test_a_figure_that_fails_is_heard_and_a_reader_that_stops_is_not_held_up(small_cache, small_findings):
+    ahead = figures.class_figures(small_cache, small_findings)
+    next(ahead)
+    ahead.close()
+    with pytest.raises(IndexError):
+        list(figures.class_figures(small_cache, replace(small_findings, classes=small_findings.classes[:3])))
 
 
 def test_the_same_findings_give_the_same_bytes(small_cache, small_findings):
