@@ -10,13 +10,14 @@ import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
+import numpy as np
+
 from reportgen import __version__
-from reportgen.analysis.calibration import Calibration
 from reportgen.analysis.findings import Findings
-from reportgen.analysis.intervals import Estimate, Proportion
+from reportgen.analysis.intervals import Proportion
 from reportgen.analysis.label_suspects import LabelSuspect
 from reportgen.analysis.metrics import ClassCount, ClassMetrics
 from reportgen.analysis.recommendations import Evidence, Recommendation
@@ -138,107 +139,91 @@ def _cell(value: Any) -> Any:
 
 
 def metrics_json(cache: EvaluationCache, findings: Findings) -> str:
-    """All findings but the single examples, as strict JSON: each number with its interval and what stands behind it."""
-    overall = findings.overall
+    """All findings but the single examples and their maps, as strict JSON.
+
+    Each number stands with its interval and what it was counted from; an undefined one is `null`.
+    """
     document = {
         "generator": f"reportgen {__version__}",
         "headline": headline(findings, cache),
-        "run": {"key": asdict(cache.key), **asdict(cache.provenance)},
-        "checks": [{**asdict(check), "passed": check.passed} for check in cache.checks],
+        "run": {"key": _plain(cache.key), **_plain(cache.provenance)},
+        "checks": [{**_plain(check), "passed": check.passed} for check in cache.checks],
         "num_examples": cache.num_examples,
         "num_classes": cache.num_classes,
-        "overall": {field.name: _measured(getattr(overall, field.name)) for field in fields(overall)},
-        "calibration": _calibration(findings.calibration),
-        "confident_errors": {
-            "confidence_at_least": HIGH_CONFIDENCE,
-            "count": sum(metrics.num_confident_errors for metrics in findings.classes),
-        },
+        "overall": _plain(findings.overall),
+        "calibration": _plain(findings.calibration),
+        "coverage": _plain(findings.coverage),
+        "confident_errors": {"confidence_at_least": HIGH_CONFIDENCE, "count": findings.num_confident_errors},
+        "label_suspects": {**_plain(findings.label_suspects), "suspects": len(findings.label_suspects.suspects)},
+        "attention": _plain(findings.attention),
         "superclasses": _superclasses(findings),
         "classes": [_class(cache, metrics) for metrics in findings.classes],
         "pairs": [
             {
+                **_plain(pair),
                 "true": cache.class_names[pair.true_index],
                 "predicted": cache.class_names[pair.predicted_index],
-                "share": _measured(pair.share),
-                "reverse": _measured(pair.reverse),
-                "same_superclass": pair.same_superclass,
             }
             for pair in findings.pairs
         ],
         "recommendations": [_recommendation(item, cache, findings) for item in findings.recommendations],
     }
-    return json.dumps(_strict(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _measured(value: Estimate | Proportion | int) -> Any:
+def _plain(value: Any) -> Any:
+    """A value in JSON's own types: proportions with their bounds, records by field, without arrays, `None` for NaN."""
     match value:
         case Proportion():
+            bounds = {"value": value.value, "low": value.low, "high": value.high}
+            interval = "Clopper-Pearson" if value.exact else "Wilson"
             return {
-                "value": value.value,
-                "low": value.low,
-                "high": value.high,
+                **_plain(bounds),
                 "count": value.count,
                 "n": value.total,
                 "level": value.level,
-                "interval": "Clopper-Pearson" if value.exact else "Wilson",
+                "interval": interval,
             }
-        case Estimate():
-            return asdict(value)
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {key: _plain(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_plain(part) for part in value]
+        case _ if is_dataclass(value):
+            parts = {field.name: getattr(value, field.name) for field in fields(value)}
+            plain = {name: _plain(part) for name, part in parts.items() if not isinstance(part, np.ndarray)}
+            return {name: part for name, part in plain.items() if part != {}}
         case _:
             return value
-
-
-def _calibration(calibration: Calibration) -> dict[str, Any]:
-    scaling = calibration.temperature
-    return {
-        "error": asdict(calibration.error),
-        "adaptive_error": asdict(calibration.adaptive_error),
-        "gap": _measured(calibration.gap),
-        "temperature": None if scaling is None else asdict(scaling),
-        "bins": [
-            {
-                "low": part.low,
-                "high": part.high,
-                "accuracy": _measured(part.accuracy),
-                "mean_confidence": part.mean_confidence,
-            }
-            for part in calibration.bins
-        ],
-    }
 
 
 def _superclasses(findings: Findings) -> dict[str, Any] | None:
     found = findings.superclasses
     if found is None:
         return None
+    classes = zip(found.names, found.recall, strict=True)
     return {
-        "accuracy": _measured(found.accuracy),
-        "inside": _measured(found.inside),
-        "chance": found.chance,
-        "classes": [
-            {"name": name, "recall": _measured(recall)} for name, recall in zip(found.names, found.recall, strict=True)
-        ],
+        "accuracy": _plain(found.accuracy),
+        "inside": _plain(found.inside),
+        "chance": _plain(found.chance),
+        "classes": [{"name": name, "recall": _plain(recall)} for name, recall in classes],
     }
 
 
 def _class(cache: EvaluationCache, metrics: ClassMetrics) -> dict[str, Any]:
+    index = metrics.class_index
     counts = {"mistaken_for": metrics.mistaken_for, "mistaken_by": metrics.mistaken_by}
     return {
-        "index": metrics.class_index,
-        "name": cache.class_names[metrics.class_index],
-        "superclass": _superclass_name(cache, metrics.class_index),
-        **{
-            name: _measured(getattr(metrics, name))
-            for name in (
-                "recall", "precision", "f1", "mean_confidence", "mean_confidence_right", "mean_confidence_wrong",
-                "recall_rank", "num_confident_errors",
-            )
-        },
+        "name": cache.class_names[index],
+        "superclass": _superclass_name(cache, index),
+        **_plain(metrics),
+        "recall_rank": metrics.recall_rank or None,
         **{
             name: [{"class": cache.class_names[found.class_index], "count": found.count} for found in found_counts]
             for name, found_counts in counts.items()
         },
-    }  # fmt: skip
+    }
 
 
 def _recommendation(item: Recommendation, cache: EvaluationCache, findings: Findings) -> dict[str, Any]:
@@ -258,22 +243,9 @@ def _evidence(found: Evidence, cache: EvaluationCache) -> dict[str, Any]:
     return {
         "class": None if found.class_index is None else cache.class_names[found.class_index],
         "pair": None if found.pair is None else [cache.class_names[index] for index in found.pair],
-        "measured": _measured(found.measured),
-        "threshold": found.threshold,
+        "measured": _plain(found.measured),
+        "threshold": _plain(found.threshold),
         "fires": "above" if found.fires_above else "below",
-        "reverse": None if found.reverse is None else _measured(found.reverse),
-        "reverse_threshold": found.reverse_threshold,
+        "reverse": _plain(found.reverse),
+        "reverse_threshold": _plain(found.reverse_threshold),
     }
-
-
-def _strict(value: Any) -> Any:
-    """The value with `None` for each number that JSON has no word for."""
-    match value:
-        case float():
-            return value if math.isfinite(value) else None
-        case Mapping():
-            return {key: _strict(part) for key, part in value.items()}
-        case list() | tuple():
-            return [_strict(part) for part in value]
-        case _:
-            return value

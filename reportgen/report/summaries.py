@@ -151,7 +151,7 @@ def _calibration_table(findings: Findings) -> str:
         ("The same, bins of equal size", *_error_cells(calibration.adaptive_error)),
         (
             f"Mistakes at {percent_text(HIGH_CONFIDENCE, digits=0)} confidence or more",
-            count_text(sum(metrics.num_confident_errors for metrics in findings.classes)),
+            count_text(findings.num_confident_errors),
             "",
         ),
     ]

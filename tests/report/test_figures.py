@@ -85,8 +85,8 @@ def test_peaks_stand_below_the_overlays_and_a_blank_map_is_said_in_words(
 
 
 def test_a_column_says_how_many_of_its_mistakes_it_shows(small_cache, small_findings, record_page):
-    def note(worst):
-        selection = replace(small_findings.selections[3], worst=tuple(worst))
+    def note(worst, num_worst_set_aside=0):
+        selection = replace(small_findings.selections[3], worst=tuple(worst), num_worst_set_aside=num_worst_set_aside)
         selections = (*small_findings.selections[:3], selection, *small_findings.selections[4:])
         page = record_page(
             figures, figures.class_figure, small_cache, replace(small_findings, selections=selections), 3
@@ -98,6 +98,7 @@ def test_a_column_says_how_many_of_its_mistakes_it_shows(small_cache, small_find
     wrong, right = positions[~is_correct].tolist(), positions[is_correct].tolist()
     assert note(wrong[:5]) == "5 of 9"
     assert note([*wrong[:3], *right[:2]]) == "3 of 9, then the least sure right answers"
+    assert note(wrong[1:4], num_worst_set_aside=1) == "3 of 9, 1 label suspect set aside"
 
 
 def test_a_class_figure_names_its_source_and_its_numbers(small_cache, small_findings, record_page):
