@@ -1,5 +1,8 @@
 """The page of one class: its numbers, what it is mistaken for and what for it, and its examples."""
 
+import numpy as np
+
+from reportgen.analysis.attention import MeanMaps, mean_maps
 from reportgen.analysis.intervals import Estimate, Proportion
 from reportgen.analysis.metrics import ClassCount, ClassMetrics
 from reportgen.analysis.selection import ClassSelection
@@ -7,8 +10,9 @@ from reportgen.report.cards import make_group
 from reportgen.report.context import ReportContext
 from reportgen.report.diagrams import draw_confidence
 from reportgen.report.gallery import make_gallery
+from reportgen.report.mean_maps import make_mean_sheet
 from reportgen.report.pages import CardGroup, ClassPage, CountRow, CountTable, Fact, Link, SiteFrame
-from reportgen.report.sheets import Sheet, make_sheet
+from reportgen.report.sheets import Files, Sheet, make_sheet
 from reportgen.report.text import (
     DASH,
     count_text,
@@ -21,7 +25,7 @@ from reportgen.report.urls import class_figure_path, class_path, class_stem, rel
 NUM_COUNT_ROWS = 8
 
 
-def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) -> tuple[ClassPage, Sheet]:
+def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) -> tuple[ClassPage, Files]:
     """The page of a class with the sprites that it shows.
 
     Args:
@@ -39,11 +43,15 @@ def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) 
         page=page,
         stem=f"images/{class_stem(class_index, name)}",
     )
+    right, wrong = _mean_maps(context, class_index)
+    means = make_mean_sheet(
+        [right.true, wrong.true, wrong.predicted], page=page, stem=f"images/{class_stem(class_index, name)}"
+    )
     num_classes = context.cache.num_classes
     return (
         ClassPage(
             frame=frame,
-            sprites=sheet.sprites(),
+            sprites=(*sheet.sprites(), *means.sprites()),
             name=name,
             position=f"class {class_index + 1} of {count_text(num_classes)}",
             superclass=_superclass_name(context, class_index),
@@ -57,6 +65,11 @@ def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) 
                 metrics.precision, "images that get its name are another class", "Nothing gets its name."
             ),
             confidence=draw_confidence(context, class_index),
+            means=(
+                means.figure(0, title=f"for {name}", n=right.n, over="right answers"),
+                means.figure(1, title=f"for {name}", n=wrong.n, over="mistakes"),
+                means.figure(2, title="for what it said", n=wrong.n, over="mistakes"),
+            ),
             groups=_groups(context, sheet, class_index),
             gallery=make_gallery(context, sheet, class_index),
             grid_note=_grid_note(context),
@@ -65,8 +78,16 @@ def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) 
                 url=relative_url(class_figure_path(class_index, name), page=page),
             ),
         ),
-        sheet,
+        (*sheet.files(), *means.files()),
     )
+
+
+def _mean_maps(context: ReportContext, class_index: int) -> tuple[MeanMaps, MeanMaps]:
+    """The mean maps over the class's right answers and over its mistakes."""
+    cam = context.cache.cams[context.maps.method]
+    is_member, is_correct = context.cache.labels == class_index, context.findings.predictions.is_correct
+    right, wrong = (mean_maps(cam, np.flatnonzero(is_member & chosen)) for chosen in (is_correct, ~is_correct))
+    return right, wrong
 
 
 def _superclass_name(context: ReportContext, class_index: int) -> str:

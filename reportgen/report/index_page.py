@@ -27,8 +27,9 @@ from reportgen.report.pages import (
     SuperclassRow,
     SuperclassSummary,
 )
+from reportgen.report.pair_page import pair_link
 from reportgen.report.run_facts import check_sentences, run_facts, run_summary
-from reportgen.report.sheets import Sheet, make_sheet
+from reportgen.report.sheets import Files, Sheet, make_sheet
 from reportgen.report.text import (
     DASH,
     count_text,
@@ -44,7 +45,7 @@ from reportgen.report.wording import describe, headline
 NUM_CONFIDENT_ERRORS = 6
 
 
-def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[Link, ...]) -> tuple[IndexPage, Sheet]:
+def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[Link, ...]) -> tuple[IndexPage, Files]:
     """The first page with the sprites that it shows.
 
     Args:
@@ -94,7 +95,7 @@ def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[L
             warnings=context.cache.provenance.warnings,
             downloads=downloads,
         ),
-        sheet,
+        sheet.files(),
     )
 
 
@@ -234,6 +235,7 @@ def _pair_row(context: ReportContext, sheet: Sheet, pair: ConfusedPair, examples
         interval=percent_interval_text(pair.share, digits=0),
         reverse=f"{count_text(pair.reverse.count)} ({percent_text(pair.reverse.value, digits=0)})",
         relation=relation,
+        page=pair_link(context, pair.true_index, pair.predicted_index, page=INDEX_PATH),
     )
 
 

@@ -123,6 +123,16 @@ class CardGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeanMapFigure:
+    """A mean map over a group of examples; no picture where the group is empty."""
+
+    title: str
+    detail: str
+    alt: str
+    picture: Crop | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GalleryItem:
     """One image in the gallery of its class.
 
@@ -429,6 +439,7 @@ class PairRow:
         share: the count as a share of the true class.
         interval: its interval.
         reverse: the other way: count and share.
+        page: the pair's own page.
         relation: `same superclass`, `other superclass`, or nothing where superclasses are not known.
     """
 
@@ -443,6 +454,7 @@ class PairRow:
     interval: str
     reverse: str
     relation: str
+    page: Link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -598,6 +610,7 @@ class ClassPage:
     mistaken_for_note: str
     mistaken_by_note: str
     confidence: ConfidenceHistogram
+    means: tuple[MeanMapFigure, ...]
     groups: tuple[CardGroup, ...]
     gallery: Gallery
     grid_note: str
@@ -646,3 +659,40 @@ class SuspectsPage:
     note: str
     cards: tuple[SuspectCard, ...]
     table: Link
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairPage:
+    """Two classes that are taken for each other.
+
+    Attributes:
+        frame: what the page shares with all others.
+        sprites: its pictures.
+        true: the true class of the more frequent direction.
+        predicted: what it is taken for.
+        position: the pair's place among all that have a page.
+        previous: the pair before it.
+        following: the pair after it.
+        verdict: what most of the mistakes have in common.
+        evidence: what that rests on.
+        advice: what it suggests.
+        facts: both directions, and how far the maps overlap beside two baselines.
+        means: mean maps of both directions.
+        groups: the examples of both directions.
+        grid_note: the grid and how it is scaled.
+    """
+
+    frame: SiteFrame
+    sprites: tuple[Sprite, ...]
+    true: Link
+    predicted: Link
+    position: str
+    previous: Link
+    following: Link
+    verdict: str
+    evidence: str
+    advice: str
+    facts: tuple[Fact, ...]
+    means: tuple[MeanMapFigure, ...]
+    groups: tuple[CardGroup, ...]
+    grid_note: str

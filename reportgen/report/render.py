@@ -13,6 +13,7 @@ from jinja2 import (
     FileSystemLoader,
     PrefixLoader,
     StrictUndefined,
+    Template,
     TemplateError,
     TemplateSyntaxError,
 )
@@ -37,6 +38,7 @@ from reportgen.report.index_page import make_index_page
 from reportgen.report.matrices import CLASS_MATRIX_PATH, SUPERCLASS_MATRIX_PATH, superclass_order
 from reportgen.report.matrix_data import MATRIX_DATA_PATH, matrix_script
 from reportgen.report.pages import FilterSpec, Link, SiteFrame
+from reportgen.report.pair_page import make_pair_page, pair_link, unordered_pairs
 from reportgen.report.suspects_page import SUSPECTS_CSV_PATH, make_suspects_page
 from reportgen.report.urls import HOW_PATH, INDEX_PATH, SUSPECTS_PATH, class_figure_path, class_path, pair_figure_path
 from reportgen.settings import RenderSettings
@@ -84,11 +86,12 @@ def render_site(cache: EvaluationCache, findings: Findings, settings: RenderSett
     yield ".nojekyll", b""
     yield from _assets(context)
     yield from _class_files(context, environment)
+    yield from _pair_files(context, environment)
     yield from _take_away_files(context)
     yield from _index_files(context, environment)
     suspects_frame = _frame(context, root="", description="Labels that deserve a second look")
-    suspects_page, suspects_sheet = make_suspects_page(context, suspects_frame)
-    yield from suspects_sheet.files()
+    suspects_page, pictures = make_suspects_page(context, suspects_frame)
+    yield from pictures
     yield SUSPECTS_PATH, _render(environment, "label-suspects.html.j2", suspects_page)
     how = _frame(context, root="", description="Every number defined, and what a map shows and does not")
     yield HOW_PATH, _render(environment, "how-to-read.html.j2", make_how_page(context, how))
@@ -119,13 +122,31 @@ def make_environment(user_templates: Path | None) -> Environment:
     )
 
 
-def _render(environment: Environment, template: str, page: Any) -> bytes:
+def check_templates(user_templates: Path | None) -> None:
+    """Check that every template can be read, before any work is done; whether its fields exist shows on rendering.
+
+    Raises:
+        SiteError: the user's folder does not exist, or a template is wrong.
+    """
+    environment = make_environment(user_templates)
+    for path in sorted(find_templates().glob("*.j2")):
+        _load(environment, path.name)
+
+
+def _load(environment: Environment, template: str) -> Template:
     try:
-        return environment.get_template(template).render(page=page).encode()
+        return environment.get_template(template)
     except TemplateSyntaxError as error:
         raise SiteError(
             f"The template {error.name}, line {error.lineno}: {error.message}.", hint="Mend it; the site is unchanged."
         ) from error
+    except UnicodeDecodeError as error:
+        raise SiteError(f"The template {template} is not UTF-8 text.", hint="Save it as UTF-8.") from error
+
+
+def _render(environment: Environment, template: str, page: Any) -> bytes:
+    try:
+        return _load(environment, template).render(page=page).encode()
     except TemplateError as error:
         raise SiteError(
             f"The template {template} cannot be rendered: {error}.",
@@ -186,10 +207,25 @@ def _class_files(context: ReportContext, environment: Environment) -> Iterator[t
             description=f"What the model makes of {name}",
             colormaps=(*EVIDENCE_COLORMAPS, DIFFERENCE_COLORMAP),
         )
-        page, sheet = make_class_page(context, frame, class_index)
-        yield from sheet.files()
+        page, pictures = make_class_page(context, frame, class_index)
+        yield from pictures
         yield class_path(class_index, name), _render(environment, "class.html.j2", page)
         yield class_figure_path(class_index, name), figure
+
+
+def _pair_files(context: ReportContext, environment: Environment) -> Iterator[tuple[str, bytes]]:
+    for place, (pair, _) in enumerate(unordered_pairs(context)):
+        names = f"{context.class_name(pair.true_index)} and {context.class_name(pair.predicted_index)}"
+        frame = _frame(
+            context,
+            root="../",
+            description=f"How the model tells {names} apart, and where it looked",
+            colormaps=(*EVIDENCE_COLORMAPS, DIFFERENCE_COLORMAP),
+        )
+        page, pictures = make_pair_page(context, frame, place)
+        yield from pictures
+        link = pair_link(context, pair.true_index, pair.predicted_index, page=INDEX_PATH)
+        yield link.url, _render(environment, "pair.html.j2", page)
 
 
 def _index_files(context: ReportContext, environment: Environment) -> Iterator[tuple[str, bytes]]:
@@ -205,8 +241,8 @@ def _index_files(context: ReportContext, environment: Environment) -> Iterator[t
         description="What the model gets wrong, where it was looking, and how sure it is",
         colormaps=(DEFAULT_COLORMAP, *COUNT_COLORMAPS),
     )
-    page, sheet = make_index_page(context, frame, downloads)
-    yield from sheet.files()
+    page, pictures = make_index_page(context, frame, downloads)
+    yield from pictures
     yield INDEX_PATH, _render(environment, "index.html.j2", page)
 
 

@@ -4,7 +4,7 @@ A map stands in its sprite at its own peak. The page multiplies it by its share 
 scales are a matter of style.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,9 @@ from reportgen.report.context import ReportContext
 from reportgen.report.images import SpriteLayout, evidence, map_sprite, sprite_layout, thumbnail_sprite
 from reportgen.report.pages import Crop, Sprite
 from reportgen.report.urls import relative_url
+
+Files = tuple[tuple[str, bytes], ...]
+"""Files of the site: relative POSIX paths with their contents."""
 
 PHOTOS, MAPS, DIFFERENCES = "photos", "maps", "differences"
 
@@ -50,14 +53,12 @@ class Sheet:
     maps: bytes
     differences: bytes
 
-    def files(self) -> Iterable[tuple[str, bytes]]:
+    def files(self) -> Files:
         """The sprites as files of the site; none where the page shows no example."""
         if not self.photo_cells:
-            return
-        yield f"{self.stem}-thumbnails.png", self.photos
-        yield f"{self.stem}-maps.png", self.maps
-        if self.difference_cells:
-            yield f"{self.stem}-differences.png", self.differences
+            return ()
+        files = ((f"{self.stem}-thumbnails.png", self.photos), (f"{self.stem}-maps.png", self.maps))
+        return (*files, (f"{self.stem}-differences.png", self.differences)) if self.difference_cells else files
 
     def sprites(self) -> tuple[Sprite, ...]:
         """The sprites as the page defines them."""

@@ -4,7 +4,7 @@ from reportgen.analysis.label_suspects import LabelSuspect
 from reportgen.report.cards import make_card
 from reportgen.report.context import ReportContext
 from reportgen.report.pages import Link, SiteFrame, SuspectCard, SuspectsPage
-from reportgen.report.sheets import Sheet, make_sheet
+from reportgen.report.sheets import Files, Sheet, make_sheet
 from reportgen.report.text import count_text, number_text, percent_interval_text, percent_text, plural_text
 from reportgen.report.urls import SUSPECTS_PATH
 
@@ -14,7 +14,7 @@ NUM_SUSPECTS = 60
 SUSPECTS_CSV_PATH = "data/label_suspects.csv"
 
 
-def make_suspects_page(context: ReportContext, frame: SiteFrame) -> tuple[SuspectsPage, Sheet]:
+def make_suspects_page(context: ReportContext, frame: SiteFrame) -> tuple[SuspectsPage, Files]:
     """The page of label suspects with the sprites that it shows."""
     found = context.findings.label_suspects
     shown = found.suspects[:NUM_SUSPECTS]
@@ -36,7 +36,7 @@ def make_suspects_page(context: ReportContext, frame: SiteFrame) -> tuple[Suspec
             cards=tuple(_make_card(context, sheet, suspect) for suspect in shown),
             table=Link(text=f"all {plural_text(len(found.suspects), 'candidate')} as a table", url=SUSPECTS_CSV_PATH),
         ),
-        sheet,
+        sheet.files(),
     )
 
 

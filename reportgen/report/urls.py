@@ -36,6 +36,16 @@ def class_figure_path(class_index: int, class_name: str) -> str:
     return f"figures/classes/class_{class_stem(class_index, class_name).replace('-', '_')}.png"
 
 
+def pair_stem(low_index: int, low_name: str, high_index: int, high_name: str) -> str:
+    """`047-maple-tree--052-oak-tree`, the lower class index first."""
+    return f"{class_stem(low_index, low_name)}--{class_stem(high_index, high_name)}"
+
+
+def pair_path(low_index: int, low_name: str, high_index: int, high_name: str) -> str:
+    """The path of a pair's page."""
+    return f"pairs/{pair_stem(low_index, low_name, high_index, high_name)}.html"
+
+
 def pair_figure_path(rank: int, true_name: str, predicted_name: str) -> str:
     """The path of a confused pair's figure to take away; `rank` counts from 1."""
     names = (make_slug(name).replace("-", "_") or "class" for name in (true_name, predicted_name))
