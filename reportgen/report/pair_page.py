@@ -142,10 +142,10 @@ def _evidence(context: ReportContext, attention: PairAttention) -> str:
         if attention.verdict is PairVerdict.ELSEWHERE
         else f"more than {percent_text(HIGH_OVERLAP_SHARE, digits=0)} of unrelated pairs of images do"
     )
+    share = percent_text(counted.value, digits=0)
     return (
-        f"In {count_text(counted.count)} of {count_text(counted.total)} mistakes"
-        f" ({percent_text(counted.value, digits=0)}, exact interval {percent_interval_text(counted, digits=0)}, which holds for all pairs together) the maps of"
-        f" both classes overlap {than}. {baseline}"
+        f"In {count_text(counted.count)} of {count_text(counted.total)} mistakes ({share}; exact interval for all pairs"
+        f" together {percent_interval_text(counted, digits=0)}) the maps of both classes overlap {than}. {baseline}"
     )
 
 
