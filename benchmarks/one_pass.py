@@ -1,0 +1,266 @@
+"""Logits and both Grad-CAM maps of every example: this pass beside a plain evaluation loop and pytorch-grad-cam.
+
+    python -m benchmarks.one_pass [--limit N] [--repeat R]
+
+Every contender runs in fresh processes on the same images and weights, after one batch to warm up. The plain loop
+computes logits only. Targets on two cores: this pass at most 1.10 times the plain loop in time, 1.15 times in memory.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import (
+    Measurement,
+    format_table,
+    measure,
+    median_ratio,
+    report_measurement,
+    run_worker,
+    take_median,
+)
+
+_CIFAR = Path(__file__).parents[1].parent / "shared" / "cifar100"
+_MAX_TIME_RATIO = 1.10
+_MAX_MEMORY_RATIO = 1.15
+
+
+class Workload:
+    """The model and the images, loaded by the project's own code, which is not what is measured."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        from reportgen.inputs.datasets import load_evaluation_set
+        from reportgen.inputs.digests import compute_cache_key
+        from reportgen.inputs.models import load_classifier
+        from reportgen.settings import AnalyzeSettings, PreprocessingSettings
+
+        self.settings = AnalyzeSettings(
+            model=options.model,
+            weights=options.weights,
+            data=options.data,
+            preprocessing=PreprocessingSettings(
+                mean=_numbers(options.mean), std=_numbers(options.std), resize=options.resize, crop=options.crop
+            ),
+            limit=options.limit,
+            batch_size=options.batch_size,
+            device=options.device,
+            precision=options.precision,
+        )
+        self.evaluation_set = load_evaluation_set(self.settings)
+        self.classifier = load_classifier(self.settings, self.evaluation_set)
+        self.key = compute_cache_key(self.settings)
+
+    def views(self, batch_size: int, limit: int) -> Iterator[Any]:
+        """uint8 (B, H, W, 3) of the first examples."""
+        from reportgen.inputs.batches import iterate_views
+
+        given = 0
+        for views in iterate_views(self.evaluation_set, self.classifier.preprocessing, batch_size):
+            if given >= limit:
+                return
+            yield views[: limit - given]
+            given += len(views)
+
+    def place(self) -> Any:
+        """The network in evaluation mode on the device, in channels-last order."""
+        import torch
+
+        from reportgen.explain.devices import resolve_device
+
+        self.device = resolve_device(self.settings.device)
+        return self.classifier.module.eval().to(device=self.device, memory_format=torch.channels_last)
+
+    def inputs(self, views: Any) -> Any:
+        """float32 (B, 3, H, W) on the device."""
+        import torch
+
+        return self.classifier.preprocessing.normalise(torch.from_numpy(views).to(self.device, non_blocking=True))
+
+    def autocast(self) -> Any:
+        """The precision that the settings ask for."""
+        import torch
+
+        return torch.autocast(self.device.type, torch.bfloat16) if self.settings.precision == "bf16" else nullcontext()
+
+
+def run_plain(workload: Workload) -> dict[str, float]:
+    """The evaluation loop that a careful user writes: logits and accuracy, no maps."""
+    import numpy as np
+    import torch
+
+    network = workload.place()
+    logits = []
+    with torch.inference_mode(), workload.autocast():
+        for views in workload.views(workload.settings.batch_size, len(workload.evaluation_set.labels)):
+            logits.append(network(workload.inputs(views)).float())
+    predicted = torch.cat(logits).cpu().numpy().argmax(axis=1)
+    return {"accuracy": float(np.mean(predicted == workload.evaluation_set.labels))}
+
+
+def run_pass(workload: Workload) -> dict[str, float]:
+    """This project's pass: logits, both maps, thumbnails, self-checks and the probing for the layer."""
+    from reportgen.explain.one_pass import run_one_pass
+
+    cache = run_one_pass(workload.classifier, workload.evaluation_set, workload.settings, workload.key)
+    return {"accuracy": float((cache.logits.argmax(axis=1) == cache.labels).mean())}
+
+
+def run_library(workload: Workload, *, batch_size: int, limit: int, layer: str) -> dict[str, float]:
+    """pytorch-grad-cam as its documentation shows it: one call for the true classes, one for the predicted."""
+    import numpy as np
+    from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+    network = workload.place()
+    labels = workload.evaluation_set.labels[:limit]
+    predictions, start = [], 0
+    cam = GradCAM(model=network, target_layers=[network.get_submodule(layer)])
+    for views in workload.views(batch_size, limit):
+        inputs = workload.inputs(views)
+        true = [ClassifierOutputTarget(label) for label in labels[start : start + len(views)].tolist()]
+        with workload.autocast():
+            cam(input_tensor=inputs, targets=true)
+            predicted = cam.outputs.detach().argmax(dim=1).tolist()
+            cam(input_tensor=inputs, targets=[ClassifierOutputTarget(index) for index in predicted])
+        predictions += predicted
+        start += len(views)
+    return {"accuracy": float(np.mean(np.array(predictions) == labels))}
+
+
+def work(options: argparse.Namespace) -> None:
+    """One contender, measured in this process."""
+    import torch
+
+    from reportgen.explain.target_layers import find_target_layer
+
+    workload = Workload(options)
+    network = workload.place()
+    views = next(workload.views(options.batch_size, options.batch_size))
+    layer = options.layer or find_target_layer(network, workload.inputs(views[:2])).name
+    with torch.inference_mode():
+        network(workload.inputs(views))
+    is_cuda = workload.device.type == "cuda"
+    if is_cuda:
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+    single = min(options.single_limit, len(workload.evaluation_set.labels))
+    contenders = {
+        "plain": lambda: run_plain(workload),
+        "pass": lambda: run_pass(workload),
+        "batched": lambda: run_library(
+            workload, batch_size=options.batch_size, limit=len(workload.evaluation_set.labels), layer=layer
+        ),
+        "single": lambda: run_library(workload, batch_size=1, limit=single, layer=layer),
+    }
+    measurement = measure(contenders[options.worker])
+    if is_cuda:
+        measurement.notes["device_mib"] = torch.cuda.max_memory_allocated() / 1024**2
+    measurement.notes["examples"] = single if options.worker == "single" else len(workload.evaluation_set.labels)
+    report_measurement(measurement)
+
+
+def compare(options: argparse.Namespace, arguments: Sequence[str]) -> str:
+    """All contenders in turn, as a table with a verdict."""
+    measured: dict[str, list[Measurement]] = {"plain": [], "pass": [], "batched": [], "single": []}
+    for round_index in range(options.repeat):
+        for name in ("plain", "pass") if round_index else measured:
+            print(f"round {round_index + 1} of {options.repeat}: {name}", file=sys.stderr)
+            measured[name].append(run_worker("benchmarks.one_pass", ["--worker", name, *arguments]))
+    plain = take_median(measured["plain"])
+    num_examples = plain.notes["examples"]
+    titles = {
+        "plain": "plain evaluation loop, no maps",
+        "pass": "this pass, both maps",
+        "batched": "pytorch-grad-cam, batched, both maps",
+        "single": "pytorch-grad-cam, one image at a time*",
+    }
+    has_device_memory = "device_mib" in plain.notes
+    rows = []
+    for name, repeats in measured.items():
+        factor = num_examples / repeats[0].notes["examples"]
+        median = take_median(repeats).scaled(factor)
+        # The pass is compared round by round with the plain loop next to it, the others with its median.
+        against = measured["plain"] if len(repeats) == options.repeat else [plain]
+        rows.append(
+            [
+                titles[name],
+                f"{median.seconds:.1f}",
+                f"{factor * median_ratio([m.seconds for m in repeats], [m.seconds for m in against]):.2f}×",
+                f"{median.cpu_seconds:.1f}",
+                f"{factor * median_ratio([m.cpu_seconds for m in repeats], [m.cpu_seconds for m in against]):.2f}×",
+                f"{median.peak_mib:.0f}",
+                f"{median.peak_mib / plain.peak_mib:.2f}×",
+                *([f"{median.notes['device_mib']:.0f}"] if has_device_memory else []),
+                "–" if name == "single" else f"{median.notes['accuracy']:.4f}",  # other images, other accuracy
+            ]
+        )
+    header = ["", "s", "ratio", "CPU s", "ratio", "peak MiB", "ratio", *(["GPU MiB"] * has_device_memory), "top-1"]
+    single = int(measured["single"][0].notes["examples"])
+    time_ratio = median_ratio([m.seconds for m in measured["pass"]], [m.seconds for m in measured["plain"]])
+    memory_ratio = take_median(measured["pass"]).peak_mib / plain.peak_mib
+    return "\n".join(
+        [
+            f"{num_examples:.0f} images, batches of {options.batch_size}, {options.precision}, "
+            f"device {options.device}; medians of {options.repeat} rounds in turn (the library: 1)",
+            "",
+            format_table(header, rows),
+            "",
+            f"* measured on {single} images and extrapolated.",
+            f"time:   {_verdict(time_ratio, _MAX_TIME_RATIO)}",
+            f"memory: {_verdict(memory_ratio, _MAX_MEMORY_RATIO)}",
+        ]
+    )
+
+
+def _verdict(ratio: float, target: float) -> str:
+    return f"{ratio:.2f} times the plain loop, target {target:.2f}: {'met' if ratio <= target else 'missed'}"
+
+
+def _numbers(text: str | None) -> tuple[float, ...] | None:
+    return None if text is None else tuple(float(part) for part in text.split(","))
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    has_cifar = (_CIFAR / "test.npz").is_file()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.one_pass", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--model", help="as in `reportgen run`; default: ../shared/cifar100's where it is, else demo")
+    parser.add_argument("--weights")
+    parser.add_argument("--data")
+    parser.add_argument("--mean")
+    parser.add_argument("--std")
+    parser.add_argument("--resize", type=int)
+    parser.add_argument("--crop", type=int)
+    parser.add_argument("--layer", help="the library's target layer; default: the one that this project finds")
+    parser.add_argument("--limit", type=int, help="only this many images, spread over the test set")
+    parser.add_argument("--single-limit", type=int, default=200, help="images that go one at a time (default 200)")
+    parser.add_argument("--repeat", type=int, default=3, help="rounds of the plain loop and this pass (default 3)")
+    parser.add_argument("--batch-size", type=int, default=256)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
+    parser.add_argument("--worker", choices=("plain", "pass", "batched", "single"), help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.model is None:
+        options.model = f"{_CIFAR / 'resnet.py'}:resnet20" if has_cifar else "demo"
+        if has_cifar:
+            options.weights, options.data = str(_CIFAR / "resnet20.pth"), str(_CIFAR / "test.npz")
+            options.mean, options.std = "0.5071,0.4865,0.4409", "0.2673,0.2564,0.2762"
+    options.data = options.data or "demo"
+    return options
+
+
+def main() -> None:
+    """The command line."""
+    arguments = sys.argv[1:]
+    options = _parse(arguments)
+    if options.worker is not None:
+        work(options)
+    else:
+        print(compare(options, arguments))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Where the one pass runs: which device, its name in words, and what to do when its memory is full."""
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from reportgen.errors import SettingsError
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device that a name stands for; `auto` takes CUDA or MPS where there is one.
+
+    Args:
+        name: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+
+    Raises:
+        SettingsError: there is no such device here.
+    """
+    if name == "auto":
+        return torch.device(_available_kinds()[-1])
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise _no_such_device(name) from error
+    if device.type not in _available_kinds():
+        raise _no_such_device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise _no_such_device(name)
+    return device
+
+
+def describe_device(device: torch.device) -> str:
+    """The device's type and name, such as `cuda (NVIDIA H200)`."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    if device.type == "cpu":
+        count = torch.get_num_threads()
+        return f"cpu ({platform.machine()}, {count} thread{'s' if count > 1 else ''})"
+    return device.type
+
+
+def uses_tf32(device: torch.device) -> bool:
+    """Whether float32 convolutions are computed in TF32, with 10 bits of mantissa: PyTorch's default on CUDA."""
+    return device.type == "cuda" and torch.backends.cudnn.allow_tf32
+
+
+@contextmanager
+def memory_hint(batch_size: int) -> Iterator[None]:
+    """Within it, a device that runs out of memory gives an error that says what to do.
+
+    Raises:
+        SettingsError: memory ran out.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise SettingsError(
+            f"The memory does not suffice for --batch-size {batch_size}.",
+            hint=f"Give a smaller one, such as --batch-size {max(1, batch_size // 4)}.",
+        ) from error
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory ran out; only CUDA's allocator has a class of its own for that."""
+    return isinstance(error, torch.cuda.OutOfMemoryError) or any(
+        words in str(error) for words in ("out of memory", "not enough memory")
+    )
+
+
+def _available_kinds() -> list[str]:
+    """Device types that can be used here, the preferred one last."""
+    kinds = ["cpu"]
+    if torch.backends.mps.is_available():
+        kinds.append("mps")
+    if torch.cuda.is_available():
+        kinds.append("cuda")
+    return kinds
+
+
+def _no_such_device(name: str) -> SettingsError:
+    return SettingsError(
+        f"--device {name} is not available here.",
+        hint=f"Give --device auto, or one of: {', '.join(_available_kinds())}.",
+    )

@@ -1,0 +1,77 @@
+"""How a cache came about, in words: recorded beside the arrays, never compared."""
+
+import os
+import platform
+import time
+from collections.abc import Sequence
+from importlib import metadata
+
+import torch
+
+import reportgen
+from reportgen.cache import Provenance
+from reportgen.explain.devices import describe_device
+from reportgen.explain.target_layers import TargetLayer
+from reportgen.inputs.classifier import Classifier
+from reportgen.inputs.evaluation_set import EvaluationSet
+from reportgen.settings import AnalyzeSettings
+
+_PACKAGES = ("numpy", "pillow", "timm", "torch", "torchvision")
+
+
+def describe_pass(
+    classifier: Classifier,
+    evaluation_set: EvaluationSet,
+    settings: AnalyzeSettings,
+    target: TargetLayer,
+    *,
+    device: torch.device,
+    input_size: tuple[int, int],
+    seconds: float,
+    warnings: Sequence[str],
+) -> Provenance:
+    """The provenance of a pass that has just ended.
+
+    Args:
+        classifier: the network.
+        evaluation_set: the test set.
+        settings: what was asked for.
+        target: the layer that the maps come from.
+        device: where the pass ran.
+        input_size: height and width in pixels of what the model saw.
+        seconds: duration of the pass.
+        warnings: what a reader of the report has to know, as sentences.
+    """
+    return Provenance(
+        created=_time_text(),
+        seconds=round(seconds, 3),
+        model_name=classifier.name,
+        num_parameters=sum(parameter.numel() for parameter in classifier.module.parameters()),
+        weights_name=classifier.weights_name,
+        data_name=evaluation_set.name,
+        target_layer=target.name,
+        layer_source="given" if target.is_given else "probed",
+        input_size=input_size,
+        preprocessing=classifier.preprocessing.describe(),
+        device=describe_device(device),
+        precision=settings.precision,
+        versions=_versions(),
+        warnings=tuple(warnings),
+    )
+
+
+def _time_text() -> str:
+    """Now, or the time that SOURCE_DATE_EPOCH gives for reproducible builds: ISO 8601 in UTC, to the second."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    seconds = int(epoch) if epoch.isascii() and epoch.isdigit() else time.time()
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _versions() -> tuple[tuple[str, str], ...]:
+    versions = {"python": platform.python_version(), "reportgen": reportgen.__version__}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return tuple(sorted(versions.items()))
