@@ -43,13 +43,19 @@ def normalise(demo_set: DemoSet) -> Tensor:
     return (images / 255 - mean) / std
 
 
-def save_weights(network: nn.Module, path: Path, metadata: dict[str, str]) -> None:
-    """Write the network's state dict as safetensors, under a temporary name first."""
+def save_weights(network: nn.Module, path: Path, *, training: str) -> None:
+    """Write the network's state dict as safetensors, under a temporary name first.
+
+    Args:
+        network: the network.
+        path: the file to write.
+        training: how the weights were made. It is the file's only metadata: safetensors orders several at random.
+    """
     from safetensors.torch import save
 
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     unfinished = path.with_name(path.name + ".tmp")
-    unfinished.write_bytes(save(tensors, metadata))
+    unfinished.write_bytes(save(tensors, {"training": training}))
     unfinished.replace(path)
 
 
@@ -72,8 +78,8 @@ def main(arguments: list[str] | None = None) -> None:
     training_set = make_training_set(num_per_class=options.per_class, seed=options.seed)
     log.info("composed %d training pictures", len(training_set.labels))
     network = train_network(training_set, num_epochs=options.epochs, seed=options.seed)
-    metadata = {"seed": str(options.seed), "epochs": str(options.epochs), "pictures_per_class": str(options.per_class)}
-    save_weights(network, options.out, metadata)
+    training = f"seed {options.seed}, {options.epochs} epochs, {options.per_class} pictures per class"
+    save_weights(network, options.out, training=training)
     log.info("wrote %s", options.out)
 
 
