@@ -8,6 +8,7 @@ from reportgen.analysis.coverage import CoverageTarget
 from reportgen.analysis.intervals import Estimate
 from reportgen.analysis.metrics import ClassMetrics
 from reportgen.analysis.selection import HIGH_CONFIDENCE
+from reportgen.report.attention_section import make_attention_section
 from reportgen.report.cards import make_group
 from reportgen.report.context import ReportContext
 from reportgen.report.diagrams import draw_reliability, draw_strip
@@ -85,6 +86,7 @@ def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[L
             calibration_sentence=_calibration_sentence(context),
             coverage=tuple(_coverage_row(target) for target in findings.coverage.targets),
             coverage_note=_coverage_note(context),
+            attention=make_attention_section(context),
             confident_errors=_confident_errors(context, sheet, errors),
             suspects=_suspects_link(context),
             rows=tuple(_class_row(context, metrics) for metrics in findings.classes),

@@ -466,6 +466,26 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionRow:
+    """One statistic of the predicted class's maps, with intervals; what a uniform map would give stands last."""
+
+    name: str
+    right: str
+    wrong: str
+    difference: str
+    uniform: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionSection:
+    """Where the model looks."""
+
+    rows: tuple[AttentionRow, ...]
+    overlap: str
+    blank: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageRow:
     """How much may be answered to be as right as asked; a dash where no threshold does it."""
 
@@ -582,6 +602,7 @@ class IndexPage:
     calibration_sentence: str
     coverage: tuple[CoverageRow, ...]
     coverage_note: str
+    attention: AttentionSection
     confident_errors: CardGroup
     suspects: Link | None
     rows: tuple[ClassRow, ...]
