@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from reportgen.analysis.findings import Findings
 from reportgen.cache import CacheKey, EvaluationCache, load_cache, load_key, save_cache
 from reportgen.errors import CacheError, ForeignFileError
 from reportgen.settings import DEFAULT_CACHE_PATH, AnalyzeSettings, RenderSettings
+
+if TYPE_CHECKING:
+    from reportgen.report.delivery import Parcel
 
 
 class Observer(Protocol):
@@ -53,6 +56,7 @@ class Report:
         index_path: the page to open first.
         num_files: number of files in the site.
         num_bytes: their total size.
+        parcels: the archive and the single file, where they were asked for.
     """
 
     cache: EvaluationCache
@@ -60,6 +64,7 @@ class Report:
     index_path: Path
     num_files: int
     num_bytes: int
+    parcels: tuple["Parcel", ...]
 
 
 def run(
@@ -138,16 +143,27 @@ def render(cache_path: Path, settings: RenderSettings, *, observer: Observer = S
 
 def _check_render_settings(settings: RenderSettings) -> None:
     """What would only be noticed after the pass is checked before it."""
-    from reportgen.report.render import make_environment
+    from reportgen.report.archive import check_archive
+    from reportgen.report.branding import load_branding
+    from reportgen.report.notes import load_notes
+    from reportgen.report.render import check_templates
+    from reportgen.report.single_file import check_single_file
     from reportgen.report.site import check_destination
 
     check_destination(settings.out)
-    make_environment(settings.templates)
+    check_single_file(settings)
+    if settings.with_archive:
+        check_archive(settings.out)
+    check_templates(settings.templates)
+    load_branding(settings)
+    if settings.notes is not None:
+        load_notes(settings.notes)
 
 
 def _render(cache: EvaluationCache, settings: RenderSettings, observer: Observer) -> Report:
     from reportgen.analysis.findings import compute_findings
     from reportgen.report.render import render_site
+    from reportgen.report.single_file import choose_classes
     from reportgen.report.site import write_site
 
     with observer.stage("Analyse"):
@@ -157,7 +173,10 @@ def _render(cache: EvaluationCache, settings: RenderSettings, observer: Observer
             num_best=settings.num_best,
             num_mistaken=settings.num_mistaken,
             num_pairs=settings.num_pairs,
+            num_gallery=settings.num_gallery,
+            keep_label_suspects=settings.keep_label_suspects,
         )
+        chosen = choose_classes(cache, findings, settings.classes)
     with observer.stage("Write the site"):
         site = write_site(settings.out, render_site(cache, findings, settings))
     return Report(
@@ -166,7 +185,23 @@ def _render(cache: EvaluationCache, settings: RenderSettings, observer: Observer
         index_path=settings.out / "index.html",
         num_files=site.num_files,
         num_bytes=site.num_bytes,
+        parcels=tuple(_write_parcels(cache, chosen, settings, observer)),
     )
+
+
+def _write_parcels(
+    cache: EvaluationCache, chosen: tuple[int, ...], settings: RenderSettings, observer: Observer
+) -> Iterator["Parcel"]:
+    """What is made of the written site besides, in the order in which it is announced."""
+    from reportgen.report.archive import write_archive
+    from reportgen.report.single_file import write_single_file
+
+    if settings.with_archive:
+        with observer.stage("Pack the archive"):
+            yield write_archive(settings.out)
+    if settings.single_file is not None:
+        with observer.stage("Join the single file"):
+            yield write_single_file(cache.class_names, chosen, settings)
 
 
 def _is_valid(cache_path: Path, key: CacheKey, refresh: bool, observer: Observer) -> bool:

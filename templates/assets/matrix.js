@@ -241,13 +241,17 @@
     readout.style.minHeight = `${Math.max(...heights)}px`;
   }
 
-  const imagesUrl = (row, column) => `${pages[row][1]}#as=${column}`;
+  /** Where a cell's images are. In a single file a class has a fragment instead of a page, or, left out, nothing. */
+  const imagesUrl = (row, column) => {
+    const url = pages[row][1];
+    return !url || url.startsWith("#") ? url : `${url}#as=${column}`;
+  };
 
   function showActions(row, column) {
     const count = view.table.count(row, column);
     const found = [];
     if (!view.isFine) found.push(makeButton(row === column ? "Open its classes" : "Open the classes of both", () => open(row, column)));
-    else if (count) {
+    else if (count && imagesUrl(row, column)) {
       const text = count === 1 ? "See the image" : `See the ${countText(count)} images`;
       found.push(Object.assign(make("a", "", text), { href: imagesUrl(row, column) }));
     }
@@ -262,7 +266,7 @@
     const between = state.open ? [...new Set(state.open)].map((group) => groups.names[group]) : [];
     part("largest").querySelector("h3").textContent = ["Largest mistakes", "Largest mistakes inside ", "Largest mistakes between "][between.length] + between.join(" and ");
     const items = mistakes.slice(0, 8).map(({ row, column, value }) => {
-      const item = isFine ? Object.assign(make("a", ""), { href: imagesUrl(row, column) }) : makeButton("", () => open(row, column));
+      const item = isFine ? Object.assign(make("a", ""), imagesUrl(row, column) && { href: imagesUrl(row, column) }) : makeButton("", () => open(row, column));
       const arrow = make("span", "", " → ");
       arrow.setAttribute("aria-hidden", "true");
       const [name, other] = [table.names[row], table.names[column]];
@@ -314,7 +318,7 @@
 
   function choose([row, column]) {
     if (!view.isFine) open(row, column);
-    else if (view.table.count(row, column)) {
+    else if (view.table.count(row, column) && imagesUrl(row, column)) {
       writeAddress(); // so that the way back leads to this very cell
       location.href = imagesUrl(row, column);
     }

@@ -42,7 +42,7 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
 }
 
 const finder = document.querySelector("[data-class-finder]");
-const classes = window.reportgenClasses;
+const classes = window.reportgenClasses?.filter(([, url]) => url); // a single file holds some classes only
 if (finder && classes) {
   const input = finder.querySelector("input");
   const urls = new Map(classes.map(([name, url]) => [name.toLowerCase(), url]));
