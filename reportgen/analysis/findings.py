@@ -134,5 +134,13 @@ def compute_findings(
         ),
         confident_errors=confident_errors,
         num_confident_errors_set_aside=len(find_confident_errors(predictions)) - len(confident_errors),
-        recommendations=apply_rules(predictions, confusion, superclasses, calibration),
+        recommendations=apply_rules(
+            predictions,
+            confusion,
+            superclasses,
+            calibration,
+            attention=attention,
+            pair_overlaps=overlaps,
+            label_suspects=suspects,
+        ),
     )

@@ -67,6 +67,7 @@ class LabelSuspects:
         num_foreseen: how many of those sure examples the probabilities themselves expect to contradict a label of a
             like class. More suspects than that are evidence of wrong labels. As many are no evidence against any label,
             and none for all: the temperature is fitted on the same labels, and takes wrong ones for unsureness.
+        min_probability: the probability that the suggested class has to reach at least.
         num_plain: how many confident learning alone would have flagged.
         temperature: what the logits were divided by before the softmax: fitted on all examples.
     """
@@ -74,6 +75,7 @@ class LabelSuspects:
     suspects: tuple[LabelSuspect, ...]
     found: Proportion
     num_foreseen: float
+    min_probability: float
     num_plain: int
     temperature: float
 
@@ -133,6 +135,7 @@ def find_label_suspects(logits: NDArray[np.float32], labels: NDArray[np.int64]) 
         suspects=tuple(sorted(suspects, key=lambda suspect: -suspect.margin)),
         found=Proportion(count=len(suspects), total=int(np.count_nonzero(is_sure)), exact=True),
         num_foreseen=num_foreseen,
+        min_probability=least_confidence,
         num_plain=num_plain,
         temperature=temperature,
     )

@@ -18,6 +18,9 @@ MAJORITY = 0.5
 MIN_PAIR_MISTAKES = 10
 """Fewer mistakes can't prove a majority once the intervals hold for all pairs at once."""
 
+_ROUNDING = 1e-9
+"""Maps that are all alike, such as those of a single cell, overlap by 1 but for rounding."""
+
 
 class PairVerdict(StrEnum):
     """What most mistakes between two classes have in common, as far as the exact interval's lower bound proves it.
@@ -117,8 +120,8 @@ def count_pair_overlaps(
     same, elsewhere = (
         np.bincount(member[chosen], minlength=len(keys))
         for chosen in (
-            attention.overlap[counted] > attention.unrelated_high,
-            attention.overlap[counted] < attention.unrelated_median,
+            attention.overlap[counted] > attention.unrelated_high + _ROUNDING,
+            attention.overlap[counted] < attention.unrelated_median - _ROUNDING,
         )
     )
     tested = np.flatnonzero(totals >= MIN_PAIR_MISTAKES)

@@ -8,9 +8,12 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from reportgen.analysis.attention import Attention
 from reportgen.analysis.calibration import Calibration
 from reportgen.analysis.confusion import SuperclassFindings, without_diagonal
 from reportgen.analysis.intervals import CONFIDENCE_LEVEL, Estimate, Proportion, exact_interval
+from reportgen.analysis.label_suspects import LabelSuspects
+from reportgen.analysis.pair_attention import MAJORITY, PairOverlap
 from reportgen.analysis.predictions import Predictions
 from reportgen.analysis.selection import HIGH_CONFIDENCE
 
@@ -30,6 +33,13 @@ EVEN_SHARE = 0.5
 """A class that isn't favoured takes as many examples from the others as it loses to them."""
 
 
+MIN_BORDER_EXCESS = 0.05
+"""A twentieth of the evidence more at the border is what a reader can see in a mean map."""
+
+MIN_SPREAD_EXCESS = 0.05
+"""A twentieth of the picture's area more is what a reader can see in a map."""
+
+
 class Rule(StrEnum):
     """The rules, in the order in which equally strong findings are told.
 
@@ -45,11 +55,21 @@ class Rule(StrEnum):
     - swallowing-classes: examples taken from other classes out of all mistakes that involve the class, against
       `EVEN_SHARE`.
     - weak-classes: the class's recall, against the accuracy over all examples.
+    - background-focus: the share of evidence near the border in wrong answers less that in right ones of the same
+      predicted class, against `MIN_BORDER_EXCESS`; and the share over all answers, against the border's share of the
+      area: a model that has no eye for the middle at all.
+    - diffuse-focus: the spread of the maps of unsure answers less that of sure ones of the same predicted class,
+      against `MIN_SPREAD_EXCESS`.
+    - pairs-same-place, pairs-elsewhere: of the mistakes between two classes, those whose two maps overlap as maps of
+      unrelated images hardly ever do, or no more than those do, against `MAJORITY`.
+    - label-suspects: labels that are surely contradicted, out of the answers that are as sure, against the share that
+      their probabilities foresee.
 
-    The last three look at many classes or pairs. Their intervals have the level 1 - 0.05 / `num_tested` (Bonferroni):
-    in no more than one test set in twenty does chance alone make one of them fire, for whichever class. Every
-    proportion that decides has its exact interval: at such levels, and for rare mistakes, Wilson's is too short. By
-    Wilson's, a model that is right 99 times in 100 in each of 100 classes has a weak class in every third test set.
+    The rules about pairs and classes look at many of them. Their intervals have the level 1 - 0.05 / `num_tested`
+    (Bonferroni): in no more than one test set in twenty does chance alone make one of them fire, for whichever class or
+    pair. Every proportion that decides has its exact interval: at such levels, and for rare mistakes, Wilson's is too
+    short. By Wilson's, a model that is right 99 times in 100 in each of 100 classes has a weak class in every third
+    test set.
     """
 
     OVERCONFIDENCE = "overconfidence"
@@ -59,6 +79,11 @@ class Rule(StrEnum):
     SYMMETRIC_PAIRS = "symmetric-pairs"
     SWALLOWING_CLASSES = "swallowing-classes"
     WEAK_CLASSES = "weak-classes"
+    BACKGROUND_FOCUS = "background-focus"
+    DIFFUSE_FOCUS = "diffuse-focus"
+    PAIRS_SAME_PLACE = "pairs-same-place"
+    PAIRS_ELSEWHERE = "pairs-elsewhere"
+    LABEL_SUSPECTS = "label-suspects"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +95,8 @@ class Evidence:
         threshold: what the bound has to cross.
         fires_above: the lower bound must exceed the threshold; otherwise the upper bound must fall below it.
         class_index: the class it is about, where it is about one.
-        pair: the true and the predicted class, where it is about a pair.
+        pair: the true and the predicted class, where it is about a pair; the lower index first, where it is about both
+            directions together.
         reverse: for a symmetric pair, the same quantity the other way, held against `reverse_threshold`.
         reverse_threshold: the other direction's threshold.
     """
@@ -124,6 +150,10 @@ def apply_rules(
     confusion: NDArray[np.int64],
     superclasses: SuperclassFindings | None,
     calibration: Calibration,
+    *,
+    attention: Attention,
+    pair_overlaps: Sequence[PairOverlap],
+    label_suspects: LabelSuspects,
 ) -> tuple[Recommendation, ...]:
     """What each rule found: those that fired first, by the number of examples concerned; else in `Rule`'s order.
 
@@ -132,6 +162,9 @@ def apply_rules(
         confusion: int64 (K, K), rows true, columns predicted.
         superclasses: the mistakes seen through the superclasses, where those are known.
         calibration: how confidence and accuracy agree.
+        attention: where the model was looking.
+        pair_overlaps: the pairs of classes with enough mistakes to compare their maps.
+        label_suspects: the labels that deserve a second look.
     """
     gap = calibration.gap
     found = (
@@ -142,6 +175,11 @@ def apply_rules(
         _find_symmetric_pairs(confusion),
         _find_swallowing_classes(confusion),
         _find_weak_classes(confusion),
+        _find_background_focus(attention),
+        _find_diffuse_focus(attention),
+        _find_pairs(Rule.PAIRS_SAME_PLACE, pair_overlaps, [overlap.same_place for overlap in pair_overlaps]),
+        _find_pairs(Rule.PAIRS_ELSEWHERE, pair_overlaps, [overlap.elsewhere for overlap in pair_overlaps]),
+        _find_label_suspects(label_suspects),
     )
     # A stable sort: the rules stand in the order of `Rule`.
     return tuple(sorted(found, key=lambda r: -_num_concerned(r) if r.fired else math.inf))
@@ -164,7 +202,9 @@ def _num_concerned(recommendation: Recommendation) -> float:
     total = 0.0
     for evidence in recommendation.evidence:
         measured = evidence.measured
-        if isinstance(measured, Estimate):
+        if recommendation.rule is Rule.BACKGROUND_FOCUS:
+            total += (measured.value - evidence.threshold) * measured.n
+        elif isinstance(measured, Estimate):
             total += abs(measured.value) * measured.n
         elif recommendation.rule is Rule.WEAK_CLASSES:
             total += measured.total - measured.count
@@ -276,6 +316,40 @@ def _find_weak_classes(confusion: NDArray[np.int64]) -> Recommendation:
         for k in tested
     ]
     return _conclude(Rule.WEAK_CLASSES, evidence, len(tested))
+
+
+def _find_background_focus(attention: Attention) -> Recommendation:
+    border = attention.border_share
+    tested = [
+        Evidence(measured=measured, threshold=threshold, fires_above=True)
+        for measured, threshold in ((border.difference, MIN_BORDER_EXCESS), (border.overall, border.uniform))
+        if not math.isnan(measured.low)
+    ]
+    return _conclude(Rule.BACKGROUND_FOCUS, tested, min(len(tested), 1))
+
+
+def _find_diffuse_focus(attention: Attention) -> Recommendation:
+    difference = attention.spread_difference
+    if math.isnan(difference.low):
+        return _conclude(Rule.DIFFUSE_FOCUS, [], 0)
+    evidence = Evidence(measured=difference, threshold=MIN_SPREAD_EXCESS, fires_above=True)
+    return _conclude(Rule.DIFFUSE_FOCUS, [evidence], 1)
+
+
+def _find_pairs(rule: Rule, overlaps: Sequence[PairOverlap], shares: Sequence[Proportion]) -> Recommendation:
+    evidence = [
+        Evidence(measured=share, threshold=MAJORITY, fires_above=True, pair=overlap.pair)
+        for overlap, share in zip(overlaps, shares, strict=True)
+    ]
+    return _conclude(rule, evidence, len(evidence))
+
+
+def _find_label_suspects(label_suspects: LabelSuspects) -> Recommendation:
+    found = label_suspects.found
+    if found.total == 0:
+        return _conclude(Rule.LABEL_SUSPECTS, [], 0)
+    evidence = Evidence(measured=found, threshold=label_suspects.num_foreseen / found.total, fires_above=True)
+    return _conclude(Rule.LABEL_SUSPECTS, [evidence], 1)
 
 
 def _family_level(num_tested: int) -> float:

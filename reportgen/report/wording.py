@@ -3,18 +3,34 @@
 Plain text for every place that tells it: the pages, the text files, the JSON and the console.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from reportgen.analysis.calibration import TemperatureScaling
 from reportgen.analysis.findings import Findings
-from reportgen.analysis.intervals import CONFIDENCE_LEVEL, Estimate, Proportion
-from reportgen.analysis.recommendations import MIN_GAP, Evidence, Recommendation, Rule
+from reportgen.analysis.intervals import Estimate
+from reportgen.analysis.recommendations import (
+    MIN_GAP,
+    Evidence,
+    Recommendation,
+    Rule,
+)
 from reportgen.analysis.selection import HIGH_CONFIDENCE
 from reportgen.cache import EvaluationCache
+from reportgen.report.map_wording import (
+    describe_background_focus,
+    describe_diffuse_focus,
+    describe_label_suspects,
+    describe_pairs_elsewhere,
+    describe_pairs_same_place,
+)
+from reportgen.report.phrases import (
+    RecommendationText,
+    counted_text,
+    family_text,
+    listed_text,
+    named_text,
+    proportion_of,
+)
 from reportgen.report.text import (
     count_text,
-    list_text,
     number_interval_text,
     number_text,
     percent_interval_text,
@@ -23,24 +39,6 @@ from reportgen.report.text import (
     points_interval_text,
     points_text,
 )
-
-NUM_NAMED = 4
-"""Classes or pairs that a headline and its evidence name; the rest are counted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecommendationText:
-    """What one rule found, in words.
-
-    Attributes:
-        headline: the finding as a sentence that stands alone.
-        advice: what to do about it, in a few sentences; empty where the rule did not fire.
-        evidence: the numbers with their intervals, n and threshold; empty where there was nothing to measure.
-    """
-
-    headline: str
-    advice: str
-    evidence: str
 
 
 def headline(findings: Findings, cache: EvaluationCache) -> str:
@@ -93,6 +91,16 @@ def describe(recommendation: Recommendation, cache: EvaluationCache, findings: F
             text = _describe_swallowing_classes(recommendation, cache)
         case Rule.WEAK_CLASSES:
             text = _describe_weak_classes(recommendation, cache)
+        case Rule.BACKGROUND_FOCUS:
+            text = describe_background_focus(recommendation, findings)
+        case Rule.DIFFUSE_FOCUS:
+            text = describe_diffuse_focus(recommendation, findings)
+        case Rule.PAIRS_SAME_PLACE:
+            text = describe_pairs_same_place(recommendation, cache, findings)
+        case Rule.PAIRS_ELSEWHERE:
+            text = describe_pairs_elsewhere(recommendation, cache, findings)
+        case Rule.LABEL_SUSPECTS:
+            text = describe_label_suspects(recommendation, findings)
     return text
 
 
@@ -188,7 +196,7 @@ def _describe_confident_errors(item: Recommendation) -> RecommendationText:
     if not item.evidence:
         return RecommendationText(headline=f"No answer has a confidence of {sure}.", advice="", evidence="")
     found = item.evidence[0]
-    wrong = _proportion(found)
+    wrong = proportion_of(found)
     evidence = (
         f"{count_text(wrong.count)} of {plural_text(wrong.total, 'answer')} with a confidence of {sure}:"
         f" {percent_text(wrong.value)} (exact interval {percent_interval_text(wrong)}); the rule fires where the"
@@ -222,7 +230,7 @@ def _describe_superclass_errors(item: Recommendation, findings: Findings) -> Rec
             headline="There is no mistake, inside a superclass or across.", advice="", evidence=""
         )
     found = item.evidence[0]
-    inside = _proportion(found)
+    inside = proportion_of(found)
     evidence = (
         f"{count_text(inside.count)} of {plural_text(inside.total, 'mistake')}: {percent_text(inside.value)}"
         f" (exact interval {percent_interval_text(inside)}); the rule fires where the interval lies above"
@@ -253,8 +261,8 @@ def _describe_symmetric_pairs(item: Recommendation, cache: EvaluationCache) -> R
         return RecommendationText(headline=_no_pair_text(item, cache), advice="", evidence="")
     names = [" ↔ ".join(cache.class_names[index] for index in found.pair or ()) for found in item.evidence]
     evidence = (
-        f"{_listed([_pair_evidence(found, cache) for found in item.evidence], separator='; ')}."
-        f" {_family_text(item.num_tested, 'pair', 'pairs')}"
+        f"{listed_text([_pair_evidence(found, cache) for found in item.evidence], separator='; ')}."
+        f" {family_text(item.num_tested, 'pair', 'pairs')}"
     )
     if not item.fired:
         return RecommendationText(
@@ -264,7 +272,7 @@ def _describe_symmetric_pairs(item: Recommendation, cache: EvaluationCache) -> R
         )
     subject = "One pair of classes is" if len(names) == 1 else f"{count_text(len(names))} pairs of classes are"
     return RecommendationText(
-        headline=f"{subject} taken for each other, both ways, far more than for the rest: {_named(names)}.",
+        headline=f"{subject} taken for each other, both ways, far more than for the rest: {named_text(names)}.",
         advice="Both directions together mean that the model cannot tell the two apart, not that it favours one."
         " Compare the maps of each pair: where both light up the same place, it looks at the right thing and reads it"
         " differently, and a contrastive loss on the pair, or more pixels, helps more than other crops; where they"
@@ -282,24 +290,24 @@ def _no_pair_text(item: Recommendation, cache: EvaluationCache) -> str:
 
 def _pair_evidence(found: Evidence, cache: EvaluationCache) -> str:
     true, predicted = (cache.class_names[index] for index in found.pair or ())
-    there, back = _proportion(found), found.reverse
-    text = f"{true} called {predicted} {_count_evidence(there, found.threshold)}"
+    there, back = proportion_of(found), found.reverse
+    text = f"{true} called {predicted} {counted_text(there, found.threshold)}"
     if back is None or found.reverse_threshold is None:
         return text
-    return f"{text}, the other way {_count_evidence(back, found.reverse_threshold)}"
+    return f"{text}, the other way {counted_text(back, found.reverse_threshold)}"
 
 
 def _describe_swallowing_classes(item: Recommendation, cache: EvaluationCache) -> RecommendationText:
     if not item.evidence:
         return RecommendationText(headline="No class is taken for another.", advice="", evidence="")
     names = [cache.class_names[found.class_index] for found in item.evidence if found.class_index is not None]
-    first = _proportion(item.evidence[0])
+    first = proportion_of(item.evidence[0])
     details = [
-        f"{name} takes {_count_evidence(_proportion(found))}" for name, found in zip(names, item.evidence, strict=True)
+        f"{name} takes {counted_text(proportion_of(found))}" for name, found in zip(names, item.evidence, strict=True)
     ]
     evidence = (
-        f"Of the mistakes that involve the class, {_listed(details)}; the rule fires where the interval"
-        f" lies above {percent_text(item.evidence[0].threshold)}. {_family_text(item.num_tested, 'class', 'classes')}"
+        f"Of the mistakes that involve the class, {listed_text(details)}; the rule fires where the interval"
+        f" lies above {percent_text(item.evidence[0].threshold)}. {family_text(item.num_tested, 'class', 'classes')}"
     )
     balance = (
         f"{plural_text(first.count, 'image')} of other classes are called {names[0]},"
@@ -314,7 +322,7 @@ def _describe_swallowing_classes(item: Recommendation, cache: EvaluationCache) -
     return RecommendationText(
         headline=f"{names[0]} swallows other classes: {balance}."
         if len(names) == 1
-        else f"{count_text(len(names))} classes swallow others: {_named(names)}.",
+        else f"{count_text(len(names))} classes swallow others: {named_text(names)}.",
         advice="The model gives this name too readily. See whether the training set holds more of it than of its"
         " neighbours, and balance by sampling, by class weights or by logit adjustment (subtract the logarithm of each"
         " class's share from its logit). Its page lists what it takes: add such images as hard negatives.",
@@ -328,13 +336,11 @@ def _describe_weak_classes(item: Recommendation, cache: EvaluationCache) -> Reco
     names = [cache.class_names[found.class_index] for found in item.evidence if found.class_index is not None]
     recalls = [percent_text(found.measured.value) for found in item.evidence]
     named = [f"{name} {recall}" for name, recall in zip(names, recalls, strict=True)]
-    details = [
-        f"{name} {_count_evidence(_proportion(found))}" for name, found in zip(names, item.evidence, strict=True)
-    ]
+    details = [f"{name} {counted_text(proportion_of(found))}" for name, found in zip(names, item.evidence, strict=True)]
     accuracy = percent_text(item.evidence[0].threshold)
     evidence = (
-        f"{_listed(details)}; the rule fires where the interval lies below the accuracy over all images, {accuracy}."
-        f" {_family_text(item.num_tested, 'class', 'classes')}"
+        f"{listed_text(details)}; the rule fires where the interval lies below the accuracy over all images,"
+        f" {accuracy}. {family_text(item.num_tested, 'class', 'classes')}"
     )
     if not item.fired:
         return RecommendationText(
@@ -345,43 +351,9 @@ def _describe_weak_classes(item: Recommendation, cache: EvaluationCache) -> Reco
         )
     subject = "One class falls" if len(names) == 1 else f"{count_text(len(names))} classes fall"
     return RecommendationText(
-        headline=f"{subject} below the average of {accuracy} by more than chance explains: {_named(named)}.",
+        headline=f"{subject} below the average of {accuracy} by more than chance explains: {named_text(named)}.",
         advice="Spend effort here first: more images of these classes, and augmentation aimed at what their pages show"
         " going wrong (scale, pose, background, light). Draw them more often in training or weigh them more in the"
         " loss, and watch that the classes they are taken for do not pay for it.",
         evidence=evidence,
-    )
-
-
-def _proportion(found: Evidence) -> Proportion:
-    assert isinstance(found.measured, Proportion), "only the rules on confidence measure a mean"
-    return found.measured
-
-
-def _count_evidence(measured: Proportion, threshold: float | None = None) -> str:
-    """`14 of 100 (4.7–35.1%)`, and `> 1.0% asked` where each has a threshold of its own."""
-    asked = "" if threshold is None else f", > {percent_text(threshold)} asked"
-    return f"{count_text(measured.count)} of {count_text(measured.total)} ({percent_interval_text(measured)}{asked})"
-
-
-def _named(names: Sequence[str]) -> str:
-    """The first `NUM_NAMED`, and how many more there are."""
-    if len(names) <= NUM_NAMED + 1:
-        return list_text(names)
-    return list_text([*names[:NUM_NAMED], f"{count_text(len(names) - NUM_NAMED)} more"])
-
-
-def _listed(details: Sequence[str], *, separator: str = ", ") -> str:
-    shown = details if len(details) <= NUM_NAMED + 1 else details[:NUM_NAMED]
-    more = len(details) - len(shown)
-    return separator.join(shown) + (f"{separator}and {count_text(more)} more" if more else "")
-
-
-def _family_text(num_tested: int, noun: str, plural: str) -> str:
-    """How the intervals are widened, where many things were tested."""
-    level = percent_text(CONFIDENCE_LEVEL, digits=0)
-    if num_tested == 1:
-        return f"The {level} interval is exact."
-    return (
-        f"The {level} intervals are exact, and widened to hold for all {plural_text(num_tested, noun, plural)} at once."
     )

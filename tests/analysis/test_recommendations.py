@@ -3,12 +3,15 @@ import math
 import numpy as np
 import pytest
 
+from reportgen.analysis.attention import compute_attention
 from reportgen.analysis.calibration import compute_calibration
 from reportgen.analysis.confusion import compute_confusion, compute_superclass_findings
 from reportgen.analysis.intervals import Estimate, Proportion
+from reportgen.analysis.label_suspects import find_label_suspects
+from reportgen.analysis.pair_attention import count_pair_overlaps
 from reportgen.analysis.predictions import compute_predictions
 from reportgen.analysis.recommendations import Evidence, Recommendation, Rule, apply_rules
-from reportgen.cache import Superclasses
+from reportgen.cache import CamPair, Superclasses
 
 
 def _examples(confusion):
@@ -34,7 +37,8 @@ def _found(confusion, *, confidence=None, superclass_of=None) -> dict[Rule, Reco
     return _of_logits(_logits(predicted, len(confusion), confidence), labels, superclass_of=superclass_of)
 
 
-def _of_logits(logits, labels, *, superclass_of=None):
+def _of_logits(logits, labels, *, superclass_of=None, maps=None):
+    """`maps` are those of the true and of the predicted class; blank where none are given."""
     predictions = compute_predictions(logits, labels)
     confusion = compute_confusion(labels, predictions.predicted, logits.shape[1])
     superclasses = None
@@ -43,7 +47,18 @@ def _of_logits(logits, labels, *, superclass_of=None):
         superclasses = compute_superclass_findings(
             confusion, Superclasses(names=names, superclass_of=np.array(superclass_of))
         )
-    found = apply_rules(predictions, confusion, superclasses, compute_calibration(predictions, logits, labels))
+    true, predicted = np.zeros((2, len(labels), 4, 4)) if maps is None else maps
+    cam = CamPair(true=true.astype(np.float16), predicted=predicted.astype(np.float16))
+    attention = compute_attention(cam, predictions)
+    found = apply_rules(
+        predictions,
+        confusion,
+        superclasses,
+        compute_calibration(predictions, logits, labels),
+        attention=attention,
+        pair_overlaps=count_pair_overlaps(attention, labels, predictions.predicted, logits.shape[1]),
+        label_suspects=find_label_suspects(logits, labels),
+    )
     assert sorted(r.rule for r in found) == sorted(Rule)
     for r in found:
         assert r.fired == any(e.crosses for e in r.evidence)
@@ -77,6 +92,11 @@ def test_evenly_spread_mistakes_of_a_calibrated_model_fire_nothing():
         Rule.SYMMETRIC_PAIRS: 45,
         Rule.SWALLOWING_CLASSES: 10,
         Rule.WEAK_CLASSES: 10,
+        Rule.BACKGROUND_FOCUS: 0,
+        Rule.DIFFUSE_FOCUS: 0,
+        Rule.PAIRS_SAME_PLACE: 0,
+        Rule.PAIRS_ELSEWHERE: 0,
+        Rule.LABEL_SUSPECTS: 1,
     }
 
 
@@ -312,3 +332,146 @@ def test_undefined_bound_never_crosses():
         evidence = Evidence(measured=undefined, threshold=0.0, fires_above=above)
         assert evidence.excess == -math.inf
         assert not evidence.crosses
+
+
+def _looking(seed=0, *, wrong_border=1.0, border=1.0, unsure_noise=0.0, n=1200, k=4):
+    """(logits, labels, maps): a blob in the middle and a frame around it, whose strengths the arguments multiply."""
+    rng = np.random.default_rng(seed)
+    predicted = rng.integers(0, k, n)
+    wrong = rng.random(n) < 0.3
+    labels = np.where(wrong, (predicted + rng.integers(1, k, n)) % k, predicted)
+    confidence = rng.uniform(0.5, 0.9, n)
+    maps = np.exp(-((np.mgrid[:8, :8] - 3.5) ** 2).sum(axis=0) / 6) + 0.3 * rng.random((n, 8, 8))
+    frame = np.ones((8, 8), bool)
+    frame[1:-1, 1:-1] = False
+    maps[:, frame] *= border
+    maps[wrong] *= np.where(frame, wrong_border, 1)
+    unsure = confidence < 0.63
+    maps[unsure] += unsure_noise
+    return _logits(predicted, k, confidence), labels, (maps, maps)
+
+
+@pytest.mark.parametrize(("wrong_border", "has_fired"), [(1.0, False), (1.15, False), (1.8, True)])
+def test_background_focus_fires_where_wrong_answers_look_at_the_border(wrong_border, has_fired):
+    logits, labels, maps = _looking(wrong_border=wrong_border)
+    found = _of_logits(logits, labels, maps=maps)[Rule.BACKGROUND_FOCUS]
+    assert found.fired is has_fired
+    assert (found.num_tested, found.evidence[0].threshold) == (1, 0.05)
+
+
+def test_slight_difference_at_the_border_is_measured_and_left():
+    logits, labels, maps = _looking(wrong_border=1.15)
+    (evidence,) = _of_logits(logits, labels, maps=maps)[Rule.BACKGROUND_FOCUS].evidence
+    assert 0 < evidence.measured.low < evidence.measured.high < evidence.threshold
+
+
+def test_background_focus_fires_where_the_border_outweighs_its_area():
+    logits, labels, maps = _looking(border=20.0)
+    found = _of_logits(logits, labels, maps=maps)[Rule.BACKGROUND_FOCUS]
+    (evidence,) = found.evidence
+    assert found.fired
+    assert evidence.threshold == 0.4375
+    assert evidence.measured.n == len(labels)
+
+
+@pytest.mark.parametrize(("unsure_noise", "has_fired"), [(0.0, False), (0.01, False), (0.5, True)])
+def test_diffuse_focus_fires_where_unsure_maps_are_more_spread(unsure_noise, has_fired):
+    logits, labels, maps = _looking(unsure_noise=unsure_noise)
+    found = _of_logits(logits, labels, maps=maps)[Rule.DIFFUSE_FOCUS]
+    assert found.fired is has_fired
+    assert found.evidence[0].threshold == 0.05
+
+
+def _paired_mistakes(k=6, per_pair=30):
+    """Labels and predictions, all wrong, between the classes 2m and 2m + 1; and the middle of a blob for each."""
+    predicted = np.repeat(np.arange(k), per_pair // 2)
+    rng = np.random.default_rng(0)
+    return predicted ^ 1, predicted, rng.uniform(1, 6, (2, len(predicted), 2))
+
+
+def _blobs(centres):
+    y, x = np.mgrid[:8, :8]
+    return np.exp(-((y - centres[..., 0, None, None]) ** 2 + (x - centres[..., 1, None, None]) ** 2) / 6)
+
+
+def test_pairs_fire_by_the_place_of_their_maps():
+    labels, predicted, centres = _paired_mistakes()
+    centres[0, predicted < 2] = centres[1, predicted < 2]
+    centres[0, predicted >= 4], centres[1, predicted >= 4] = 0.0, 7.0
+    found = _of_logits(_logits(predicted, 6, 0.5), labels, maps=_blobs(centres))
+    same, elsewhere = found[Rule.PAIRS_SAME_PLACE], found[Rule.PAIRS_ELSEWHERE]
+    assert (same.num_tested, elsewhere.num_tested) == (3, 3)
+    (evidence,) = same.evidence
+    assert evidence.pair == (0, 1)
+    assert evidence.threshold == 0.5
+    assert (evidence.measured.total, evidence.measured.exact) == (30, True)
+    assert evidence.measured.level == pytest.approx(1 - 0.05 / 3)
+    assert [e.pair for e in elsewhere.evidence] == [(4, 5)]
+
+
+def test_pair_that_comes_nearest_to_a_place_is_told():
+    labels, predicted, centres = _paired_mistakes()
+    found = _of_logits(_logits(predicted, 6, 0.5), labels, maps=_blobs(centres))
+    for rule in (Rule.PAIRS_SAME_PLACE, Rule.PAIRS_ELSEWHERE):
+        assert not found[rule].fired
+        assert len(found[rule].evidence) == 1
+        assert found[rule].evidence[0].excess < 0
+
+
+def test_maps_that_are_all_alike_prove_no_place():
+    labels, predicted, _ = _paired_mistakes()
+    maps = np.full((2, len(labels), 3, 3), 0.3)
+    found = _of_logits(_logits(predicted, 6, 0.5), labels, maps=maps)
+    for rule in (Rule.PAIRS_SAME_PLACE, Rule.PAIRS_ELSEWHERE):
+        assert (found[rule].num_tested, found[rule].fired, found[rule].evidence[0].measured.count) == (3, False, 0)
+
+
+def _alike_classes(num_swapped, n=3000, k=20, seed=0):
+    """A calibrated model whose classes 2m and 2m + 1 are alike, and labels of which some sure ones are swapped."""
+    rng = np.random.default_rng(seed)
+    logits = 0.7 * rng.standard_normal((n, k))
+    centre = rng.integers(0, k, n)
+    logits[np.arange(n), centre] += 5 + 2 * rng.random(n)
+    logits[np.arange(n), centre ^ 1] += 2 + rng.standard_normal(n)
+    labels = (logits + rng.gumbel(size=(n, k))).argmax(axis=1)
+    labels[:num_swapped] ^= 1
+    return logits.astype(np.float32), labels
+
+
+@pytest.mark.parametrize(("num_swapped", "has_fired"), [(0, False), (15, False), (120, True)])
+def test_label_suspects_fire_beyond_what_the_probabilities_foresee(num_swapped, has_fired):
+    logits, labels = _alike_classes(num_swapped)
+    found = _of_logits(logits, labels)[Rule.LABEL_SUSPECTS]
+    suspects = find_label_suspects(logits, labels)
+    (evidence,) = found.evidence
+    assert found.fired is has_fired
+    assert evidence.measured == suspects.found
+    assert evidence.threshold == pytest.approx(suspects.num_foreseen / suspects.found.total)
+
+
+def test_right_labels_seldom_look_suspect():
+    fired = sum(_of_logits(*_alike_classes(0, n=800, seed=seed))[Rule.LABEL_SUSPECTS].fired for seed in range(30))
+    assert fired <= 2
+
+
+def test_equally_focused_answers_seldom_fire_a_rule_about_maps():
+    rng = np.random.default_rng(0)
+    fired = 0
+    for seed in range(30):
+        logits, labels, _ = _looking(seed, n=400)
+        maps = rng.random((2, 400, 6, 6)) + 0.5 * rng.random((2, 400, 1, 1))
+        found = _of_logits(logits, labels, maps=maps)
+        rules = (Rule.BACKGROUND_FOCUS, Rule.DIFFUSE_FOCUS, Rule.PAIRS_SAME_PLACE, Rule.PAIRS_ELSEWHERE)
+        fired += any(found[rule].fired for rule in rules)
+    assert fired <= 3
+
+
+def test_rules_about_maps_have_nothing_to_measure_without_maps():
+    found = _found(_even(4, 100, 30))
+    for rule in (Rule.BACKGROUND_FOCUS, Rule.DIFFUSE_FOCUS, Rule.PAIRS_SAME_PLACE, Rule.PAIRS_ELSEWHERE):
+        assert found[rule] == Recommendation(rule=rule, fired=False, evidence=(), num_tested=0)
+
+
+def test_no_sure_answer_contradicts_no_label():
+    found = _found(_even(10, 200, 100), confidence=0.3)[Rule.LABEL_SUSPECTS]
+    assert (found.evidence, found.num_tested) == ((), 0)

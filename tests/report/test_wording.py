@@ -63,6 +63,11 @@ PAIR = Evidence(
 SWALLOW = Evidence(measured=share(40, 50), threshold=0.5, fires_above=True, class_index=3)
 WEAK = Evidence(measured=share(25, 100), threshold=0.655, fires_above=False, class_index=4)
 
+BORDER = Evidence(measured=estimate(0.09, 0.07, 0.11), threshold=0.05, fires_above=True)
+SPREAD = Evidence(measured=estimate(0.08, 0.06, 0.1), threshold=0.05, fires_above=True)
+SAME_PLACE = Evidence(measured=share(20, 20), threshold=0.5, fires_above=True, pair=(0, 1))
+SUSPECTS = Evidence(measured=share(30, 400), threshold=0.02, fires_above=True)
+
 ONE_EACH = {
     Rule.OVERCONFIDENCE: GAP,
     Rule.UNDERCONFIDENCE: replace(GAP, fires_above=False, threshold=-0.02),
@@ -71,6 +76,11 @@ ONE_EACH = {
     Rule.SYMMETRIC_PAIRS: PAIR,
     Rule.SWALLOWING_CLASSES: SWALLOW,
     Rule.WEAK_CLASSES: WEAK,
+    Rule.BACKGROUND_FOCUS: BORDER,
+    Rule.DIFFUSE_FOCUS: SPREAD,
+    Rule.PAIRS_SAME_PLACE: SAME_PLACE,
+    Rule.PAIRS_ELSEWHERE: SAME_PLACE,
+    Rule.LABEL_SUSPECTS: SUSPECTS,
 }
 
 
@@ -225,3 +235,131 @@ def test_the_headline_counts_all_and_none_in_words(small_cache, small_findings, 
 def test_a_file_name_is_no_adjective(small_cache, small_findings):
     cache = replace(small_cache, provenance=replace(small_cache.provenance, data_name="test.npz"))
     assert "of 60 images from test.npz right" in headline(small_findings, cache)
+
+
+def with_border(findings, **changes):
+    attention = findings.attention
+    border = replace(attention.border_share, **changes)
+    return replace(findings, attention=replace(attention, border_share=border))
+
+
+def test_background_focus_says_where_and_against_what(small_cache, small_findings):
+    findings = with_border(
+        small_findings,
+        right=estimate(0.2, 0.19, 0.21),
+        wrong=estimate(0.29, 0.27, 0.31, n=300),
+        overall=estimate(0.23, 0.22, 0.24),
+        difference=BORDER.measured,
+    )
+    text = describe(fired(Rule.BACKGROUND_FOCUS, BORDER), small_cache, findings)
+    assert text.headline == (
+        "It looks at the border more where it is wrong than where it is right: 29.0% of the evidence lies there,"
+        " against 20.0%."
+    )
+    assert "9.0 points more in wrong answers (7.0 to 11.0)" in text.evidence
+    assert "outer 12.5% on each side, 43.8% of the area" in text.evidence
+    assert "29.0% (27.0–31.0%, n = 300)" in text.evidence
+    assert "above 5 points" in text.evidence
+    assert "CutMix" in text.advice
+    assert "crops" in text.advice
+
+
+def test_a_model_without_an_eye_for_the_middle_is_told_so(small_cache, small_findings):
+    overall = estimate(0.55, 0.53, 0.57)
+    findings = with_border(small_findings, overall=overall, difference=estimate(math.nan, math.nan, math.nan))
+    everywhere = Evidence(measured=overall, threshold=findings.attention.border_share.uniform, fires_above=True)
+    text = describe(fired(Rule.BACKGROUND_FOCUS, everywhere), small_cache, findings)
+    assert text.headline == (
+        "It looks at the border more than at the middle: 55.0% of the evidence lies there, on 43.8% of the area."
+    )
+    findings = with_border(findings, overall=estimate(0.2, 0.18, 0.22))
+    text = describe(unfired(Rule.BACKGROUND_FOCUS, everywhere), small_cache, findings)
+    assert text.headline.startswith("It does not look at the border more than at the middle: 20.0% of the evidence")
+    assert "nan" not in text.evidence
+
+
+@pytest.mark.parametrize(
+    ("difference", "start"),
+    [
+        ((0.04, -0.02, 0.1), "Nothing proves that it looks at the border more where"),
+        ((0.01, 0.005, 0.015), "It looks at the border hardly more where"),
+        ((-0.04, -0.06, -0.02), "It looks at the border no more where"),
+    ],
+)
+def test_what_the_border_does_not_prove_is_told_by_its_interval(small_cache, small_findings, difference, start):
+    measured = estimate(*difference)
+    findings = with_border(small_findings, difference=measured)
+    item = unfired(Rule.BACKGROUND_FOCUS, Evidence(measured=measured, threshold=0.05, fires_above=True))
+    assert describe(item, small_cache, findings).headline.startswith(start)
+
+
+def test_diffuse_focus_compares_the_unsure_with_the_sure(small_cache, small_findings):
+    attention = replace(
+        small_findings.attention,
+        unsure_spread=estimate(0.71, 0.7, 0.72, n=20),
+        sure_spread=estimate(0.63, 0.62, 0.64, n=20),
+        spread_difference=SPREAD.measured,
+    )
+    findings = replace(small_findings, attention=attention)
+    text = describe(fired(Rule.DIFFUSE_FOCUS, SPREAD), small_cache, findings)
+    assert text.headline == (
+        "It looks around more where it is unsure than where it is sure: the evidence fills 71.0% of the picture,"
+        " against 63.0%."
+    )
+    assert "8.0 points (6.0 to 10.0)" in text.evidence
+    assert "SE" in text.advice
+    assert "CBAM" in text.advice
+
+
+def test_pairs_at_the_same_place_are_named_with_what_overlap_is_worth(small_cache, small_findings):
+    attention = replace(
+        small_findings.attention,
+        overlap_unrelated=estimate(0.76, 0.75, 0.77),
+        overlap_mistakes=estimate(0.86, 0.85, 0.87),
+        unrelated_high=0.93,
+    )
+    findings = replace(small_findings, attention=attention)
+    evidence = [replace(SAME_PLACE, pair=pair) for pair in [(0, 1), (3, 4)]]
+    text = describe(fired(Rule.PAIRS_SAME_PLACE, *evidence, num_tested=7), small_cache, findings)
+    assert text.headline.startswith("In 2 pairs of classes it looks at the same place for both")
+    assert text.headline.endswith("con ↔ a/b and =1+1 ↔ 猫.")
+    low = 100 * SAME_PLACE.measured.low
+    assert f"more than 95% of unrelated images do (0.930): con ↔ a/b 20 of 20 ({low:.1f}–100%)" in text.evidence
+    assert "0.760 (0.750 to 0.770) between unrelated images, 0.860 (0.850 to 0.870) in all mistakes" in text.evidence
+    assert "all 7 pairs at once" in text.evidence
+    assert "finer features" in text.advice
+
+
+def test_pairs_that_look_elsewhere_are_told_to_break_the_link(small_cache, small_findings):
+    findings = replace(small_findings, attention=replace(small_findings.attention, unrelated_median=0.79))
+    text = describe(fired(Rule.PAIRS_ELSEWHERE, SAME_PLACE, num_tested=7), small_cache, findings)
+    assert text.headline == "In 1 pair of classes it looks elsewhere than where the true class shows: con ↔ a/b."
+    assert "less than half of unrelated images do (0.790): con ↔ a/b 20 of 20" in text.evidence
+    assert "CutMix" in text.advice
+    nearest = describe(unfired(Rule.PAIRS_ELSEWHERE, SAME_PLACE, num_tested=7), small_cache, findings)
+    assert nearest.headline.endswith("con ↔ a/b comes nearest.")
+
+
+@pytest.mark.parametrize(
+    ("count", "has_fired", "headline_text"),
+    [
+        (30, True, "More labels are contradicted than its confidence explains: 30, where it foresees 9."),
+        (12, False, "12 labels deserve a second look, but their number proves none wrong: its own confidence foresees"),
+        (1, False, "1 label deserves a second look, but"),
+        (0, False, "No label is contradicted surely enough to deserve a second look."),
+    ],
+)
+def test_label_suspects_are_held_against_what_confidence_foresees(
+    small_cache, small_findings, count, has_fired, headline_text
+):
+    suspects = replace(
+        small_findings.label_suspects, num_foreseen=8.8, min_probability=0.75, num_plain=77, temperature=1.3
+    )
+    findings = replace(small_findings, label_suspects=suspects)
+    evidence = replace(SUSPECTS, measured=share(count, 400))
+    make = fired if has_fired else unfired
+    text = describe(make(Rule.LABEL_SUSPECTS, evidence), small_cache, findings)
+    assert text.headline.startswith(headline_text)
+    assert text.evidence.startswith(f"{count} of 400 answers with a probability of 75% or more (temperature 1.30)")
+    assert "above the 2.0% that the probabilities foresee" in text.evidence
+    assert text.evidence.endswith("confident learning alone flags 77.")
