@@ -202,7 +202,31 @@ def test_a_users_template_may_extend_the_one_it_replaces(folder: Path):
     assert 'id="findings"' in index
 
 
-@pytest.mark.parametrize("template", ["{{ page.nothing }}", "{% block %}", '<a href="gone.html">x</a>'])
+@pytest.mark.parametrize(
+    ("option", "name", "content"),
+    [
+        ("--templates", "mine/class.html.j2", "{% block %}"),
+        ("--notes", "notes.md", "![picture](https://example.org/p.png)"),
+        ("--logo", "logo.svg", "words"),
+        ("--extra-css", "own.css", "@import 'more.css';"),
+        ("--single-file", "report.html", "a page of somebody's"),
+        ("--zip", "site.zip", "somebody's archive"),
+    ],
+)
+def test_what_rendering_would_refuse_is_refused_before_the_model_runs(
+    folder: Path, option: str, name: str, content: str
+):
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text(content)
+    value = {"--templates": ["mine"], "--zip": []}.get(option, [name])
+    done = reportgen(*RUN, option, *value, cwd=folder, code=1)
+    assert Path(name).name in done.stderr
+    assert "hint: " in done.stderr
+    assert num_calls(folder) == 0
+    assert (folder / name).read_text() == content
+
+
+@pytest.mark.parametrize("template", ["{{ page.nothing }}", '<a href="gone.html">x</a>'])
 def test_a_wrong_template_is_one_message_and_no_site(folder: Path, template: str):
     (folder / "mine").mkdir()
     (folder / "mine/index.html.j2").write_text(template)

@@ -15,7 +15,7 @@ class SiteCheck:
     """How a site differs from what was written; paths are relative and POSIX, sorted.
 
     Attributes:
-        num_files: number of files that the manifest lists.
+        num_files: number of files that were written, the manifest included.
         is_complete: whether writing the site came to its end.
         changed: files whose bytes are not those that were written.
         added: files that the manifest does not list, notes and settings of what publishes the site left out.
@@ -57,7 +57,7 @@ def verify_site(folder: Path) -> SiteCheck:
             f"{error.filename} cannot be read: {error.strerror}.", hint="Give yourself the right to read the site."
         ) from error
     return SiteCheck(
-        num_files=len(manifest.digests),
+        num_files=len(manifest.digests) + 1,
         is_complete=manifest.is_complete,
         changed=tuple(sorted(path for path, digest in digests.items() if digest != manifest.digests[path])),
         added=tuple(sorted(found - manifest.digests.keys())),
