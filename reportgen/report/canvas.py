@@ -4,6 +4,7 @@ Fonts are those that matplotlib ships, so that a figure looks alike on every mac
 NumPy lays it on the page: the same words come back on the figures of all classes.
 """
 
+import io
 import math
 from bisect import bisect_right
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from reportgen.cache import EvaluationCache
-from reportgen.report.images import encode_png
+from reportgen.report.colormaps import DEFAULT_COLORMAP, colour_levels
 
 INK: Final = "#1d1d20"
 QUIET: Final = "#62615d"
@@ -30,8 +31,8 @@ ELLIPSIS: Final = "…"
 # Letters may reach a little beyond where their text starts and ends.
 _INK_MARGIN = 3
 
-# zlib's fastest: a class's figure has a million pixels, and there is one for each class.
-_COMPRESSION = 1
+_COMPRESSION = 6
+_BOX_LEVELS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,11 @@ class Canvas:
 
     def __init__(self, width: int, height: int) -> None:
         self._pixels = np.full((height, width, 3), 255, np.uint8)
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The page as it is now: a copy, uint8 (H, W, 3)."""
+        return self._pixels.copy()
 
     def write(
         self,
@@ -125,8 +131,29 @@ class Canvas:
         self._pixels[top : top + max(1, round(height)), left : left + max(1, round(width))] = _rgb(colour)
 
     def png(self) -> bytes:
-        """The page as PNG."""
-        return encode_png(self._pixels, compression=_COMPRESSION)
+        """The page as PNG of 256 colours, a quarter of the size of one with all of them.
+
+        Those of the page and of the colormap are kept as they are, so that a colour means what the legend says; the
+        others are chosen for the photos.
+        """
+        page = Image.fromarray(self._pixels)
+        kept = _kept_colours()
+        chosen = page.quantize(256 - len(kept), Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        others = np.array(chosen.getpalette(), np.uint8).reshape(-1, 3)
+        # Pillow looks colours up in boxes of a few levels: another colour in the box of a kept one would replace it.
+        distance = np.abs(others[:, None].astype(int) - kept).max(axis=2).min(axis=1)
+        palette = Image.new("P", (1, 1))
+        palette.putpalette(kept.tobytes() + others[distance >= _BOX_LEVELS].tobytes())
+        content = io.BytesIO()
+        page.quantize(palette=palette, dither=Image.Dither.NONE).save(content, "PNG", compress_level=_COMPRESSION)
+        return content.getvalue()
+
+
+@lru_cache(maxsize=1)
+def _kept_colours() -> NDArray[np.uint8]:
+    """The colours that every figure has exactly: uint8 (n, 3)."""
+    page = [_rgb(colour) for colour in (PAPER, INK, QUIET, RULE, RIGHT, WRONG)]
+    return np.concatenate([np.array(page, np.uint8), colour_levels(DEFAULT_COLORMAP)[::5]])
 
 
 def text_width(text: str, style: TextStyle) -> float:

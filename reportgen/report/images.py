@@ -4,18 +4,15 @@ The browser scales a map before it colours it, so that it interpolates values an
 goes the same way: `scale_maps`, then `overlay` or `coloured_map`.
 """
 
-import struct
-import zlib
+import io
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from reportgen.report.colormaps import DEFAULT_COLORMAP, colour_levels, opacity_levels
-
-# zlib's levels. Photos hardly repeat: level 6 takes twice the time of 2 and saves nothing.
-_PHOTO_COMPRESSION = 2
-_FLAT_COMPRESSION = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +51,11 @@ class SpriteLayout:
         return f"{x} {y} {self.cell_width} {self.cell_height}"
 
 
+def sprite_columns(num_cells: int) -> int:
+    """How many cells in a row make a sprite about square, so that neither side grows too long for its format."""
+    return max(1, math.isqrt(max(0, num_cells - 1)) + 1)
+
+
 def sprite_layout(num_cells: int, height: int, width: int, *, columns: int = 10) -> SpriteLayout:
     """The layout of a sprite of cells of this size."""
     return SpriteLayout(num_cells=num_cells, columns=columns, cell_width=width, cell_height=height)
@@ -67,9 +69,11 @@ def thumbnail_sprite(thumbnails: NDArray[np.uint8], *, columns: int = 10) -> byt
         columns: thumbnails in a row; the layout is `sprite_layout(n, H, W, columns=columns)`.
 
     Returns:
-        A PNG.
+        A lossless WebP: a seventh smaller than a PNG, in less than half the time. Its sides are at most 16,383 pixels.
     """
-    return encode_png(_tile(thumbnails, columns))
+    content = io.BytesIO()
+    Image.fromarray(_tile(thumbnails, columns)).save(content, "WEBP", lossless=True, quality=0, method=0)
+    return content.getvalue()
 
 
 def map_sprite(maps: NDArray[np.floating], *, columns: int = 10) -> bytes:
@@ -82,7 +86,7 @@ def map_sprite(maps: NDArray[np.floating], *, columns: int = 10) -> bytes:
     Returns:
         A PNG of one 8-bit channel, in which 255 stands for 1.
     """
-    return encode_png(_tile(grey_levels(maps), columns), compression=_FLAT_COMPRESSION)
+    return encode_png(_tile(grey_levels(maps), columns))
 
 
 def _tile(cells: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
@@ -110,7 +114,7 @@ def confusion_picture(confusion: NDArray[np.int64], order: NDArray[np.int64]) ->
     Returns:
         A PNG of one 8-bit channel, K x K.
     """
-    return encode_png(confusion_levels(confusion[np.ix_(order, order)]), compression=_FLAT_COMPRESSION)
+    return encode_png(confusion_levels(confusion[np.ix_(order, order)]))
 
 
 def confusion_levels(confusion: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -216,25 +220,8 @@ def grey_levels(values: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.round(values * 255.0).astype(np.uint8)
 
 
-def encode_png(pixels: NDArray[np.uint8], *, compression: int = _PHOTO_COMPRESSION) -> bytes:
-    """A PNG without any metadata, so that equal pixels give equal bytes.
-
-    Every row is stored as its difference to the row above (filter type 2 of the PNG specification). Pillow tries all
-    five filters on each row, which takes twice the time and saves 2 to 4 % of the bytes.
-
-    Args:
-        pixels: uint8, grey (H, W) or RGB (H, W, 3).
-        compression: zlib's level, 1 to 9.
-    """
-    height, width = pixels.shape[:2]
-    rows = pixels.reshape(height, -1)
-    filtered = np.empty((height, 1 + rows.shape[1]), np.uint8)
-    filtered[:, 0] = 2
-    filtered[0, 1:] = rows[0]
-    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])  # modulo 256, as the specification wants it
-    colour_type = 2 if pixels.ndim == 3 else 0
-    header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(filtered.tobytes(), compression)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    )
+def encode_png(pixels: NDArray[np.uint8]) -> bytes:
+    """A PNG of one 8-bit channel (H, W) without any metadata, so that equal pixels give equal bytes."""
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG", compress_level=9)
+    return content.getvalue()

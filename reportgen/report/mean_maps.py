@@ -13,7 +13,7 @@ from reportgen.report.sheets import Files
 from reportgen.report.text import count_text
 from reportgen.report.urls import relative_url
 
-_SPRITE_NAME = "means"
+_SPRITE_NAME = "mean-maps"
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

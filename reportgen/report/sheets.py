@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reportgen.report.context import ReportContext
-from reportgen.report.images import SpriteLayout, evidence, map_sprite, sprite_layout, thumbnail_sprite
+from reportgen.report.images import SpriteLayout, evidence, map_sprite, sprite_columns, sprite_layout, thumbnail_sprite
 from reportgen.report.pages import Crop, Sprite
 from reportgen.report.urls import relative_url
 
@@ -35,7 +35,7 @@ class Sheet:
         photo_layout: where the thumbnails lie.
         map_layout: where the maps lie.
         difference_layout: where the differences lie.
-        photos: the sprite of thumbnails, a PNG.
+        photos: the sprite of thumbnails, a lossless WebP.
         maps: the sprite of maps, a PNG.
         differences: the sprite of differences, a PNG.
     """
@@ -57,7 +57,7 @@ class Sheet:
         """The sprites as files of the site; none where the page shows no example."""
         if not self.photo_cells:
             return ()
-        files = ((f"{self.stem}-thumbnails.png", self.photos), (f"{self.stem}-maps.png", self.maps))
+        files = ((f"{self.stem}-thumbnails.webp", self.photos), (f"{self.stem}-maps.png", self.maps))
         return (*files, (f"{self.stem}-differences.png", self.differences)) if self.difference_cells else files
 
     def sprites(self) -> tuple[Sprite, ...]:
@@ -65,7 +65,7 @@ class Sheet:
         if not self.photo_cells:
             return ()
         sprites = [
-            self._sprite(PHOTOS, f"{self.stem}-thumbnails.png", self.photo_layout),
+            self._sprite(PHOTOS, f"{self.stem}-thumbnails.webp", self.photo_layout),
             self._sprite(MAPS, f"{self.stem}-maps.png", self.map_layout),
         ]
         if self.difference_cells:
@@ -125,6 +125,7 @@ def make_sheet(
     true_maps = dict(zip(shown.tolist(), enumerate((maps.true_peaks / scale)[shown].tolist()), strict=True))
     wrong_maps = enumerate((maps.predicted_peaks / scale)[wrong].tolist(), start=len(shown))
     thumbnails = context.cache.thumbnails[shown]
+    columns = sprite_columns(len(shown))
     compared = wrong if with_differences else wrong[:0]
     differences = signed_levels(maps.predicted[compared].astype(np.float64) - maps.true[compared].astype(np.float64))
     return Sheet(
@@ -134,10 +135,10 @@ def make_sheet(
         true_maps=true_maps,
         predicted_maps=true_maps | dict(zip(wrong.tolist(), wrong_maps, strict=True)),
         difference_cells={position: cell for cell, position in enumerate(compared.tolist())},
-        photo_layout=sprite_layout(len(shown), *thumbnails.shape[1:3]),
+        photo_layout=sprite_layout(len(shown), *thumbnails.shape[1:3], columns=columns),
         map_layout=sprite_layout(len(levels), *maps.grid),
         difference_layout=sprite_layout(len(differences), *maps.grid),
-        photos=thumbnail_sprite(thumbnails),
+        photos=thumbnail_sprite(thumbnails, columns=columns),
         maps=map_sprite(levels),
         differences=map_sprite(differences),
     )

@@ -2,9 +2,13 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
 from reportgen.report.canvas import (
+    INK,
+    QUIET,
+    RIGHT,
+    WRONG,
     Canvas,
     TextStyle,
     class_name,
@@ -14,12 +18,13 @@ from reportgen.report.canvas import (
     text_width,
     wrap_text,
 )
+from reportgen.report.colormaps import DEFAULT_COLORMAP, colour_levels
 
 STYLE = TextStyle(size=14)
 
 
 def pixels(canvas: Canvas) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(canvas.png())))
+    return canvas.pixels
 
 
 @pytest.mark.parametrize("text", ["leopard", "a very long name that can not stand in so narrow a column"])
@@ -104,3 +109,33 @@ def test_pictures_and_rectangles_lie_on_their_pixels():
     np.testing.assert_array_equal(page[10, 15:19], [[0x10, 0x20, 0x30]] * 4)
     assert (page[11] == 255).all()
     assert (page[10, 19:] == 255).all()
+
+
+def test_the_png_keeps_the_colours_of_the_page_and_of_the_colormap():
+    canvas = Canvas(256, 40)
+    canvas.picture(0, 0, np.random.default_rng(0).integers(0, 256, (20, 256, 3), dtype=np.uint8))
+    kept = [
+        *colour_levels(DEFAULT_COLORMAP)[::5],
+        *(np.array(ImageColor.getrgb(c)) for c in (INK, QUIET, RIGHT, WRONG)),
+    ]
+    canvas.picture(0, 30, np.array(kept, np.uint8)[None])
+    page = Image.open(io.BytesIO(canvas.png()))
+    assert page.mode == "P"
+    shown = np.asarray(page.convert("RGB"))
+    np.testing.assert_array_equal(shown[30, : len(kept)], kept)
+    assert (shown[35] == 255).all()
+
+
+def test_the_png_is_near_the_page_wherever_a_photo_has_few_colours():
+    canvas = Canvas(64, 64)
+    rows = np.linspace(0, 255, 64)
+    photo = np.stack(np.broadcast_arrays(rows[:, None], rows[None, :], 128.0), axis=2).astype(np.uint8)
+    canvas.picture(0, 0, photo)
+    shown = np.asarray(Image.open(io.BytesIO(canvas.png())).convert("RGB")).astype(int)
+    assert np.abs(shown - photo).mean() < 6
+
+
+def test_equal_pages_give_equal_bytes_without_metadata():
+    first, second = (Canvas(9, 9).png() for _ in range(2))
+    assert first == second
+    assert Image.open(io.BytesIO(first)).info == {}
