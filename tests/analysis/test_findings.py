@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reportgen.analysis.attention import compute_overlap
 from reportgen.analysis.findings import compute_findings
 from reportgen.analysis.intervals import Estimate, Proportion
+from reportgen.cache import CamPair
 
 
 def _random(n, k, seed=0):
@@ -52,6 +54,22 @@ def test_findings_are_those_of_the_parts(make_cache):
     assert found.overall.top1.count + found.superclasses.inside.count == found.superclasses.accuracy.count
     assert found.calibration.error.n == 300
     assert list(found.class_order) == list(range(6))
+    assert found.coverage.curve[-1].accuracy == found.overall.top1
+    assert found.label_suspects.found.total <= 300
+
+
+def test_attention_is_that_of_the_caches_maps_and_of_its_pairs(make_cache):
+    logits, labels = _random(300, 4)
+    rng = np.random.default_rng(1)
+    cache = make_cache(logits, labels)
+    maps = rng.standard_normal((2, 300, 5, 5)).astype(np.float16)
+    cache = dataclasses.replace(cache, cams={"gradcam": CamPair(true=maps[0], predicted=maps[1])})
+    found = compute_findings(cache, num_pairs=6)
+    np.testing.assert_array_equal(found.attention.overlap, compute_overlap(cache.cams["gradcam"]))
+    assert len(found.pair_attention) == len(found.pairs) == 6
+    for pair, item in zip(found.pairs, found.pair_attention, strict=True):
+        assert (item.forth.n, item.back.n) == (pair.share.count, pair.reverse.count)
+        assert item.overlap is None or item.overlap.pair == tuple(sorted((pair.true_index, pair.predicted_index)))
 
 
 def test_class_order_goes_by_similarity_without_superclasses(make_cache):

@@ -30,7 +30,7 @@ def _positions(found):
 
 
 def _reference(logits, labels):
-    """The definitions, example by example: {position: likeness}, and how many confident learning alone flags."""
+    """The definitions, example by example: {position: likeness}, numbers foreseen and flagged by confident learning."""
     n, k = logits.shape
     p = softmax(logits.astype(np.float64) / fit_temperature(logits, labels), axis=1)
     thresholds = [p[labels == c, c].mean() if (labels == c).any() else np.inf for c in range(k)]
@@ -42,9 +42,14 @@ def _reference(logits, labels):
 
     least_confidence = MIN_CONFIDENCE if k >= MIN_CLASSES else MIN_CONFIDENCE_ALONE
     least_likeness = max(MIN_LIKENESS, 2 / (k - 1)) if k >= MIN_CLASSES else 0.0
-    suspects, num_plain = {}, 0
+    suspects, num_plain, num_foreseen = {}, 0, 0.0
+    of_class = [np.flatnonzero(labels == c) for c in range(k)]
+    shares = np.array([[stray_share(of_class[a], a, b) if a != b else 0.0 for b in range(k)] for a in range(k)])
     for m in range(n):
         i, j = labels[m], p[m].argmax()
+        if p[m, j] >= least_confidence and p[m, j] >= thresholds[j]:
+            alike = [c for c in range(k) if c != j and np.sqrt(shares[c, j] * shares[j, c]) >= least_likeness]
+            num_foreseen += sum(p[m, c] for c in alike)
         reached = [c for c in range(k) if p[m, c] >= thresholds[c]]
         num_plain += bool(reached) and max(reached, key=lambda c, m=m: p[m, c]) != i
         if i == j or p[m, j] < least_confidence or p[m, j] < thresholds[j]:
@@ -54,7 +59,7 @@ def _reference(logits, labels):
         likeness = np.sqrt(stray_share(others, i, j) * stray_share(members, j, i))
         if likeness >= least_likeness:
             suspects[m] = likeness
-    return suspects, num_plain, p
+    return suspects, num_plain, num_foreseen, p
 
 
 @pytest.mark.parametrize(("n", "k"), [(300, 2), (300, 3), (150, 6), (400, 12)])
@@ -66,9 +71,10 @@ def test_suspects_are_the_definition(n, k, temperature):
     labels = np.minimum(labels, k - 1)
     labels[: n // 40] = labels[: n // 40] ^ 1 if k % 2 == 0 else (labels[: n // 40] + 1) % k
     found = find_label_suspects(logits, labels)
-    expected, num_plain, p = _reference(logits, labels)
+    expected, num_plain, num_foreseen, p = _reference(logits, labels)
     assert sorted(_positions(found)) == sorted(expected)
     assert found.num_plain == num_plain
+    assert found.num_foreseen == pytest.approx(num_foreseen)
     assert len(expected) >= 1
     for suspect in found.suspects:
         m = suspect.position
@@ -134,6 +140,37 @@ def test_overconfidence_is_no_evidence_against_labels(temperature):
     assert len(plain.suspects) > 5
     assert set(_positions(scaled)) == set(_positions(plain))
     assert scaled.num_foreseen == pytest.approx(plain.num_foreseen, rel=1e-3)
+
+
+def test_suspects_do_not_depend_on_how_many_are_worked_on_at_a_time(monkeypatch):
+    logits, labels = _paired_world(500, 12, strength=2.0)
+    whole = find_label_suspects(logits, labels)
+    monkeypatch.setattr("reportgen.analysis.predictions._BLOCK_SIZE", 12 * 7)
+    blocks = find_label_suspects(logits, labels)
+    assert len(whole.suspects) > 3
+    assert _positions(blocks) == _positions(whole)
+    assert blocks.num_plain == whole.num_plain
+    assert blocks.num_foreseen == pytest.approx(whole.num_foreseen)
+
+
+def test_likeness_goes_both_ways(monkeypatch):
+    """Class 0 strays to 1 and 1 to 2, which strays to 0: none of them is taken for each other."""
+    monkeypatch.setattr("reportgen.analysis.label_suspects.fit_temperature", lambda *_: 1.0)
+    labels = np.repeat(np.arange(12), 40)
+    logits = np.random.default_rng(0).uniform(-5.1, -4.9, (480, 12))
+    logits[np.arange(480), labels] = 0
+
+    def foreseen(*directions):
+        strayed = logits.copy()
+        for of, to in directions:
+            strayed[labels == of] -= 8
+            strayed[labels == of, of], strayed[labels == of, to] = 0, -2
+        found = find_label_suspects(strayed.astype(np.float32), labels)
+        assert found.found.total > 100
+        return found.num_foreseen
+
+    assert foreseen((0, 1), (1, 2), (2, 0)) == 0
+    assert foreseen((0, 1), (1, 0)) > 1
 
 
 def test_class_without_a_label_is_never_suggested():

@@ -5,9 +5,10 @@ import pytest
 
 from reportgen.analysis.attention import compute_attention, mean_maps
 from reportgen.analysis.confusion import compute_confusion, find_confused_pairs
-from reportgen.analysis.intervals import mean_estimate
+from reportgen.analysis.intervals import Proportion, mean_estimate
 from reportgen.analysis.pair_attention import (
     MIN_PAIR_MISTAKES,
+    PairOverlap,
     PairVerdict,
     compute_pair_attention,
     count_pair_overlaps,
@@ -53,7 +54,7 @@ def test_pairs_are_told_apart_by_where_their_maps_lie(make_predictions):
 
 
 def test_counts_are_those_of_going_from_mistake_to_mistake(make_predictions):
-    labels, predicted, cam = _world(1, same=[6], elsewhere=[0])
+    labels, predicted, cam = _world(1, same=[6], elsewhere=[0], per_pair=120)
     predicted[::5] = labels[::5]  # right answers don't count
     cam.true[3] = -1  # nor do blank maps
     attention, overlaps = _found(make_predictions, labels, predicted, cam)
@@ -64,7 +65,7 @@ def test_counts_are_those_of_going_from_mistake_to_mistake(make_predictions):
             row[0] += overlap > attention.unrelated_high
             row[1] += overlap < attention.unrelated_median
             row[2] += 1
-    assert len(overlaps) == len(counts)
+    assert len(overlaps) == len(counts) == K // 2
     for found in overlaps:
         assert [found.same_place.count, found.elsewhere.count, found.same_place.total] == counts[found.pair]
         assert found.elsewhere.total == found.same_place.total
@@ -81,6 +82,21 @@ def test_unrelated_maps_are_seldom_given_a_verdict(make_predictions):
         assert len(overlaps) == K // 2
         decided += any(o.verdict is not PairVerdict.UNDECIDED for o in overlaps)
     assert decided <= 5
+
+
+@pytest.mark.parametrize(
+    ("same", "elsewhere", "verdict"),
+    [
+        (20, 0, PairVerdict.SAME_PLACE),
+        (16, 0, PairVerdict.UNDECIDED),  # 80 % of 20, but its exact interval at this level begins below 50 %
+        (0, 20, PairVerdict.ELSEWHERE),
+        (0, 16, PairVerdict.UNDECIDED),
+        (0, 0, PairVerdict.UNDECIDED),
+    ],
+)
+def test_bounds_decide_the_verdict(same, elsewhere, verdict):
+    shares = (Proportion(count=count, total=20, level=0.999, exact=True) for count in (same, elsewhere))
+    assert PairOverlap(pair=(1, 4), same_place=next(shares), elsewhere=next(shares)).verdict is verdict
 
 
 def test_few_mistakes_are_not_looked_at(make_predictions):

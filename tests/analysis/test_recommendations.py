@@ -420,7 +420,7 @@ def test_pair_that_comes_nearest_to_a_place_is_told():
 
 def test_maps_that_are_all_alike_prove_no_place():
     labels, predicted, _ = _paired_mistakes()
-    maps = np.full((2, len(labels), 3, 3), 0.3)
+    maps = np.random.default_rng(0).uniform(0.1, 3, (2, len(labels), 1, 1)) * np.ones((7, 7))
     found = _of_logits(_logits(predicted, 6, 0.5), labels, maps=maps)
     for rule in (Rule.PAIRS_SAME_PLACE, Rule.PAIRS_ELSEWHERE):
         assert (found[rule].num_tested, found[rule].fired, found[rule].evidence[0].measured.count) == (3, False, 0)
