@@ -73,7 +73,7 @@ def test_run_writes_a_cache_and_a_site_and_sums_up(folder: Path):
     assert cache.num_examples == 40
     right = int((cache.logits.argmax(1) == cache.labels).sum())
     metrics = json.loads((folder / "site/data/metrics.json").read_text())
-    assert metrics["top1"]["count"] == right
+    assert metrics["overall"]["top1"]["count"] == right
     assert {path.name for path in (folder / "site/classes").iterdir()} == {
         f"{i:03d}-{name}.html" for i, name in enumerate(["ant", "bee", "cat", "dog", "eel"])
     }
