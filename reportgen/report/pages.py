@@ -50,11 +50,13 @@ class Crop:
         sprite: the sprite's name.
         view_box: the cell's place in it, as SVG wants it.
         strength: what a map's grey is multiplied by on the pair's common scale, in [0, 1]; 1 for a photo.
+        is_stretched: whether the cell has other proportions than the photo that it has to cover.
     """
 
     sprite: str
     view_box: str
     strength: str
+    is_stretched: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,7 +112,7 @@ def make_environment(user_templates: Path | None) -> Environment:
         if not user_templates.is_dir():
             raise SiteError(f"The templates folder {user_templates} does not exist.", hint="Name a folder.")
         loaders.insert(0, FileSystemLoader(user_templates))
-    return Environment(
+    environment = Environment(
         loader=ChoiceLoader(loaders),
         autoescape=True,
         undefined=StrictUndefined,
@@ -120,6 +120,8 @@ def make_environment(user_templates: Path | None) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
+    return environment
 
 
 def check_templates(user_templates: Path | None) -> None:

@@ -89,10 +89,20 @@ class Sheet:
         if position not in self.difference_cells:
             return None
         view_box = self.difference_layout.view_box(self.difference_cells[position])
-        return Crop(sprite=DIFFERENCES, view_box=view_box, strength="1")
+        return Crop(sprite=DIFFERENCES, view_box=view_box, strength="1", is_stretched=self._is_stretched)
 
     def _map(self, cell: int, strength: float) -> Crop:
-        return Crop(sprite=MAPS, view_box=self.map_layout.view_box(cell), strength=f"{strength:.3g}")
+        return Crop(
+            sprite=MAPS,
+            view_box=self.map_layout.view_box(cell),
+            strength=f"{strength:.3g}",
+            is_stretched=self._is_stretched,
+        )
+
+    @property
+    def _is_stretched(self) -> bool:
+        maps, photos = self.map_layout, self.photo_layout
+        return maps.cell_width * photos.cell_height != maps.cell_height * photos.cell_width
 
     def _sprite(self, name: str, path: str, layout: SpriteLayout) -> Sprite:
         width, height = layout.size
