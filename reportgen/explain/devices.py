@@ -43,7 +43,12 @@ def describe_device(device: torch.device) -> str:
 
 def uses_tf32(device: torch.device) -> bool:
     """Whether float32 convolutions are computed in TF32, with 10 bits of mantissa: PyTorch's default on CUDA."""
-    return device.type == "cuda" and torch.backends.cudnn.allow_tf32
+    if device.type != "cuda":
+        return False
+    try:
+        return torch.backends.cudnn.allow_tf32
+    except RuntimeError:  # newer PyTorch refuses to answer where the user has set it by its newer options
+        return True
 
 
 @contextmanager
