@@ -77,7 +77,7 @@ def test_a_users_style_of_the_file_replaces_the_built_in_one(site: Path, small_c
 def evaluate(
     base: EvaluationCache, num_right: list[int], mistakes: dict[tuple[int, int], int]
 ) -> tuple[EvaluationCache, Findings]:
-    """An evaluation in which class k is right `num_right[k]` times, with these numbers of (true, predicted) mistakes."""
+    """An evaluation in which class k is right `num_right[k]` times, with so many mistakes by (true, predicted)."""
     counts = {(k, k): count for k, count in enumerate(num_right)} | mistakes
     labels, said = np.repeat(np.array(list(counts)), list(counts.values()), axis=0).T
     maps = np.ones((len(labels), 4, 4), np.float16)
