@@ -197,8 +197,9 @@ def describe_label_suspects(item: Recommendation, findings: Findings) -> Recomme
             headline=f"More labels are contradicted than its confidence explains: {count_text(found.count)}, where it"
             f" foresees {foreseen}.",
             advice="Look through the list of label suspects, the surest first, and correct what a person agrees with:"
-            " wrong labels distort every other number. Not each of them is wrong; the model's own sure mistakes are"
-            " among them. Then see whether the training labels have the same errors.",
+            " wrong labels distort every other number. See whether the training labels have the same errors. Where a"
+            " person sides with the label, the model is sure and wrong about two classes that are alike: such images"
+            " belong into training.",
             evidence=evidence,
         )
     if found.count == 0:
