@@ -1,0 +1,94 @@
+"""Every kind of page in both themes, with scripts and without: no error, no request to elsewhere, nothing found by axe.
+
+Errors and requests are watched by `open_page` itself.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+OpenPage = Callable[..., Page]
+FindViolations = Callable[[Page], list[str]]
+
+KINDS = {
+    "index": r"index\.html",
+    "how to read": r"how-to-read\.html",
+    "label suspects": r"label-suspects\.html",
+    "pair": r"pairs/.*\.html",
+    "class": r"classes/000-.*\.html",
+    "class with odd name": r"classes/005-.*\.html",
+    "class without images": r"classes/006-.*\.html",
+    "chart": r"charts/.*\.html",
+}
+"""A pattern for each kind; the first page that matches stands for all."""
+
+OTHERS = re.compile(r"classes/.*\.html")
+
+WIDTHS = (360, 800, 1280, 2560)
+
+
+def page_of(kind: str, site: Path) -> str:
+    pages = sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html"))
+    return next(page for page in pages if re.fullmatch(KINDS[kind], page))
+
+
+def test_every_page_of_the_site_is_of_a_kind_that_is_tested(site: Path):
+    pages = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
+    patterns = [re.compile(pattern) for pattern in KINDS.values()] + [OTHERS]
+    assert {page for page in pages if not any(pattern.fullmatch(page) for pattern in patterns)} == set()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_axe_finds_nothing(
+    open_page: OpenPage, find_violations: FindViolations, site: Path, kind: str, scheme: str, scripts: bool
+):
+    if kind == "chart":
+        pytest.skip("the markup inside a chart is Plotly's")
+    # axe is a script itself: a page "without scripts" is one whose scripts are empty.
+    replaced = {} if scripts else {"**/*.js": ""}
+    page = open_page(page_of(kind, site), scheme=scheme, replaced=replaced, bypass_csp=True)
+    assert find_violations(page) == []
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_page_opens_under_its_own_policy(open_page: OpenPage, site: Path, kind: str, scripts: bool):
+    page = open_page(page_of(kind, site), scripts=scripts)
+    assert page.locator("h1").is_visible()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_page_does_not_scroll_sideways(open_page: OpenPage, site: Path, kind: str, width: int):
+    page = open_page(page_of(kind, site), width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_request_that_leaves_the_folder_is_noticed(open_page):
+    page = open_page("index.html", bypass_csp=True)
+    page.evaluate("new Image().src = '../elsewhere.png'")
+    page.wait_for_timeout(50)
+    assert any("asks for" in problem and "elsewhere.png" in problem for problem in open_page.problems)
+    open_page.problems.clear()
+
+
+def test_what_the_policy_forbids_is_noticed(open_page):
+    page = open_page("index.html")
+    page.evaluate("document.body.setAttribute('style', 'color: red')")
+    assert any("Content Security Policy" in problem for problem in open_page.problems)
+    open_page.problems.clear()
+
+
+def test_an_error_on_a_page_is_noticed(open_page):
+    page = open_page("index.html")
+    page.evaluate("setTimeout(() => { throw new Error('lost') })")
+    page.evaluate("console.error('found')")
+    page.wait_for_timeout(50)
+    assert any("lost" in problem for problem in open_page.problems)
+    assert any("found" in problem for problem in open_page.problems)
+    open_page.problems.clear()
