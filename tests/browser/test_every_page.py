@@ -62,11 +62,15 @@ def test_page_opens_under_its_own_policy(open_page: OpenPage, site: Path, kind: 
     assert page.locator("h1").is_visible()
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_page_does_not_scroll_sideways(open_page: OpenPage, site: Path, kind: str, width: int):
-    page = open_page(page_of(kind, site), width=width)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+def test_page_does_not_scroll_sideways(open_page: OpenPage, site: Path, kind: str):
+    page = open_page(page_of(kind, site))
+    needed = {}
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(50)  # scripts lay out anew
+        needed[width] = page.evaluate("document.documentElement.scrollWidth")
+    assert {width: most for width, most in needed.items() if most > width} == {}
 
 
 def test_a_request_that_leaves_the_folder_is_noticed(open_page):
