@@ -112,6 +112,8 @@ def test_the_policy_allows_the_very_styles_and_scripts_and_nothing_else(page: st
 def test_styles_come_in_order_and_the_users_last(page: str, site: Site):
     styles = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
     assert styles[0] == site["assets/report.css"].decode()
+    assert len(set(styles)) == len(styles)
+    assert sum("content: '<" in style for style in styles) == 1
     assert styles[-2:] == [STYLE, "p::after { content: '<\\/style>' }\np { color: red }\n"]
 
 
@@ -216,6 +218,15 @@ def test_a_file_without_figures_or_classes_is_whole_too(small_cache: EvaluationC
     page = join(site, chapters=())
     assert find_broken_links({"one.html": page.encode()}, ["one.html"]) == []
     assert 'id="figures"' not in page
+
+
+def test_filters_are_named_alike_on_all_pages_and_everything_else_by_its_page(site: Site):
+    path = CHAPTERS[0].path
+    picture = b"<main><svg filter='url(#inferno)' mask='url(#grey)'><title>url(#grey)</title></svg>"
+    odd = {**site, path: re.sub(rb"<main[^>]*>", picture, site[path])}
+    svg = next(tag for tag in tags(part(join(odd), "classes-003-1-1")) if tag.name == "svg" and tag.has("mask"))
+    assert svg.get("filter") == "url(#inferno)"
+    assert svg.get("mask") == "url(#classes-003-1-1-grey)"
 
 
 def test_pages_of_another_make_are_refused(site: Site, tmp_path: Path):
