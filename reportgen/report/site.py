@@ -1,4 +1,4 @@
-"""From (path, bytes) to a folder: the only module of the report that touches the disk.
+"""From (path, bytes) to a folder. Only this module and `delivery` write.
 
 Files are staged inside the folder and moved into place when all of them exist. Before the first move the manifest
 claims the old and the new files and says that the site is incomplete; it says that it is complete after the last one.
