@@ -137,7 +137,8 @@ def _read_page(read: Callable[[str], bytes], path: str, *, anchor: str) -> _Page
     start, head, rest = _cut(tokens, "head", path)
     rest, _ = split_tokens(rest, lambda tag: tag.name == "script")
     before, content, rest = _cut(rest, "main", path)
-    after, end = rest[: rest.index(EndTag("body"))], rest[rest.index(EndTag("body")) :]
+    body_end = _find_end(rest, "body", path)
+    after = rest[:body_end]
     if anchor:  # of another page, the pictures that it defines and its main element are taken
         _, definitions = split_tokens(before, lambda tag: "definitions" in tag.get("class").split())
         before, content, after = [], [*chain.from_iterable(definitions), *content], []
@@ -150,7 +151,7 @@ def _read_page(read: Callable[[str], bytes], path: str, *, anchor: str) -> _Page
         before=before,
         content=content,
         after=after,
-        end=end,
+        end=rest[body_end:],
         filters={tag.get("id"): found for found in filters if isinstance(tag := found[0], Tag)},
         controls=list(chain.from_iterable(controls)),
         ids=frozenset(tag.get("id") for tag in [*before, *content, *after] if isinstance(tag, Tag) and tag.has("id")),
@@ -160,13 +161,18 @@ def _read_page(read: Callable[[str], bytes], path: str, *, anchor: str) -> _Page
 def _cut(tokens: list[Token], name: str, path: str) -> tuple[list[Token], list[Token], list[Token]]:
     """What comes up to an element's start tag, what stands in the element, and what begins with its end tag."""
     starts = [place for place, token in enumerate(tokens) if isinstance(token, Tag) and token.name == name]
-    if len(starts) != 1 or EndTag(name) not in tokens:
+    first, last = next(iter(starts), -1) + 1, _find_end(tokens, name, path)
+    return tokens[:first], tokens[first:last], tokens[last:]
+
+
+def _find_end(tokens: list[Token], name: str, path: str) -> int:
+    """The place of an element's end tag."""
+    if EndTag(name) not in tokens:
         raise SiteError(
             f"The page {path} cannot be joined with others: it has no <{name}> of its own.",
             hint="Let the templates given with --templates extend builtin/base.html.j2, or leave --single-file out.",
         )
-    first, last = starts[0] + 1, tokens.index(EndTag(name))
-    return tokens[:first], tokens[first:last], tokens[last:]
+    return tokens.index(EndTag(name))
 
 
 # ---- What refers to something
@@ -209,8 +215,8 @@ class _Binder:
             for path, text in self._figures.items()
         )
         return (
-            f'<section class="page" id="{_FIGURES}" aria-labelledby="{_FIGURES}-title"><h2 id="{_FIGURES}-title">Figures</h2>\n'
-            f'<div class="figure-list">\n{figures}\n</div>\n</section>\n'
+            f'<section class="page" id="{_FIGURES}" aria-labelledby="{_FIGURES}-title">\n'
+            f'<h2 id="{_FIGURES}-title">Figures</h2>\n<div class="figure-list">\n{figures}\n</div>\n</section>\n'
         )
 
     def link(self, page: _Page, url: str) -> str | None:

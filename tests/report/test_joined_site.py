@@ -8,7 +8,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
@@ -229,8 +228,9 @@ def test_filters_are_named_alike_on_all_pages_and_everything_else_by_its_page(si
     assert svg.get("mask") == "url(#classes-003-1-1-grey)"
 
 
-def test_pages_of_another_make_are_refused(site: Site, tmp_path: Path):
-    odd = {**site, "index.html": site["index.html"].replace(b"<main", b"<div").replace(b"</main", b"</div")}
-    with pytest.raises(SiteError, match=r"index\.html cannot be joined .* <main>") as caught:
-        join(odd)
+@pytest.mark.parametrize("name", ["head", "main", "body"])
+def test_pages_of_another_make_are_refused(site: Site, name: str):
+    odd = re.sub(rb"<(/?)%s\b[^>]*>" % name.encode(), rb"<\1div>", site["index.html"])
+    with pytest.raises(SiteError, match=rf"index\.html cannot be joined .* <{name}>") as caught:
+        join({**site, "index.html": odd})
     assert "builtin/base.html.j2" in caught.value.hint
