@@ -56,7 +56,7 @@ def run_figures(cache_path: Path, folder: Path) -> dict[str, float]:
     """The figure of every class, as the site holds it: what the notebook way is to be compared with, like for like."""
     from reportgen import load_cache
     from reportgen.analysis.findings import compute_findings
-    from reportgen.report.figures import class_figure
+    from reportgen.report.pictures.figures import class_figure
 
     cache = load_cache(cache_path)
     findings = compute_findings(cache)

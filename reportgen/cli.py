@@ -339,7 +339,7 @@ def demo_command(cache_path: Path, refresh: bool, device: str, **options: Any) -
 @click.argument("site", type=click.Path(path_type=Path), metavar="SITE")
 def verify_command(site: Path) -> None:
     """Check a site's files against what was written: say what was changed, added or lost."""
-    from reportgen.report.verify import raise_unclean, verify_site
+    from reportgen.report.delivery.verify import raise_unclean, verify_site
 
     check = verify_site(site)
     for name, paths in (("changed", check.changed), ("added", check.added), ("lost", check.lost)):
@@ -364,7 +364,7 @@ def _run(analyze_settings: AnalyzeSettings, render_settings: RenderSettings, cac
 
 
 def _print_summary(report: "Report", seconds: dict[str, float]) -> None:
-    from reportgen.report.summaries import console_summary
+    from reportgen.report.words.summaries import console_summary
 
     click.echo(console_summary(report.cache, report.findings))
     click.echo(f"\n{report.index_path}  ({report.num_files:,} files, {report.num_bytes / 1e6:.1f} MB)")

@@ -12,7 +12,7 @@ from reportgen.errors import CacheError, ForeignFileError
 from reportgen.settings import DEFAULT_CACHE_PATH, AnalyzeSettings, RenderSettings
 
 if TYPE_CHECKING:
-    from reportgen.report.delivery import Parcel
+    from reportgen.report.delivery.parcels import Parcel
 
 
 class Observer(Protocol):
@@ -143,12 +143,12 @@ def render(cache_path: Path, settings: RenderSettings, *, observer: Observer = S
 
 def _check_render_settings(settings: RenderSettings) -> None:
     """What would only be noticed after the pass is checked before it."""
-    from reportgen.report.archive import check_archive
-    from reportgen.report.branding import load_branding
-    from reportgen.report.notes import load_notes
-    from reportgen.report.render import check_templates
-    from reportgen.report.single_file import check_single_file
-    from reportgen.report.site import check_destination
+    from reportgen.report.delivery.archive import check_archive
+    from reportgen.report.delivery.single_file import check_single_file
+    from reportgen.report.delivery.site import check_destination
+    from reportgen.report.pages.branding import load_branding
+    from reportgen.report.pages.notes import load_notes
+    from reportgen.report.templating import check_templates
 
     check_destination(settings.out)
     check_single_file(settings)
@@ -162,9 +162,9 @@ def _check_render_settings(settings: RenderSettings) -> None:
 
 def _render(cache: EvaluationCache, settings: RenderSettings, observer: Observer) -> Report:
     from reportgen.analysis.findings import compute_findings
+    from reportgen.report.delivery.single_file import choose_classes
+    from reportgen.report.delivery.site import write_site
     from reportgen.report.render import render_site
-    from reportgen.report.single_file import choose_classes
-    from reportgen.report.site import write_site
 
     with observer.stage("Analyse"):
         findings = compute_findings(
@@ -193,8 +193,8 @@ def _write_parcels(
     cache: EvaluationCache, chosen: tuple[int, ...], settings: RenderSettings, observer: Observer
 ) -> Iterator["Parcel"]:
     """What is made of the written site besides, in the order in which it is announced."""
-    from reportgen.report.archive import write_archive
-    from reportgen.report.single_file import write_single_file
+    from reportgen.report.delivery.archive import write_archive
+    from reportgen.report.delivery.single_file import write_single_file
 
     if settings.with_archive:
         with observer.stage("Pack the archive"):

@@ -10,12 +10,20 @@ PACKAGE = Path(__file__).resolve().parents[1] / "reportgen"
 
 _LEFT = ("errors", "settings", "cache", "demo", "inputs", "explain")
 _RIGHT = ("errors", "settings", "cache", "analysis", "report")
+_REPORT = ("urls", "words", "pictures", "views", "pages")
 _TOP = ("pipeline", "cli", "__main__")
 
 MAY_IMPORT = {
     **{part: set(order[: i + 1]) for order in (_LEFT, _RIGHT) for i, part in enumerate(order)},
     **{part: {*_LEFT, *_RIGHT, *_TOP[: i + 1]} for i, part in enumerate(_TOP)},
     "__init__": {*_LEFT, *_RIGHT, *_TOP},
+}
+MAY_IMPORT_IN_REPORT = {
+    **{part: set(_REPORT[: i + 1]) for i, part in enumerate(_REPORT)},
+    "exports": {"urls", "words", "exports"},
+    "templating": {"templating"},
+    "delivery": {"urls", "words", "templating", "delivery"},
+    "render": {*_REPORT, "exports", "templating", "render"},
 }
 ONLY_IN = {
     "torch": {"inputs", "explain", "demo"},
@@ -44,12 +52,20 @@ def _part(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def _is_against_the_reports_direction(path: Path, imported: list[str]) -> bool:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    if parts[1] == "__init__" or imported[0] != "report" or len(imported) < 2:
+        return False
+    return imported[1] not in MAY_IMPORT_IN_REPORT[parts[1]]
+
+
 def find_violations(path: Path) -> list[str]:
     part, found = _part(path), []
     for name in _imports(path):
         top, *rest = name.split(".")
         if top == "reportgen" and rest and (PACKAGE / rest[0]).exists() | (PACKAGE / f"{rest[0]}.py").exists():
             found += [name] if rest[0] not in MAY_IMPORT[part] else []
+            found += [name] if part == "report" and _is_against_the_reports_direction(path, rest) else []
         elif part not in ONLY_IN.get(top, {part}):
             found.append(name)
     return found
@@ -67,3 +83,13 @@ def test_the_check_finds_an_import_against_the_direction(monkeypatch: pytest.Mon
     module = tmp_path / "analysis" / "metrics.py"
     module.write_text("import torch\nfrom reportgen.report import site\n")
     assert find_violations(module) == ["torch", "reportgen.report", "reportgen.report.site"]
+
+
+def test_the_check_finds_an_import_against_the_direction_inside_the_report(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setitem(globals(), "PACKAGE", tmp_path)
+    module = tmp_path / "report" / "words" / "text.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("from reportgen.report.pages.cards import make_card\n")
+    assert find_violations(module) == ["reportgen.report.pages.cards", "reportgen.report.pages.cards.make_card"]

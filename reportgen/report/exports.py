@@ -23,7 +23,7 @@ from reportgen.analysis.metrics import ClassCount, ClassMetrics
 from reportgen.analysis.recommendations import Evidence, Recommendation
 from reportgen.analysis.selection import HIGH_CONFIDENCE
 from reportgen.cache import EvaluationCache
-from reportgen.report.wording import describe, headline
+from reportgen.report.words.wording import describe, headline
 
 
 def per_class_accuracy_csv(cache: EvaluationCache, findings: Findings) -> str:

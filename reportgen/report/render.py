@@ -3,27 +3,22 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from jinja2 import (
-    BaseLoader,
-    ChoiceLoader,
-    Environment,
-    FileSystemLoader,
-    PrefixLoader,
-    StrictUndefined,
-    Template,
-    TemplateError,
-    TemplateSyntaxError,
-)
+from jinja2 import Environment
 
 from reportgen.analysis.findings import Findings
 from reportgen.cache import EvaluationCache
-from reportgen.errors import SiteError
-from reportgen.report import charts, exports, figures, static_charts, summaries
-from reportgen.report.class_page import make_class_page
-from reportgen.report.colormaps import (
+from reportgen.report import exports
+from reportgen.report.pages.class_page import make_class_page
+from reportgen.report.pages.context import ReportContext, make_context
+from reportgen.report.pages.how_page import make_how_page
+from reportgen.report.pages.index_page import make_index_page
+from reportgen.report.pages.matrices import CLASS_MATRIX_PATH, SUPERCLASS_MATRIX_PATH, superclass_order
+from reportgen.report.pages.matrix_data import MATRIX_DATA_PATH, matrix_script
+from reportgen.report.pages.pair_page import make_pair_page, pair_link, unordered_pairs
+from reportgen.report.pages.suspects_page import SUSPECTS_CSV_PATH, make_suspects_page
+from reportgen.report.pictures import charts, figures, static_charts
+from reportgen.report.pictures.colormaps import (
     COUNT_COLORMAPS,
     DEFAULT_COLORMAP,
     DIFFERENCE_COLORMAP,
@@ -31,16 +26,11 @@ from reportgen.report.colormaps import (
     filter_tables,
     opacity_table,
 )
-from reportgen.report.context import ReportContext, make_context
-from reportgen.report.how_page import make_how_page
-from reportgen.report.images import confusion_picture
-from reportgen.report.index_page import make_index_page
-from reportgen.report.matrices import CLASS_MATRIX_PATH, SUPERCLASS_MATRIX_PATH, superclass_order
-from reportgen.report.matrix_data import MATRIX_DATA_PATH, matrix_script
-from reportgen.report.pages import FilterSpec, Link, SiteFrame
-from reportgen.report.pair_page import make_pair_page, pair_link, unordered_pairs
-from reportgen.report.suspects_page import SUSPECTS_CSV_PATH, make_suspects_page
+from reportgen.report.pictures.images import confusion_picture
+from reportgen.report.templating import find_templates, make_environment, render_page
 from reportgen.report.urls import HOW_PATH, INDEX_PATH, SUSPECTS_PATH, class_figure_path, class_path, pair_figure_path
+from reportgen.report.views.shared import FilterSpec, Link, SiteFrame
+from reportgen.report.words import summaries
 from reportgen.settings import RenderSettings
 
 NUM_PAIR_FIGURES = 5
@@ -52,21 +42,6 @@ class _Download:
 
     path: str
     text: str
-
-
-def find_templates() -> Path:
-    """The folder of the built-in templates: inside an installed package, beside the package in a checkout.
-
-    Raises:
-        SiteError: neither place holds them.
-    """
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "templates", package.parent / "templates"):
-        if (folder / "base.html.j2").is_file():
-            return folder
-    raise SiteError(
-        "The built-in templates are missing.", hint="Install reportgen again: pip install --force-reinstall ."
-    )
 
 
 def render_site(cache: EvaluationCache, findings: Findings, settings: RenderSettings) -> Iterator[tuple[str, bytes]]:
@@ -92,68 +67,9 @@ def render_site(cache: EvaluationCache, findings: Findings, settings: RenderSett
     suspects_frame = _frame(context, root="", description="Labels that deserve a second look")
     suspects_page, pictures = make_suspects_page(context, suspects_frame)
     yield from pictures
-    yield SUSPECTS_PATH, _render(environment, "label-suspects.html.j2", suspects_page)
+    yield SUSPECTS_PATH, render_page(environment, "label-suspects.html.j2", suspects_page)
     how = _frame(context, root="", description="Every number defined, and what a map shows and does not")
-    yield HOW_PATH, _render(environment, "how-to-read.html.j2", make_how_page(context, how))
-
-
-def make_environment(user_templates: Path | None) -> Environment:
-    """The environment in which pages are rendered.
-
-    A user's folder comes first; the built-in templates stand behind it under their own names and under `builtin/`, so
-    that a template may extend the one that it replaces.
-
-    Raises:
-        SiteError: the user's folder does not exist.
-    """
-    builtin = FileSystemLoader(find_templates())
-    loaders: list[BaseLoader] = [builtin, PrefixLoader({"builtin": builtin})]
-    if user_templates is not None:
-        if not user_templates.is_dir():
-            raise SiteError(f"The templates folder {user_templates} does not exist.", hint="Name a folder.")
-        loaders.insert(0, FileSystemLoader(user_templates))
-    environment = Environment(
-        loader=ChoiceLoader(loaders),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
-    return environment
-
-
-def check_templates(user_templates: Path | None) -> None:
-    """Check that every template can be read, before any work is done; whether its fields exist shows on rendering.
-
-    Raises:
-        SiteError: the user's folder does not exist, or a template is wrong.
-    """
-    environment = make_environment(user_templates)
-    for path in sorted(find_templates().glob("*.j2")):
-        _load(environment, path.name)
-
-
-def _load(environment: Environment, template: str) -> Template:
-    try:
-        return environment.get_template(template)
-    except TemplateSyntaxError as error:
-        raise SiteError(
-            f"The template {error.name}, line {error.lineno}: {error.message}.", hint="Mend it; the site is unchanged."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise SiteError(f"The template {template} is not UTF-8 text.", hint="Save it as UTF-8.") from error
-
-
-def _render(environment: Environment, template: str, page: Any) -> bytes:
-    try:
-        return _load(environment, template).render(page=page).encode()
-    except TemplateError as error:
-        raise SiteError(
-            f"The template {template} cannot be rendered: {error}.",
-            hint="templates/README.md lists what a template sees; the site is unchanged.",
-        ) from error
+    yield HOW_PATH, render_page(environment, "how-to-read.html.j2", make_how_page(context, how))
 
 
 def _frame(
@@ -211,7 +127,7 @@ def _class_files(context: ReportContext, environment: Environment) -> Iterator[t
         )
         page, pictures = make_class_page(context, frame, class_index)
         yield from pictures
-        yield class_path(class_index, name), _render(environment, "class.html.j2", page)
+        yield class_path(class_index, name), render_page(environment, "class.html.j2", page)
         yield class_figure_path(class_index, name), figure
 
 
@@ -227,7 +143,7 @@ def _pair_files(context: ReportContext, environment: Environment) -> Iterator[tu
         page, pictures = make_pair_page(context, frame, place)
         yield from pictures
         link = pair_link(context, pair.true_index, pair.predicted_index, page=INDEX_PATH)
-        yield link.url, _render(environment, "pair.html.j2", page)
+        yield link.url, render_page(environment, "pair.html.j2", page)
 
 
 def _index_files(context: ReportContext, environment: Environment) -> Iterator[tuple[str, bytes]]:
@@ -245,7 +161,7 @@ def _index_files(context: ReportContext, environment: Environment) -> Iterator[t
     )
     page, pictures = make_index_page(context, frame, downloads)
     yield from pictures
-    yield INDEX_PATH, _render(environment, "index.html.j2", page)
+    yield INDEX_PATH, render_page(environment, "index.html.j2", page)
 
 
 def _downloads(context: ReportContext) -> Iterator[_Download]:

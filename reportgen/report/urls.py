@@ -8,6 +8,10 @@ MAX_SLUG_LENGTH = 60
 INDEX_PATH = "index.html"
 HOW_PATH = "how-to-read.html"
 SUSPECTS_PATH = "label-suspects.html"
+EXTRA_CSS_PATH = "assets/extra.css"
+
+EXTERNAL_REL = "external noreferrer"
+"""What marks a link that a reviewer's notes lead out of the site with; no other may."""
 
 
 def make_slug(name: str) -> str:

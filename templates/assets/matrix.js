@@ -380,7 +380,11 @@
   });
 
   const door = document.querySelector("[data-matrix-level]");
-  door?.addEventListener("click", () => show({ level: door.dataset.matrixLevel, cell: null }));
+  door?.addEventListener("click", (event) => {
+    event.preventDefault();
+    show({ level: door.dataset.matrixLevel, cell: null });
+    host.closest("section").scrollIntoView();
+  });
 
   // ---- All of it
 

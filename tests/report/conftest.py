@@ -137,7 +137,7 @@ class RecordedPage:
 @pytest.fixture
 def record_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., RecordedPage]:
     """Calls a function of a module that draws on a `Canvas`, and returns what it drew."""
-    from reportgen.report.canvas import Canvas, TextStyle, fit_text, printable, text_width
+    from reportgen.report.pictures.canvas import Canvas, TextStyle, fit_text, printable, text_width
 
     def record(module: ModuleType, draw: Callable[..., bytes], *arguments: object) -> RecordedPage:
         page = RecordedPage()

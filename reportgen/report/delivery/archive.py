@@ -1,0 +1,76 @@
+"""A written site as one archive beside it. The same site gives the same bytes wherever the same zlib deflates them.
+
+Names are sorted, dates and permissions fixed, and the site's notes and settings (README.md, .git) stay out. The archive
+has no folder at its top, so that services which publish an archive find `index.html`.
+"""
+
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from reportgen.report.delivery.parcels import Parcel, check_parcel, write_parcel
+from reportgen.report.delivery.site import MANIFEST_NAME, read_manifest
+from reportgen.report.words.text import plural_text
+
+_COMMENT = b"A report by reportgen."
+"""The archive's comment, by which an earlier archive of ours is known."""
+
+_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that the format can say
+_MODE = 0o100644  # a regular file that everyone may read
+_COMPRESSED_SUFFIXES = {".png", ".jpg", ".webp"}
+
+
+def archive_path(folder: Path) -> Path:
+    """Where the archive of the site in this folder lies: `site.zip` beside `site`."""
+    folder = folder if folder.name not in {"", ".."} else Path(os.path.abspath(folder))  # noqa: PTH100  keeps links
+    return folder.with_name(f"{folder.name}.zip")
+
+
+def check_archive(folder: Path) -> None:
+    """Check that the archive of the site in this folder may be written, before any work is done.
+
+    Raises:
+        SiteError: a file that is not ours stands in its place, or it cannot be written.
+    """
+    check_parcel(archive_path(folder), is_ours=_is_ours, hint="Move it away, or name another folder with --out.")
+
+
+def write_archive(folder: Path) -> Parcel:
+    """The archive of the site in this folder.
+
+    Raises:
+        SiteError: a file that is not ours stands in its place, or it cannot be written.
+    """
+    check_archive(folder)
+    manifest = read_manifest(folder)
+    assert manifest is not None, "only called on a written site"
+    paths = sorted([*manifest.digests, MANIFEST_NAME])
+    num_bytes = write_parcel(archive_path(folder), lambda file: _write(file, folder, paths))
+    return Parcel(path=archive_path(folder), num_bytes=num_bytes, contents=plural_text(len(paths), "file"))
+
+
+def _write(file: BinaryIO, folder: Path, paths: list[str]) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.comment = _COMMENT
+        for entry in _entries(paths):
+            archive.writestr(entry, (folder / entry.filename).read_bytes())
+
+
+def _entries(paths: list[str]) -> Iterator[zipfile.ZipInfo]:
+    for path in paths:
+        entry = zipfile.ZipInfo(path, date_time=_DATE)
+        entry.create_system = 3  # Unix, wherever it is written: the permissions are read as Unix ones
+        entry.external_attr = _MODE << 16
+        is_compressed = Path(path).suffix in _COMPRESSED_SUFFIXES
+        entry.compress_type = zipfile.ZIP_STORED if is_compressed else zipfile.ZIP_DEFLATED
+        yield entry
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.comment == _COMMENT
+    except (OSError, zipfile.BadZipFile):
+        return False

@@ -1,0 +1,117 @@
+"""A part of the report as one HTML file to mail: the first page, some classes, the figures, and how to read them."""
+
+from difflib import get_close_matches
+from itertools import chain
+from pathlib import Path
+
+from reportgen.analysis.findings import Findings
+from reportgen.cache import EvaluationCache
+from reportgen.errors import SettingsError
+from reportgen.report.delivery.joined_site import GENERATOR, Chapter, join_site
+from reportgen.report.delivery.parcels import Parcel, check_parcel, write_parcel
+from reportgen.report.delivery.site import read_manifest
+from reportgen.report.templating import find_templates
+from reportgen.report.urls import HOW_PATH, class_path
+from reportgen.report.words.text import count_text, plural_text
+from reportgen.settings import RenderSettings
+
+MAX_BYTES = 50_000_000
+NUM_CLASSES = 10
+NUM_WEAKEST = 5
+
+_MARK_BYTES = 4_096  # within which `GENERATOR` stands
+
+
+def check_single_file(settings: RenderSettings) -> None:
+    """Check that the file may be written, before any work is done.
+
+    Raises:
+        SettingsError: it would lie inside the site.
+        SiteError: a file that is not ours stands in its place, or it cannot be written.
+    """
+    path = settings.single_file
+    if path is None:
+        return
+    if path.resolve().is_relative_to(settings.out.resolve()):
+        raise SettingsError(
+            f"--single-file {path} lies inside the site {settings.out}.", hint="Name a file outside of that folder."
+        )
+    check_parcel(path, is_ours=_is_ours, hint="Move it away, or name another file with --single-file.")
+
+
+def write_single_file(class_names: tuple[str, ...], chosen: tuple[int, ...], settings: RenderSettings) -> Parcel:
+    """The file, made of the site that was written to `settings.out`.
+
+    Args:
+        class_names: of all classes, in index order.
+        chosen: the classes that it holds.
+        settings: where it lies, and how large it may be.
+
+    Raises:
+        SettingsError: the file would be too large to mail.
+        SiteError: a file that is not ours stands in its place, it cannot be written, or a template does not fit.
+    """
+    assert settings.single_file is not None, "only called where the file is wanted"
+    check_single_file(settings)
+    manifest = read_manifest(settings.out)
+    assert manifest is not None, "only called on a written site"
+    chapters = [Chapter(path=class_path(index, class_names[index]), title=class_names[index]) for index in chosen]
+    of_classes = f"{count_text(len(chosen))} of {plural_text(len(class_names), 'class', 'classes')}"
+    content = join_site(
+        lambda path: (settings.out / path).read_bytes(),
+        manifest.digests.keys(),
+        [*chapters, Chapter(path=HOW_PATH, title="How to read this")],
+        note=f"A part of the report, with {of_classes}:",
+        style=_own_style(settings.templates),
+    )
+    if len(content) > MAX_BYTES and not settings.force:
+        raise SettingsError(
+            f"The single file would have {len(content) / 1e6:,.1f} MB, more than the {MAX_BYTES / 1e6:.0f} MB that can"
+            " be mailed; the site is written.",
+            hint="Take fewer classes (--classes) or fewer images of each (--gallery), or add --force.",
+        )
+    write_parcel(settings.single_file, lambda file: file.write(content))
+    return Parcel(path=settings.single_file, num_bytes=len(content), contents=of_classes)
+
+
+def choose_classes(cache: EvaluationCache, findings: Findings, wanted: tuple[str, ...]) -> tuple[int, ...]:
+    """The classes that a file holds, in the order in which it shows them.
+
+    Args:
+        cache: what the one pass found.
+        findings: what the analysis found.
+        wanted: class names. Without any: the `NUM_WEAKEST` classes of lowest recall, then those of the most confused
+            pairs, then more of low recall, `NUM_CLASSES` in all.
+
+    Raises:
+        SettingsError: there is no class of a name.
+    """
+    if wanted:
+        return tuple(dict.fromkeys(_class_index(cache.class_names, name) for name in wanted))
+    # A class without images has no recall, and rank 0.
+    weakest = [item.class_index for item in sorted(findings.classes, key=lambda item: -item.recall_rank)]
+    in_pairs = chain.from_iterable((pair.true_index, pair.predicted_index) for pair in findings.pairs)
+    return tuple(dict.fromkeys(chain(weakest[:NUM_WEAKEST], in_pairs, weakest)))[:NUM_CLASSES]
+
+
+def _class_index(names: tuple[str, ...], wanted: str) -> int:
+    if wanted not in names:
+        close = get_close_matches(wanted, names, n=1, cutoff=0.5)
+        raise SettingsError(
+            f"--classes names {wanted!r}, and there is no such class.",
+            hint=f"Did you mean {close[0]!r}?" if close else f"The first class is called {names[0]!r}.",
+        )
+    return names.index(wanted)
+
+
+def _own_style(templates: Path | None) -> str:
+    folders = [folder for folder in (templates, find_templates()) if folder is not None]
+    return next(path for folder in folders if (path := folder / "single-file.css").is_file()).read_text("utf-8")
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return GENERATOR.encode() in file.read(_MARK_BYTES)
+    except OSError:
+        return False

@@ -1,0 +1,256 @@
+"""From (path, bytes) to a folder. Only this module and `delivery` write.
+
+Files are staged inside the folder and moved into place when all of them exist. Before the first move the manifest
+claims the old and the new files and says that the site is incomplete; it says that it is complete after the last one.
+A run that fails leaves the site as it was, and a folder that is not a report of ours is never written to.
+"""
+
+import hashlib
+import html
+import json
+import os
+import posixpath
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from reportgen import __version__
+from reportgen.errors import SiteError
+from reportgen.report.urls import EXTERNAL_REL
+
+MANIFEST_NAME = "manifest.json"
+STAGING_NAME = ".reportgen-staging"
+
+_WELCOME = re.compile(r"\..*|README(\..*)?|LICENSE(\..*)?|CNAME|desktop\.ini", re.IGNORECASE)
+
+
+_EXTERNAL = re.compile(rb"""<a rel="%s" href="(?:https:|mailto:)[^"]*\"""" % EXTERNAL_REL.encode())
+_LINK = re.compile(rb"""\s(?:href|src|xlink:href)="([^"]*)\"""")
+_ID = re.compile(rb"""\sid="([^"]*)\"""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A written site.
+
+    Attributes:
+        folder: where it stands.
+        num_files: number of files, the manifest included.
+        num_bytes: their total size.
+    """
+
+    folder: Path
+    num_files: int
+    num_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a site says of itself.
+
+    Attributes:
+        digests: its files as relative POSIX paths, with their SHA-256 in hexadecimal.
+        is_complete: whether writing it came to its end.
+    """
+
+    digests: dict[str, str]
+    is_complete: bool
+
+
+def is_welcome(name: str) -> bool:
+    """Whether a folder may hold something of this name beside a report: notes, or settings of what publishes it."""
+    return _WELCOME.fullmatch(name) is not None
+
+
+def check_destination(folder: Path) -> None:
+    """Check that a site may be written to a folder, before any work is done.
+
+    Raises:
+        SiteError: it is a file, cannot be written, or holds something that is not ours.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise SiteError(f"{folder} is a file.", hint="Name a folder with --out.")
+    if not folder.is_dir():
+        ancestor = next(parent for parent in folder.absolute().parents if parent.exists())
+        if not os.access(ancestor, os.W_OK | os.X_OK) or not ancestor.is_dir():
+            raise SiteError(f"{folder} cannot be created.", hint="Name a folder that you may write to with --out.")
+        return
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SiteError(f"{folder} cannot be written.", hint="Name a folder that you may write to with --out.")
+    if read_manifest(folder) is None:
+        strangers = sorted(entry.name for entry in folder.iterdir() if not is_welcome(entry.name))
+        if strangers:
+            raise SiteError(
+                f"{folder} holds files that are not a report of reportgen's, such as {strangers[0]}.",
+                hint="Name an empty or new folder with --out; nothing was changed.",
+            )
+
+
+def write_site(folder: Path, files: Iterable[tuple[str, bytes]]) -> Site:
+    """The site in a folder, complete or not at all.
+
+    Args:
+        folder: where to; an earlier report in it is replaced, files that the earlier report listed and this one lacks
+            are removed, and anything else is left alone.
+        files: relative POSIX paths with their contents, each path once.
+
+    Raises:
+        SiteError: the folder is not ours, a file would overwrite one that is not ours, a link leads nowhere, or
+            writing fails.
+    """
+    check_destination(folder)
+    found = read_manifest(folder)
+    earlier = {} if found is None else found.digests
+    staging = folder / STAGING_NAME
+    try:
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        digests, num_bytes, pages = _stage(staging, files)
+        _check_strangers(folder, digests, earlier)
+        _raise_broken(find_broken_links(pages, digests.keys()))
+        manifest = _manifest_bytes(digests, is_complete=True)
+        _write_manifest(staging, folder, _manifest_bytes(earlier | digests, is_complete=False))
+        _move_into_place(staging, folder, digests)
+        _remove_stale(folder, earlier.keys() - digests.keys())
+        _write_manifest(staging, folder, manifest)
+    except OSError as error:
+        raise SiteError(
+            f"The site cannot be written to {folder}: {error.strerror} ({Path(error.filename or folder).name}).",
+            hint="Free some space there, or name another folder with --out.",
+        ) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return Site(folder=folder, num_files=len(digests) + 1, num_bytes=num_bytes + len(manifest))
+
+
+def find_broken_links(pages: Mapping[str, bytes], paths: Iterable[str]) -> list[tuple[str, str]]:
+    """Links that lead nowhere, as (page, link), sorted.
+
+    A link is broken when it names a file outside `paths`, a fragment that its page does not define, an absolute path
+    or another host. Only `<a rel="external noreferrer" href="https://…">`, so written, may leave the site.
+
+    Args:
+        pages: the HTML pages by relative POSIX path.
+        paths: every file of the site.
+    """
+    known = set(paths)
+    ids = {path: {html.unescape(name.decode()) for name in _ID.findall(page)} for path, page in pages.items()}
+    return sorted(
+        (path, link)
+        for path, page in pages.items()
+        for link in {html.unescape(found.decode()) for found in _LINK.findall(_EXTERNAL.sub(b"", page))}
+        if not _resolves(path, link, known, ids)
+    )
+
+
+def _resolves(page: str, link: str, known: set[str], ids: Mapping[str, set[str]]) -> bool:
+    parts = urlsplit(link)
+    if parts.scheme == "data":
+        return True
+    if parts.scheme or parts.netloc or parts.path.startswith("/"):
+        return False
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(page), unquote(parts.path))) if parts.path else page
+    if target not in known:
+        return False
+    if "=" in parts.fragment:  # what a page's script shows, such as #image=42
+        return True
+    return not parts.fragment or target not in ids or unquote(parts.fragment) in ids[target]
+
+
+def _raise_broken(broken: list[tuple[str, str]]) -> None:
+    if broken:
+        page, link = broken[0]
+        more = f", and {len(broken) - 1} more like it" if len(broken) > 1 else ""
+        raise SiteError(
+            f"The page {page} links to {link}, which is not in the site{more}.",
+            hint="Mend the template given with --templates, or the text given with --notes; the site was not changed.",
+        )
+
+
+def _stage(staging: Path, files: Iterable[tuple[str, bytes]]) -> tuple[dict[str, str], int, dict[str, bytes]]:
+    digests: dict[str, str] = {}
+    pages: dict[str, bytes] = {}
+    num_bytes = 0
+    for path, content in files:
+        if path in digests:
+            raise ValueError(f"the site has two files {path}")
+        target = staging / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+        digests[path] = hashlib.sha256(content).hexdigest()
+        num_bytes += len(content)
+        if path.endswith(".html"):
+            pages[path] = content
+    return digests, num_bytes, pages
+
+
+def _check_strangers(folder: Path, digests: Mapping[str, str], earlier: Mapping[str, str]) -> None:
+    for path in [*digests, *([] if earlier else [MANIFEST_NAME])]:
+        if path not in earlier and (folder / path).exists():
+            raise SiteError(
+                f"{folder / path} exists and is not a file of the earlier report.",
+                hint="Move it away, or name another folder with --out; nothing was changed.",
+            )
+
+
+def _manifest_bytes(digests: Mapping[str, str], *, is_complete: bool) -> bytes:
+    manifest = {
+        "generator": "reportgen",
+        "version": __version__,
+        "complete": is_complete,
+        "files": dict(sorted(digests.items())),
+    }
+    return (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of the report that stands in a folder; `None` where there is no report of ours."""
+    try:
+        manifest = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(manifest, dict) or manifest.get("generator") != "reportgen":
+        return None
+    files = manifest.get("files")
+    if not isinstance(files, dict):
+        return None
+    return Manifest(
+        digests={path: str(digest) for path, digest in files.items() if _is_inside(path)},
+        is_complete=manifest.get("complete") is True,
+    )
+
+
+def _is_inside(path: str) -> bool:
+    """Whether a manifest's path stays in the folder, so that a doctored manifest cannot remove other files."""
+    return posixpath.normpath(path) == path and not path.startswith(("/", "../"))
+
+
+def _write_manifest(staging: Path, folder: Path, manifest: bytes) -> None:
+    (staging / MANIFEST_NAME).write_bytes(manifest)
+    (staging / MANIFEST_NAME).replace(folder / MANIFEST_NAME)
+
+
+def _move_into_place(staging: Path, folder: Path, paths: Iterable[str]) -> None:
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (staging / path).replace(folder / path)
+
+
+def _remove_stale(folder: Path, paths: Iterable[str]) -> None:
+    for path in paths:
+        (folder / path).unlink(missing_ok=True)
+        for parent in _parents_inside(path):
+            try:
+                (folder / parent).rmdir()
+            except OSError:  # not empty: something else lives there
+                break
+
+
+def _parents_inside(path: str) -> Iterator[str]:
+    parent = posixpath.dirname(path)
+    while parent:
+        yield parent
+        parent = posixpath.dirname(parent)

@@ -1,0 +1,108 @@
+"""A site against its manifest: what was changed, added or lost since it was written. Reads, never writes."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reportgen.errors import SiteError
+from reportgen.report.delivery.site import MANIFEST_NAME, STAGING_NAME, is_welcome, read_manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteCheck:
+    """How a site differs from what was written; paths are relative and POSIX, sorted.
+
+    Attributes:
+        num_files: number of files that were written, the manifest included.
+        is_complete: whether writing the site came to its end.
+        changed: files whose bytes are not those that were written.
+        added: files that the manifest does not list, notes and settings of what publishes the site left out.
+        lost: files that the manifest lists and the folder lacks.
+        manifest_digest: SHA-256 of the manifest itself. Whoever knows it from the site's author knows every byte.
+    """
+
+    num_files: int
+    is_complete: bool
+    changed: tuple[str, ...]
+    added: tuple[str, ...]
+    lost: tuple[str, ...]
+    manifest_digest: str
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the site is complete and as it was written."""
+        return self.is_complete and not (self.changed or self.added or self.lost)
+
+
+def verify_site(folder: Path) -> SiteCheck:
+    """What became of the site in a folder.
+
+    Raises:
+        SiteError: the folder holds no report, or a file in it cannot be read.
+    """
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise SiteError(
+            f"{folder} holds no report: {MANIFEST_NAME} is missing there, or is not reportgen's.",
+            hint="Name the folder of a site that reportgen wrote.",
+        )
+    try:
+        found = set(_own_files(folder)) | {path for path in manifest.digests if (folder / path).is_file()}
+        digests = {path: _digest(folder / path) for path in found & manifest.digests.keys()}
+        manifest_digest = _digest(folder / MANIFEST_NAME)
+    except OSError as error:
+        raise SiteError(
+            f"{error.filename} cannot be read: {error.strerror}.", hint="Give yourself the right to read the site."
+        ) from error
+    return SiteCheck(
+        num_files=len(manifest.digests) + 1,
+        is_complete=manifest.is_complete,
+        changed=tuple(sorted(path for path, digest in digests.items() if digest != manifest.digests[path])),
+        added=tuple(sorted(found - manifest.digests.keys())),
+        lost=tuple(sorted(manifest.digests.keys() - found)),
+        manifest_digest=manifest_digest,
+    )
+
+
+def raise_unclean(folder: Path, check: SiteCheck) -> None:
+    """Pass where the site is as it was written.
+
+    Raises:
+        SiteError: it is not; the message counts what differs.
+    """
+    if check.is_clean:
+        return
+    counts = [("changed", check.changed), ("added", check.added), ("lost", check.lost)]
+    parts = [f"{len(paths):,} {name} ({_some(paths)})" for name, paths in counts if paths]
+    if not check.is_complete:
+        parts.append("marked as incomplete, for writing it was cut off")
+    raise SiteError(
+        f"{folder} is not the site that was written: {'; '.join(parts)}.",
+        hint=f"Write it again: reportgen render CACHE --out {folder}. Files that were added stay; move them away.",
+    )
+
+
+def _some(paths: tuple[str, ...]) -> str:
+    return paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1:,} more"
+
+
+def _own_files(folder: Path) -> Iterator[str]:
+    """Everything in the folder that is no directory, but for what is welcome beside a report."""
+    for parent, directories, files in os.walk(folder, onerror=_raise):
+        inside = Path(parent).relative_to(folder)
+        links = [name for name in directories if (Path(parent) / name).is_symlink()]
+        for name in [*files, *links]:
+            top = (inside / name).parts[0]
+            if (inside / name).as_posix() != MANIFEST_NAME and (top == STAGING_NAME or not is_welcome(top)):
+                yield (inside / name).as_posix()
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

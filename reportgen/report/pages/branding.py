@@ -1,0 +1,128 @@
+"""The user's own logo and style sheet, checked and as files of the site."""
+
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from reportgen.errors import SettingsError
+from reportgen.report.urls import EXTRA_CSS_PATH
+from reportgen.settings import RenderSettings
+
+MAX_LOGO_BYTES = 512_000
+MAX_CSS_BYTES = 512_000
+
+_SVG_ROOT = "{http://www.w3.org/2000/svg}svg"
+_RASTER_SUFFIXES = {"PNG": "png", "JPEG": "jpg", "MPO": "jpg", "WEBP": "webp"}  # MPO: what some phones call a JPEG
+
+_CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_CSS_REFERENCE = re.compile(
+    r"""@import\b[^;]*|\b(?:url|src)\(\s*["']?\s*(?!["'\s]|data:|\#)[^"')]*|\bimage-set\(\s*["'][^"']*""", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Branding:
+    """What the user adds to the look of every page.
+
+    Attributes:
+        logo_path: where the logo lies in the site; empty where there is none.
+        logo: the logo.
+        extra_css: the style sheet; `None` where there is none.
+    """
+
+    logo_path: str
+    logo: bytes
+    extra_css: bytes | None
+
+    @property
+    def extra_css_path(self) -> str:
+        """Where the style sheet lies in the site; empty where there is none."""
+        return "" if self.extra_css is None else EXTRA_CSS_PATH
+
+    def files(self) -> list[tuple[str, bytes]]:
+        """The files that the site gains."""
+        files = [(self.logo_path, self.logo)] if self.logo_path else []
+        return files if self.extra_css is None else [*files, (EXTRA_CSS_PATH, self.extra_css)]
+
+
+def load_branding(settings: RenderSettings) -> Branding:
+    """The logo and the style sheet that the settings name.
+
+    Raises:
+        SettingsError: a file cannot be read, is of no use, or would load something from elsewhere.
+    """
+    logo_path, logo = ("", b"") if settings.logo is None else load_logo(settings.logo)
+    extra_css = None if settings.extra_css is None else load_css(settings.extra_css)
+    return Branding(logo_path=logo_path, logo=logo, extra_css=extra_css)
+
+
+def load_logo(path: Path) -> tuple[str, bytes]:
+    """Where a logo lies in the site, by what the file is rather than by its name, and its bytes.
+
+    Raises:
+        SettingsError: the file cannot be read, is too large, or is no picture that browsers show.
+    """
+    content = _read(path, "logo", "--logo", MAX_LOGO_BYTES)
+    suffix = _picture_suffix(content)
+    if suffix is None:
+        raise SettingsError(
+            f"The logo {path} is no whole PNG, JPEG, WebP or SVG picture.", hint="Save it as one of them."
+        )
+    return f"assets/logo.{suffix}", content
+
+
+def load_css(path: Path) -> bytes:
+    """A style sheet that needs no other file.
+
+    Raises:
+        SettingsError: the file cannot be read, is too large, not UTF-8, or refers to another file.
+    """
+    content = _read(path, "style sheet", "--extra-css", MAX_CSS_BYTES)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"The style sheet {path} is not UTF-8 text: byte {error.start:,} does not fit.", hint="Save it as UTF-8."
+        ) from error
+    code = _CSS_COMMENT.sub(lambda comment: "\n" * comment[0].count("\n") or " ", text)
+    found = _CSS_REFERENCE.search(code)
+    if found:
+        line = code.count("\n", 0, found.start()) + 1
+        raise SettingsError(
+            f"The style sheet {path}, line {line}, refers to another file: {found[0]:.60}",
+            hint="A report loads nothing: put the rules into this one file, and pictures as url(data:…).",
+        )
+    return content
+
+
+def _read(path: Path, what: str, option: str, max_bytes: int) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"The {what} {path} cannot be read: {error.strerror}.", hint=f"Name a file with {option}."
+        ) from error
+    if len(content) > max_bytes:
+        raise SettingsError(
+            f"The {what} {path} has {len(content):,} bytes, more than {max_bytes:,}.",
+            hint="Every page shows it: make it smaller.",
+        )
+    return content
+
+
+def _picture_suffix(content: bytes) -> str | None:
+    """The suffix of a picture that can be read to its end; `None` for anything else."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content), formats=["PNG", "JPEG", "WEBP"]) as image:
+            image.load()
+            return _RASTER_SUFFIXES[str(image.format)]
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        pass  # not one of these, or damaged
+    try:
+        return "svg" if ElementTree.fromstring(content).tag == _SVG_ROOT else None
+    except (ElementTree.ParseError, ValueError, LookupError):
+        return None

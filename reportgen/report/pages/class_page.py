@@ -1,0 +1,225 @@
+"""The page of one class: its numbers, what it is mistaken for and what for it, and its examples."""
+
+import numpy as np
+
+from reportgen.analysis.attention import MeanMaps, mean_maps
+from reportgen.analysis.intervals import Estimate, Proportion
+from reportgen.analysis.metrics import ClassCount, ClassMetrics
+from reportgen.analysis.selection import ClassSelection
+from reportgen.report.pages.cards import make_group
+from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.diagrams import draw_confidence
+from reportgen.report.pages.gallery import make_gallery
+from reportgen.report.pages.mean_maps import make_mean_sheet
+from reportgen.report.pages.sheets import Files, Sheet, make_sheet
+from reportgen.report.urls import class_figure_path, class_path, class_stem, relative_url
+from reportgen.report.views.class_view import ClassPage, CountRow, CountTable
+from reportgen.report.views.shared import CardGroup, Fact, Link, SiteFrame
+from reportgen.report.words.text import (
+    DASH,
+    count_text,
+    percent_interval_text,
+    percent_text,
+    plural_text,
+)
+
+NUM_COUNT_ROWS = 8
+
+
+def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) -> tuple[ClassPage, Files]:
+    """The page of a class with the sprites that it shows.
+
+    Args:
+        context: the report.
+        frame: what the page shares with all others.
+        class_index: the class.
+    """
+    name = context.class_name(class_index)
+    page = class_path(class_index, name)
+    metrics = context.findings.classes[class_index]
+    selection = context.findings.selections[class_index]
+    sheet = make_sheet(
+        context,
+        [*selection.gallery, *selection.worst, *selection.best, *selection.mistaken],
+        page=page,
+        stem=f"images/{class_stem(class_index, name)}",
+    )
+    right, wrong = _mean_maps(context, class_index)
+    means = make_mean_sheet(
+        [right.true, wrong.true, wrong.predicted], page=page, stem=f"images/{class_stem(class_index, name)}"
+    )
+    num_classes = context.cache.num_classes
+    return (
+        ClassPage(
+            frame=frame,
+            sprites=(*sheet.sprites(), *means.sprites()),
+            name=name,
+            position=f"class {class_index + 1} of {count_text(num_classes)}",
+            superclass=_superclass_name(context, class_index),
+            previous=context.class_link((class_index - 1) % num_classes, page=page),
+            following=context.class_link((class_index + 1) % num_classes, page=page),
+            facts=_facts(metrics, num_classes),
+            mistaken_for=_count_table(context, metrics.mistaken_for, page, metrics.recall.total),
+            mistaken_by=_count_table(context, metrics.mistaken_by, page, metrics.precision.total),
+            mistaken_for_note=_note(metrics.recall, "of its images get another name", "It has no image."),
+            mistaken_by_note=_note(
+                metrics.precision, "images that get its name are another class", "Nothing gets its name."
+            ),
+            confidence=draw_confidence(context, class_index),
+            means=(
+                means.figure(0, title=f"for {name}", n=right.n, over="right answers"),
+                means.figure(1, title=f"for {name}", n=wrong.n, over="mistakes"),
+                means.figure(2, title="for what it said", n=wrong.n, over="mistakes"),
+            ),
+            groups=_groups(context, sheet, class_index),
+            gallery=make_gallery(context, sheet, class_index),
+            grid_note=_grid_note(context),
+            figure=Link(
+                text="these examples as one picture",
+                url=relative_url(class_figure_path(class_index, name), page=page),
+            ),
+        ),
+        (*sheet.files(), *means.files()),
+    )
+
+
+def _mean_maps(context: ReportContext, class_index: int) -> tuple[MeanMaps, MeanMaps]:
+    """The mean maps over the class's right answers and over its mistakes."""
+    cam = context.cache.cams[context.maps.method]
+    is_member, is_correct = context.cache.labels == class_index, context.findings.predictions.is_correct
+    right, wrong = (mean_maps(cam, np.flatnonzero(is_member & chosen)) for chosen in (is_correct, ~is_correct))
+    return right, wrong
+
+
+def _superclass_name(context: ReportContext, class_index: int) -> str:
+    group = context.cache.superclasses
+    return "" if group is None else group.names[int(group.superclass_of[class_index])]
+
+
+def _facts(metrics: ClassMetrics, num_classes: int) -> tuple[Fact, ...]:
+    recall, precision = metrics.recall, metrics.precision
+    rank = f"{metrics.recall_rank}" if metrics.recall_rank else DASH
+    return (
+        Fact(
+            name="Recall",
+            value=percent_text(recall.value),
+            detail=f"{percent_interval_text(recall)}, n = {count_text(recall.total)}",
+        ),
+        Fact(
+            name="Precision",
+            value=percent_text(precision.value),
+            detail=f"{percent_interval_text(precision)}, n = {count_text(precision.total)}"
+            if precision.total
+            else "never predicted",
+        ),
+        Fact(name="F1", value=percent_text(metrics.f1.value), detail=percent_interval_text(metrics.f1)),
+        Fact(
+            name="Mean confidence",
+            value=percent_text(metrics.mean_confidence.value),
+            detail=_confidence_detail(metrics.mean_confidence_right, metrics.mean_confidence_wrong),
+        ),
+        Fact(name="Rank by recall", value=rank, detail=f"of {count_text(num_classes)}, 1 is best"),
+        Fact(
+            name="Wrong and sure",
+            value=count_text(metrics.num_confident_errors),
+            detail=f"of {plural_text(recall.total - recall.count, 'mistake')}, ≥ 90% sure",
+        ),
+    )
+
+
+def _confidence_detail(right: Estimate, wrong: Estimate) -> str:
+    return f"right {percent_text(right.value, digits=0)}, wrong {percent_text(wrong.value, digits=0)}"
+
+
+def _note(kept: Proportion, what: str, empty: str) -> str:
+    if not kept.total:
+        return empty
+    return f"{count_text(kept.total - kept.count)} of {count_text(kept.total)} {what}."
+
+
+def _count_table(context: ReportContext, counts: tuple[ClassCount, ...], page: str, total: int) -> CountTable:
+    shown, rest = counts[:NUM_COUNT_ROWS], counts[NUM_COUNT_ROWS:]
+    longest = max((count.count for count in shown), default=1)
+    fewest, most = (pick((count.count for count in rest), default=0) for pick in (min, max))
+    times = "once each" if most == 1 else f"{fewest} to {most} times each" if fewest < most else f"{most} times each"
+    return CountTable(
+        rows=tuple(_count_row(context, count, page, total, longest) for count in shown),
+        rest=tuple(context.class_link(count.class_index, page=page) for count in rest),
+        rest_note=f"{plural_text(len(rest), 'other class', 'other classes')}, {times}:" if rest else "",
+    )
+
+
+def _count_row(context: ReportContext, count: ClassCount, page: str, total: int, longest: int) -> CountRow:
+    share = Proportion(count=count.count, total=total)
+    return CountRow(
+        link=context.class_link(count.class_index, page=page),
+        count=count_text(count.count),
+        share=f"{percent_text(share.value, digits=0)} ({percent_interval_text(share, digits=0)})",
+        bar_width=f"{100 * count.count / longest:.1f}",
+    )
+
+
+def _groups(context: ReportContext, sheet: Sheet, class_index: int) -> tuple[CardGroup, ...]:
+    name = context.class_name(class_index)
+    metrics = context.findings.classes[class_index]
+    selection = context.findings.selections[class_index]
+    num_mistakes = metrics.recall.total - metrics.recall.count
+    num_called_wrongly = metrics.precision.total - metrics.precision.count
+    return (
+        make_group(
+            context,
+            sheet,
+            selection.worst,
+            anchor="worst",
+            title="The surest mistakes" if num_mistakes else "The least sure right answers",
+            note=_worst_note(context, selection, metrics.recall),
+            empty_text=f"The test set has no image of {name}.",
+        ),
+        make_group(
+            context,
+            sheet,
+            selection.best,
+            anchor="best",
+            title="The surest right answers",
+            note=f"{count_text(len(selection.best))} of {plural_text(metrics.recall.count, 'right answer')},"
+            " by falling confidence.",
+            empty_text=f"No image of {name} is named right.",
+        ),
+        make_group(
+            context,
+            sheet,
+            selection.mistaken,
+            anchor="mistaken",
+            title=f"Mistaken for {name}",
+            note=f"{count_text(len(selection.mistaken))} of {plural_text(num_called_wrongly, 'image')} of other classes"
+            f" that get its name, by falling confidence. {_set_aside_text(selection.num_mistaken_set_aside)}".rstrip(),
+            empty_text=f"No image of another class is called {name}.",
+        ),
+    )
+
+
+def _worst_note(context: ReportContext, selection: ClassSelection, recall: Proportion) -> str:
+    is_correct = context.findings.predictions.is_correct
+    num_right = sum(bool(is_correct[position]) for position in selection.worst)
+    num_wrong = len(selection.worst) - num_right
+    num_mistakes = recall.total - recall.count
+    sentences = []
+    if num_wrong:
+        sentences.append(f"{count_text(num_wrong)} of {plural_text(num_mistakes, 'mistake')}, by falling confidence.")
+    if num_right:
+        rest = f"{count_text(num_right)} of {plural_text(recall.count, 'right answer')}, the least sure first."
+        sentences.append(f"Then {rest}" if num_wrong else rest)
+    sentences.append(_set_aside_text(selection.num_worst_set_aside))
+    return " ".join(filter(None, sentences))
+
+
+def _set_aside_text(num_set_aside: int) -> str:
+    if not num_set_aside:
+        return ""
+    were = "label suspect is" if num_set_aside == 1 else "label suspects are"
+    return f"{count_text(num_set_aside)} surer {were} set aside."
+
+
+def _grid_note(context: ReportContext) -> str:
+    height, width = context.maps.grid
+    return f"{width}×{height} cells, scaled bilinearly"

@@ -1,0 +1,95 @@
+"""Every image of a class with its maps, the most instructive first, and what its detail view tells."""
+
+import numpy as np
+
+from reportgen.analysis.selection import HIGH_CONFIDENCE
+from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.sheets import Sheet
+from reportgen.report.views.class_view import Gallery, GalleryItem, ImageDetail
+from reportgen.report.words.text import count_text, number_text, percent_text, plural_text
+
+NUM_TOP_CLASSES = 5
+
+
+def make_gallery(context: ReportContext, sheet: Sheet, class_index: int) -> Gallery:
+    """The gallery of a class; its pictures lie in the sheet."""
+    positions = context.findings.selections[class_index].gallery
+    total = context.findings.classes[class_index].recall.total
+    num_wrong = sum(not context.findings.predictions.is_correct[position] for position in positions)
+    names = sorted({context.class_name(int(context.findings.predictions.predicted[p])) for p in positions})
+    indices = {name: index for index, name in enumerate(context.cache.class_names)}
+    return Gallery(
+        note=_note(len(positions), total, num_wrong),
+        items=tuple(_make_item(context, sheet, position) for position in positions),
+        details=tuple(_make_detail(context, class_index, position) for position in positions),
+        predicted_names=tuple((str(indices[name]), name) for name in names),
+    )
+
+
+def _note(num_shown: int, total: int, num_wrong: int) -> str:
+    order = "mistakes by falling confidence, then right answers by rising confidence"
+    if num_shown < total:
+        return f"The {count_text(num_shown)} most instructive of {plural_text(total, 'image')}: {order}."
+    return f"{plural_text(total, 'image')}, {count_text(num_wrong)} named wrong: {order}."
+
+
+def _make_item(context: ReportContext, sheet: Sheet, position: int) -> GalleryItem:
+    predictions = context.findings.predictions
+    predicted_index = int(predictions.predicted[position])
+    predicted = context.class_name(predicted_index)
+    confidence = float(predictions.confidence[position])
+    is_correct = bool(predictions.is_correct[position])
+    words = f"{'right' if is_correct else f'called {predicted}'}, {percent_text(confidence)} sure"
+    return GalleryItem(
+        number=str(context.cache.example_index[position]),
+        is_correct=is_correct,
+        label=f"{words}: open",
+        caption="" if is_correct else predicted,
+        confidence=percent_text(confidence, digits=0),
+        confidence_value=f"{confidence:.4f}",
+        predicted_value=str(predicted_index),
+        photo=sheet.photo(position),
+        true_map=sheet.true_map(position) if context.maps.true_peaks[position] > 0 else None,
+        predicted_map=None if is_correct else sheet.predicted_map(position),
+        difference=sheet.difference(position),
+    )
+
+
+def _make_detail(context: ReportContext, class_index: int, position: int) -> ImageDetail:
+    logits = context.cache.logits[position].astype(np.float64)
+    probabilities = np.exp(logits - np.logaddexp.reduce(logits))
+    top = np.argsort(-logits, kind="stable")[:NUM_TOP_CLASSES]
+    maps = context.maps
+    return ImageDetail(
+        number=str(context.cache.example_index[position]),
+        example_id=str(context.cache.example_id[position]),
+        top=tuple((int(index), percent_text(float(probabilities[index]))) for index in top),
+        true_peak=number_text(float(maps.true_peaks[position]), digits=2),
+        predicted_peak=number_text(float(maps.predicted_peaks[position]), digits=2),
+        reasons=_reasons(context, class_index, position),
+    )
+
+
+def _reasons(context: ReportContext, class_index: int, position: int) -> tuple[str, ...]:
+    """Why the image is listed where it is."""
+    selection = context.findings.selections[class_index]
+    mistakes = context.findings.classes[class_index].recall
+    is_correct = bool(context.findings.predictions.is_correct[position])
+    rank = selection.gallery.index(position) + 1
+    num_wrong = mistakes.total - mistakes.count
+    if is_correct:
+        # The gallery lists right answers by rising confidence, behind all mistakes.
+        place = rank - num_wrong
+        reasons = [f"right answer, number {count_text(place)} of {count_text(mistakes.count)} by rising confidence"]
+    else:
+        reasons = [f"mistake number {count_text(rank)} of {count_text(num_wrong)} by falling confidence"]
+        if float(context.findings.predictions.confidence[position]) >= HIGH_CONFIDENCE:
+            reasons.append(f"wrong and sure ({percent_text(HIGH_CONFIDENCE, digits=0)} or more)")
+    reasons += [
+        f"label suspect: perhaps {context.class_name(suspect.suggested_index)}"
+        for suspect in context.findings.label_suspects.suspects
+        if suspect.position == position
+    ]
+    if not context.maps.true_peaks[position] > 0:
+        reasons.append("no location supports the true class")
+    return tuple(reasons)

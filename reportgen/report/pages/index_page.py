@@ -1,0 +1,422 @@
+"""The first page: how good, how sure, what is wrong, where to look next."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reportgen.analysis.confusion import ConfusedPair
+from reportgen.analysis.coverage import CoverageTarget
+from reportgen.analysis.intervals import Estimate
+from reportgen.analysis.metrics import ClassMetrics
+from reportgen.analysis.selection import HIGH_CONFIDENCE
+from reportgen.report.pages.attention_section import make_attention_section
+from reportgen.report.pages.cards import make_group
+from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.diagrams import draw_reliability, draw_strip
+from reportgen.report.pages.matrices import make_class_matrix, make_superclass_matrix
+from reportgen.report.pages.notes import load_notes
+from reportgen.report.pages.pair_page import pair_link
+from reportgen.report.pages.sheets import Files, Sheet, make_sheet
+from reportgen.report.urls import INDEX_PATH, SUSPECTS_PATH
+from reportgen.report.views.index_view import (
+    ClassRow,
+    CoverageRow,
+    FindingItem,
+    IndexPage,
+    PairRow,
+    SuperclassRow,
+    SuperclassSummary,
+)
+from reportgen.report.views.shared import CardGroup, Cell, Fact, Link, SiteFrame
+from reportgen.report.words.run_facts import check_sentences, run_facts, run_summary
+from reportgen.report.words.text import (
+    DASH,
+    count_text,
+    number_interval_text,
+    number_text,
+    percent_interval_text,
+    percent_text,
+    plural_text,
+)
+from reportgen.report.words.wording import describe, headline
+
+NUM_CONFIDENT_ERRORS = 6
+
+
+def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[Link, ...]) -> tuple[IndexPage, Files]:
+    """The first page with the sprites that it shows.
+
+    Args:
+        context: the report.
+        frame: what the page shares with all others.
+        downloads: the files to take away.
+    """
+    findings = context.findings
+    errors = findings.confident_errors[:NUM_CONFIDENT_ERRORS]
+    pair_examples = [_pair_examples(context, pair) for pair in findings.pairs]
+    shown = [position for pair in pair_examples for position in pair if position is not None]
+    sheet = make_sheet(context, [*errors, *shown], page=INDEX_PATH, stem="images/index", with_differences=False)
+    items = [(item.fired, _finding_item(context, index)) for index, item in enumerate(findings.recommendations)]
+    fired = tuple(item for has_fired, item in items if has_fired)
+    unfired = tuple(item for has_fired, item in items if not has_fired)
+    return (
+        IndexPage(
+            frame=frame,
+            sprites=sheet.sprites(),
+            headline=context.settings.title or headline(findings, context.cache),
+            summary=run_summary(context.cache),
+            notes=None if context.settings.notes is None else load_notes(context.settings.notes),
+            facts=_headline_facts(context),
+            strip=draw_strip(context),
+            findings=fired,
+            unfired=unfired,
+            findings_note=_findings_note(len(fired), len(items)),
+            matrix=make_class_matrix(context),
+            pairs=tuple(
+                _pair_row(context, sheet, pair, examples)
+                for pair, examples in zip(findings.pairs, pair_examples, strict=True)
+            ),
+            pairs_note=_pairs_note(context),
+            superclasses=_superclass_summary(context),
+            calibration=draw_reliability(findings.calibration),
+            calibration_facts=_calibration_facts(context),
+            calibration_sentence=_calibration_sentence(context),
+            coverage=tuple(_coverage_row(target) for target in findings.coverage.targets),
+            coverage_note=_coverage_note(context),
+            attention=make_attention_section(context),
+            confident_errors=_confident_errors(context, sheet, errors),
+            suspects=_suspects_link(context),
+            rows=tuple(_class_row(context, metrics) for metrics in findings.classes),
+            equal_support=_equal_support(context),
+            metrics=_all_metrics(context),
+            run_facts=run_facts(context.cache),
+            checks=check_sentences(context.cache),
+            warnings=context.cache.provenance.warnings,
+            downloads=downloads,
+        ),
+        sheet.files(),
+    )
+
+
+def _percent_fact(name: str, measured: Estimate) -> Fact:
+    return Fact(name=name, value=percent_text(measured.value), detail=percent_interval_text(measured))
+
+
+def _headline_facts(context: ReportContext) -> tuple[Fact, ...]:
+    findings = context.findings
+    overall, calibration = findings.overall, findings.calibration
+    num_mistakes = overall.top1.total - overall.top1.count
+    num_sure = findings.num_confident_errors
+    last = _percent_fact("Balanced accuracy", overall.balanced_accuracy)
+    if findings.superclasses is not None:
+        inside = findings.superclasses.inside
+        last = Fact(
+            name="Mistakes in the family",
+            value=percent_text(inside.value),
+            detail=f"{percent_interval_text(inside)}, chance {percent_text(findings.superclasses.chance)}",
+        )
+    return (
+        Fact(
+            name="Top-1 accuracy",
+            value=percent_text(overall.top1.value),
+            detail=f"{percent_interval_text(overall.top1)}, n = {count_text(overall.top1.total)}",
+        ),
+        Fact(
+            name="Top-5 accuracy",
+            value=percent_text(overall.top5.value),
+            detail=percent_interval_text(overall.top5),
+        ),
+        _percent_fact("Macro F1", overall.macro_f1),
+        Fact(
+            name="Calibration error",
+            value=percent_text(calibration.error.value),
+            detail=f"a calibrated model: ≤ {percent_text(calibration.error.null_high)}",
+        ),
+        Fact(
+            name=f"Wrong and sure (≥ {percent_text(HIGH_CONFIDENCE, digits=0)})",
+            value=count_text(num_sure),
+            detail=f"{percent_text(num_sure / num_mistakes)} of {plural_text(num_mistakes, 'mistake')}"
+            if num_mistakes
+            else "no mistake at all",
+        ),
+        last,
+    )
+
+
+def _all_metrics(context: ReportContext) -> tuple[Fact, ...]:
+    overall = context.findings.overall
+    undefined = (
+        f"; {plural_text(overall.num_undefined_precision, 'class', 'classes')} never predicted count as 0"
+        if overall.num_undefined_precision
+        else ""
+    )
+    calibration = context.findings.calibration
+    return (
+        _percent_fact("Balanced accuracy", overall.balanced_accuracy),
+        Fact(
+            name="Macro precision",
+            value=percent_text(overall.macro_precision.value),
+            detail=percent_interval_text(overall.macro_precision) + undefined,
+        ),
+        _percent_fact("Macro recall", overall.macro_recall),
+        _percent_fact("Macro F1", overall.macro_f1),
+        _number_fact("Matthews correlation", overall.matthews),
+        _number_fact("Log-loss", overall.log_loss),
+        _number_fact("Brier score", overall.brier),
+        _percent_fact("Mean confidence", overall.mean_confidence),
+        Fact(
+            name="Adaptive calibration error",
+            value=percent_text(calibration.adaptive_error.value),
+            detail=f"a calibrated model: ≤ {percent_text(calibration.adaptive_error.null_high)}",
+        ),
+    )
+
+
+def _number_fact(name: str, measured: Estimate) -> Fact:
+    return Fact(name=name, value=number_text(measured.value), detail=number_interval_text(measured))
+
+
+def _findings_note(num_fired: int, num_rules: int) -> str:
+    what = "rule fires" if num_fired == 1 else "rules fire"
+    return (
+        f"A rule fires only where a bound of the interval, not the value, crosses its threshold."
+        f" {num_fired} of {num_rules} {what}."
+    )
+
+
+def _finding_item(context: ReportContext, index: int) -> FindingItem:
+    recommendation = context.findings.recommendations[index]
+    text = describe(recommendation, context.cache, context.findings)
+    classes = dict.fromkeys(
+        class_index
+        for evidence in recommendation.evidence
+        for class_index in (evidence.pair or (evidence.class_index,))
+        if class_index is not None
+    )
+    return FindingItem(
+        anchor=f"finding-{recommendation.rule}",
+        headline=text.headline,
+        advice=text.advice,
+        evidence=text.evidence,
+        links=tuple(context.class_link(class_index, page=INDEX_PATH) for class_index in list(classes)[:8]),
+    )
+
+
+def _pair_examples(context: ReportContext, pair: ConfusedPair) -> tuple[int, int | None]:
+    """The surest mistake of a pair, and the surest right example of the class that it was taken for."""
+    predictions, labels = context.findings.predictions, context.cache.labels
+    is_mistake = (labels == pair.true_index) & (predictions.predicted == pair.predicted_index)
+    is_right = (labels == pair.predicted_index) & predictions.is_correct
+
+    def surest(mask: NDArray[np.bool_]) -> int | None:
+        positions = mask.nonzero()[0]
+        return int(positions[predictions.confidence[positions].argmax()]) if len(positions) else None
+
+    mistake = surest(is_mistake)
+    assert mistake is not None, "a confused pair has at least one example"
+    return mistake, surest(is_right)
+
+
+def _pair_row(context: ReportContext, sheet: Sheet, pair: ConfusedPair, examples: tuple[int, int | None]) -> PairRow:
+    true = context.class_link(pair.true_index, page=INDEX_PATH)
+    predicted = context.class_link(pair.predicted_index, page=INDEX_PATH)
+    mistake, right = examples
+    relation = {True: "same superclass", False: "other superclass", None: ""}[pair.same_superclass]
+    return PairRow(
+        true=true,
+        predicted=predicted,
+        true_photo=sheet.photo(mistake),
+        predicted_photo=None if right is None else sheet.photo(right),
+        true_alt=f"{true.text}, taken for {predicted.text}",
+        predicted_alt=f"{predicted.text}, named right",
+        count=count_text(pair.share.count),
+        share=percent_text(pair.share.value, digits=0),
+        interval=percent_interval_text(pair.share, digits=0),
+        reverse=f"{count_text(pair.reverse.count)} ({percent_text(pair.reverse.value, digits=0)})",
+        relation=relation,
+        page=pair_link(context, pair.true_index, pair.predicted_index, page=INDEX_PATH),
+    )
+
+
+def _pairs_note(context: ReportContext) -> str:
+    pairs, total = context.findings.pairs, context.findings.overall.top1
+    num_mistakes = total.total - total.count
+    if not pairs:
+        return "The model makes no mistake on this test set."
+    num_shown = sum(pair.share.count for pair in pairs)
+    return (
+        f"The {plural_text(len(pairs), 'ordered pair')} with the most mistakes hold {count_text(num_shown)} of all"
+        f" {count_text(num_mistakes)}. Beside each: its surest mistake, and the surest right answer of the class it was"
+        " taken for."
+    )
+
+
+def _superclass_summary(context: ReportContext) -> SuperclassSummary | None:
+    found, group = context.findings.superclasses, context.cache.superclasses
+    if found is None or group is None:
+        return None
+    rows = []
+    for index, (name, recall) in enumerate(zip(found.names, found.recall, strict=True)):
+        members = [metrics for metrics in context.findings.classes if group.superclass_of[metrics.class_index] == index]
+        num_right = sum(metrics.recall.count for metrics in members)
+        num_mistakes = recall.total - num_right
+        num_inside = recall.count - num_right
+        rows.append(
+            SuperclassRow(
+                name=name,
+                num_classes=count_text(len(members)),
+                support=count_text(recall.total),
+                recall=_percent_cell(recall.value),
+                interval=percent_interval_text(recall),
+                recall_bar=_bar(recall.value),
+                inside=Cell(text=f"{count_text(num_inside)} of {count_text(num_mistakes)}", sort_value=str(num_inside)),
+            )
+        )
+    inside = (
+        f"{percent_text(found.inside.value)} of the mistakes ({percent_interval_text(found.inside)}) stay inside it"
+    )
+    sentence = (
+        f"{percent_text(found.accuracy.value)} of the images ({percent_interval_text(found.accuracy)}) get a name from"
+        f" the right superclass. {inside}; if wrong answers were spread evenly over all other classes,"
+        f" {percent_text(found.chance)} would."
+    )
+    return SuperclassSummary(sentence=sentence, rows=tuple(rows), matrix=make_superclass_matrix(context, found))
+
+
+def _calibration_facts(context: ReportContext) -> tuple[Fact, ...]:
+    calibration = context.findings.calibration
+    facts = [
+        Fact(
+            name="Expected calibration error",
+            value=percent_text(calibration.error.value),
+            detail=f"a calibrated model: ≤ {percent_text(calibration.error.null_high)}",
+        ),
+        Fact(
+            name="Confidence − accuracy",
+            value=f"{number_text(calibration.gap.value * 100, digits=1)} points",
+            detail=f"{number_text(calibration.gap.low * 100, digits=1)} to"
+            f" {number_text(calibration.gap.high * 100, digits=1)}",
+        ),
+    ]
+    scaling = calibration.temperature
+    if scaling is not None:
+        facts += [
+            Fact(
+                name="Fitted temperature",
+                value=number_text(scaling.temperature, digits=2),
+                detail=f"on {plural_text(scaling.num_fitted, 'image')}",
+            ),
+            Fact(
+                name="Error it leaves on the others",
+                value=percent_text(scaling.after.value),
+                detail=f"from {percent_text(scaling.before.value)}, n = {count_text(scaling.after.n)}",
+            ),
+        ]
+    return tuple(facts)
+
+
+def _calibration_sentence(context: ReportContext) -> str:
+    scaling = context.findings.calibration.temperature
+    if scaling is None:
+        return "The test set is too small to fit a temperature on one half of it."
+    change = scaling.log_loss_change
+    return (
+        f"Dividing the logits by {number_text(scaling.temperature, digits=2)} changes no prediction. On the half it was"
+        f" not fitted on, it takes the log-loss from {number_text(scaling.log_loss_before.value)} to"
+        f" {number_text(scaling.log_loss_after.value)} (change {number_interval_text(change)})."
+    )
+
+
+def _confident_errors(context: ReportContext, sheet: Sheet, errors: tuple[int, ...]) -> CardGroup:
+    findings = context.findings
+    sure = percent_text(HIGH_CONFIDENCE, digits=0)
+    note = (
+        f"{count_text(len(errors))} of {plural_text(findings.num_confident_errors, 'mistake')} with a confidence of"
+        f" {sure} or more, the surest first."
+    )
+    if findings.num_confident_errors_set_aside:
+        were = "label suspect is" if findings.num_confident_errors_set_aside == 1 else "label suspects are"
+        note += f" {count_text(findings.num_confident_errors_set_aside)} {were} set aside, on a page of their own."
+    return make_group(
+        context,
+        sheet,
+        errors,
+        anchor="confident-errors",
+        title="Wrong and sure",
+        note=note,
+        empty_text=f"No mistake that is not a label suspect has a confidence of {sure} or more."
+        if findings.num_confident_errors
+        else f"No mistake has a confidence of {sure} or more.",
+    )
+
+
+def _suspects_link(context: ReportContext) -> Link | None:
+    num_suspects = len(context.findings.label_suspects.suspects)
+    if not num_suspects:
+        return None
+    return Link(text=f"{plural_text(num_suspects, 'label')} to look at again", url=SUSPECTS_PATH)
+
+
+def _coverage_row(target: CoverageTarget) -> CoverageRow:
+    point = target.reached
+    if point is None:
+        return CoverageRow(
+            target=percent_text(target.target, digits=0),
+            threshold=DASH,
+            coverage=DASH,
+            coverage_interval="no threshold reaches it",
+            coverage_bar="0",
+            accuracy=DASH,
+        )
+    return CoverageRow(
+        target=percent_text(target.target, digits=0),
+        threshold=percent_text(point.threshold, digits=0),
+        coverage=percent_text(point.coverage.value, digits=0),
+        coverage_interval=percent_interval_text(point.coverage, digits=0),
+        coverage_bar=_bar(point.coverage.value),
+        accuracy=f"{percent_text(point.accuracy.value)} ({percent_interval_text(point.accuracy)})",
+    )
+
+
+def _coverage_note(context: ReportContext) -> str:
+    coverage = context.findings.coverage
+    ranking = coverage.ranking
+    return (
+        f"Thresholds are chosen on {plural_text(coverage.num_chosen, 'image')} and measured on the other"
+        f" {count_text(coverage.num_measured)}. A right answer is surer than a wrong one"
+        f" {percent_text(ranking.value)} of the time"
+        f" ({percent_interval_text(ranking)}; 50% if confidence told nothing)."
+    )
+
+
+def _percent_cell(value: float) -> Cell:
+    # `>99.9%` and `<0.1%` do not say in which order they stand.
+    text = percent_text(value)
+    return Cell(text=text, sort_value=f"{100 * value:.6f}" if text.startswith(("<", ">")) else "")
+
+
+def _bar(value: float) -> str:
+    return "0" if value != value else f"{100 * value:.1f}"  # noqa: PLR0124  NaN
+
+
+def _equal_support(context: ReportContext) -> str:
+    """The number of images that all classes have; empty where they differ, and the table needs a column for it."""
+    supports = {metrics.recall.total for metrics in context.findings.classes}
+    return plural_text(supports.pop(), "image") if len(supports) == 1 else ""
+
+
+def _class_row(context: ReportContext, metrics: ClassMetrics) -> ClassRow:
+    group = context.cache.superclasses
+    first = metrics.mistaken_for[0] if metrics.mistaken_for else None
+    return ClassRow(
+        link=context.class_link(metrics.class_index, page=INDEX_PATH),
+        superclass="" if group is None else group.names[int(group.superclass_of[metrics.class_index])],
+        support=count_text(metrics.recall.total),
+        recall=_percent_cell(metrics.recall.value),
+        recall_interval=percent_interval_text(metrics.recall, digits=0),
+        recall_bar=_bar(metrics.recall.value),
+        precision=_percent_cell(metrics.precision.value),
+        f1=_percent_cell(metrics.f1.value),
+        confidence=_percent_cell(metrics.mean_confidence.value),
+        most_mistaken_for=None if first is None else context.class_link(first.class_index, page=INDEX_PATH),
+        most_mistaken_count="" if first is None else count_text(first.count),
+    )

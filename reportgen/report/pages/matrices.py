@@ -1,0 +1,94 @@
+"""The confusion matrices of the first page: how their rows are ordered, what they are called, what can be chosen."""
+
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reportgen.analysis.confusion import SuperclassFindings
+from reportgen.analysis.metrics import ClassMetrics
+from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.matrix_frame import MAX_NAMES, frame_matrix
+from reportgen.report.pictures.images import max_mistakes
+from reportgen.report.views.index_view import ClassMatrix, MatrixChoice, MatrixPicture
+from reportgen.report.words.text import plural_text
+
+CLASS_MATRIX_PATH = "images/confusion.png"
+SUPERCLASS_MATRIX_PATH = "images/confusion-superclasses.png"
+
+# With more classes than this, a reader starts with the superclasses.
+_MAX_CLASSES_AT_FIRST = 300
+
+
+def make_class_matrix(context: ReportContext) -> ClassMatrix:
+    """The mistakes between all classes."""
+    group, num_classes = context.cache.superclasses, len(context.cache.class_names)
+    levels: tuple[MatrixChoice, ...] = ()
+    orders = [("similarity", "similarity"), ("name", "name")]
+    if group is not None:
+        starts_fine = num_classes <= _MAX_CLASSES_AT_FIRST
+        levels = (
+            MatrixChoice(value="classes", text=plural_text(num_classes, "class", "classes"), is_chosen=starts_fine),
+            MatrixChoice(
+                value="superclasses",
+                text=plural_text(len(group.names), "superclass", "superclasses"),
+                is_chosen=not starts_fine,
+            ),
+        )
+        orders.insert(0, ("superclass", "superclass"))
+    return ClassMatrix(
+        note="Rows are true classes, columns what they are called. Right answers are left out, so that mistakes show;"
+        " the bars in the margin are each row’s recall.",
+        picture=_class_picture(context),
+        picture_note="Rows and columns stand in blocks of superclasses."
+        if group is not None
+        else "Classes that are taken for each other stand side by side.",
+        levels=levels,
+        orders=tuple(
+            MatrixChoice(value=value, text=text, is_chosen=rank == 0) for rank, (value, text) in enumerate(orders)
+        ),
+    )
+
+
+def _class_picture(context: ReportContext) -> MatrixPicture:
+    confusion, order = context.findings.confusion, context.findings.class_order.tolist()
+    num_mistakes = int(confusion.sum() - np.trace(confusion))
+    ordered: list[ClassMetrics] = [context.findings.classes[class_index] for class_index in order]
+    return frame_matrix(
+        url=CLASS_MATRIX_PATH,
+        alt=f"Confusion matrix of {plural_text(len(order), 'class', 'classes')},"
+        f" {plural_text(num_mistakes, 'mistake')}; the table of pairs below names the largest cells",
+        blocks=_class_blocks(context, order),
+        recalls=[metrics.recall for metrics in ordered],
+        max_count=max_mistakes(confusion),
+    )
+
+
+def _class_blocks(context: ReportContext, order: list[int]) -> list[tuple[str, int]]:
+    group = context.cache.superclasses
+    if group is None:
+        blocks = [(context.class_name(class_index), 1) for class_index in order]
+    else:
+        runs = groupby(order, key=lambda class_index: int(group.superclass_of[class_index]))
+        blocks = [(group.names[superclass], len(list(members))) for superclass, members in runs]
+    return blocks if len(blocks) <= MAX_NAMES else []
+
+
+def make_superclass_matrix(context: ReportContext, found: SuperclassFindings) -> MatrixPicture:
+    """The mistakes between superclasses; the diagonal, right answers and mistakes inside, is left out."""
+    order = superclass_order(context).tolist()
+    return frame_matrix(
+        url=SUPERCLASS_MATRIX_PATH,
+        alt=f"Confusion matrix of {plural_text(len(order), 'superclass', 'superclasses')}; the table holds their"
+        " numbers",
+        blocks=[],  # the table beside it names them
+        recalls=[found.recall[index] for index in order],
+        max_count=max_mistakes(found.confusion),
+    )
+
+
+def superclass_order(context: ReportContext) -> NDArray[np.int64]:
+    """The superclasses as the picture of all classes shows their blocks: int64 (S,)."""
+    group = context.cache.superclasses
+    assert group is not None, "only called where superclasses are known"
+    return np.array(list(dict.fromkeys(group.superclass_of[context.findings.class_order].tolist())), dtype=np.int64)

@@ -1,0 +1,1 @@
+"""Arrays to pictures: sprites for the pages, figures and charts to take away."""

@@ -1,0 +1,97 @@
+"""The pictures of an example for figures made in Python: photo, maps over the photo, predicted map alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from reportgen.cache import EvaluationCache
+from reportgen.report.pictures.images import coloured_map, common_scale, evidence, overlay, peaks, scale_maps
+
+_SHORTEST_SIDE = 120  # pixels of a picture's longer side; thumbnails of 32 pixels become 128
+_LONGEST_SIDE = 240
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class ExamplePictures:
+    """One example, drawn on the common scale of its two maps. Where a map is blank, its picture is the photo.
+
+    Attributes:
+        photo: uint8 (H, W, 3), enlarged by a whole number.
+        true_overlay: likewise, with the map of the true class over it.
+        predicted_overlay: likewise, with the map of the predicted class.
+        predicted_map: the map of the predicted class alone.
+        true_peak: largest evidence for the true class, in units of the logit; 0 where the map is blank.
+        predicted_peak: likewise for the predicted class.
+    """
+
+    photo: NDArray[np.uint8]
+    true_overlay: NDArray[np.uint8]
+    predicted_overlay: NDArray[np.uint8]
+    predicted_map: NDArray[np.uint8]
+    true_peak: float
+    predicted_peak: float
+
+
+def make_pictures(cache: EvaluationCache, positions: Sequence[int]) -> list[ExamplePictures]:
+    """The pictures of the examples at these positions of the cache, by its first CAM method."""
+    if not positions:
+        return []
+    shown = np.array(positions)
+    pair = next(iter(cache.cams.values()))
+    true, predicted = pair.true[shown], pair.predicted[shown]
+    scale = common_scale(true, predicted)
+    width, height = picture_size(cache)
+    # Where the photo's pixels are blocks of an even size, maps are drawn at half the resolution: steps of two pixels
+    # are finer than those of the photo below, and a figure takes a third less time and space.
+    step = 2 if height // cache.thumbnails.shape[1] % 2 == 0 and height >= cache.thumbnails.shape[1] else 1
+    photos = _resize(cache.thumbnails[shown], width // step, height // step)
+    true_levels, predicted_levels = (scale_maps(evidence(maps, scale), photos.shape[1:3]) for maps in (true, predicted))
+    predicted_peaks = peaks(predicted)
+    is_blank = (predicted_peaks == 0)[:, None, None, None]
+    pictures = (
+        photos,
+        overlay(photos, true_levels),
+        overlay(photos, predicted_levels),
+        np.where(is_blank, photos, coloured_map(predicted_levels)),
+    )
+    drawn = zip(
+        *(_repeat(picture, step) for picture in pictures), peaks(true).tolist(), predicted_peaks.tolist(), strict=True
+    )
+    return [
+        ExamplePictures(
+            photo=photo,
+            true_overlay=true_overlay,
+            predicted_overlay=predicted_overlay,
+            predicted_map=predicted_map,
+            true_peak=true_peak,
+            predicted_peak=predicted_peak,
+        )
+        for photo, true_overlay, predicted_overlay, predicted_map, true_peak, predicted_peak in drawn
+    ]
+
+
+def picture_size(cache: EvaluationCache) -> tuple[int, int]:
+    """Width and height of an example's pictures: its thumbnail times a whole number, or shrunk where that is large."""
+    height, width = cache.thumbnails.shape[1:3]
+    longer = max(height, width)
+    if longer > _LONGEST_SIDE:
+        return max(1, round(width * _LONGEST_SIDE / longer)), max(1, round(height * _LONGEST_SIDE / longer))
+    factor = -(-_SHORTEST_SIDE // longer)
+    return width * factor, height * factor
+
+
+def _resize(photos: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """Photos (n, h, w, 3) at another size: each pixel repeated, or averaged with its neighbours where they shrink."""
+    factor = height // photos.shape[1]
+    if factor:
+        return _repeat(photos, factor)
+    box = Image.Resampling.BOX
+    return np.stack([np.asarray(Image.fromarray(photo).resize((width, height), box)) for photo in photos])
+
+
+def _repeat(pictures: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Pictures (n, h, w, 3) with each pixel as a block of `factor` x `factor`."""
+    return pictures.repeat(factor, axis=1).repeat(factor, axis=2) if factor > 1 else pictures

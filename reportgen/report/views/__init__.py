@@ -1,0 +1,1 @@
+"""What a template sees: text and relative URLs, nothing to compute. One module a kind of page."""

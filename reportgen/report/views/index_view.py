@@ -1,0 +1,306 @@
+"""The first page, with its diagrams and tables."""
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from reportgen.report.views.shared import AxisTick, CardGroup, Cell, Crop, Fact, Link, SiteFrame, Sprite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StripDot:
+    """One class in the strip of all classes; coordinates in the strip's units."""
+
+    url: str
+    title: str
+    x: str
+    y: str
+    low_y: str
+    high_y: str
+    is_below: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassStrip:
+    """The recall of all classes, best to worst.
+
+    Attributes:
+        title: what the diagram shows.
+        alt: the diagram in words.
+        width: width in the diagram's units.
+        height: height.
+        left: left edge of the plot.
+        right: right edge of the plot.
+        band_y: upper edge of the band that chance alone would give.
+        band_height: its height.
+        band_text: what the band means.
+        ticks: marks of the recall axis.
+        dots: one a class.
+        best: label of the best class.
+        worst: label of the worst class.
+    """
+
+    title: str
+    alt: str
+    width: str
+    height: str
+    left: str
+    right: str
+    band_y: str
+    band_height: str
+    band_text: str
+    ticks: tuple[AxisTick, ...]
+    dots: tuple[StripDot, ...]
+    best: str
+    worst: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReliabilityDot:
+    """One bin of the reliability diagram; coordinates in the diagram's units."""
+
+    title: str
+    x: str
+    y: str
+    low_y: str
+    high_y: str
+    bar_x: str
+    bar_y: str
+    bar_width: str
+    bar_height: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReliabilityDiagram:
+    """Accuracy over confidence, with the number of examples below. All coordinates in the diagram's units."""
+
+    alt: str
+    width: str
+    height: str
+    left: str
+    right: str
+    top: str
+    bottom: str
+    x_ticks: tuple[AxisTick, ...]
+    y_ticks: tuple[AxisTick, ...]
+    dots: tuple[ReliabilityDot, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixName:
+    """A name beside the rows of a matrix picture: its text, and its height in per cent of the picture."""
+
+    text: str
+    y: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixPicture:
+    """A confusion matrix as one grey picture with a pixel per cell, and the frame around it.
+
+    The paths are in units of a row; the bars' lengths in per cent.
+
+    Attributes:
+        url: the grey picture, to be coloured by the page.
+        alt: the matrix in words.
+        size: number of rows and columns.
+        is_large: whether it has more rows than pixels on most screens, so that it is scaled smoothly.
+        names: names of superclasses, or of single classes where there are few.
+        names_width: room for the names in pixels.
+        brackets: path `d` of a line along each superclass's rows, in a box of width 1.
+        outlines: path `d` of the superclasses' squares.
+        bars: path `d` of the recall of each row, to be stroked, in a box of width 100.
+        ticks: marks of the colour scale: position in per cent, and count.
+    """
+
+    url: str
+    alt: str
+    size: str
+    is_large: bool
+    names: tuple[MatrixName, ...]
+    names_width: str
+    brackets: str
+    outlines: str
+    bars: str
+    ticks: tuple[AxisTick, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixChoice:
+    """One value of a choice that the reader has: as the script knows it, and in words."""
+
+    value: str
+    text: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassMatrix:
+    """The confusion matrix of all classes.
+
+    Attributes:
+        note: what a matrix shows.
+        picture: what is seen without scripts, and on paper.
+        picture_note: how the picture's rows and columns are ordered.
+        levels: classes or superclasses; empty where these are not known.
+        orders: how rows and columns may be ordered.
+    """
+
+    note: str
+    picture: MatrixPicture
+    picture_note: str
+    levels: tuple[MatrixChoice, ...]
+    orders: tuple[MatrixChoice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingItem:
+    """A rule's finding as a paragraph, with its evidence and where to look."""
+
+    anchor: str
+    headline: str
+    advice: str
+    evidence: str
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairRow:
+    """A confused pair in the table.
+
+    Attributes:
+        true: the true class.
+        predicted: the class it was taken for.
+        true_photo: the surest mistake of the pair.
+        predicted_photo: the surest right example of the class it was taken for; `None` where there is none.
+        true_alt: the first picture in words.
+        predicted_alt: the second picture in words.
+        count: number of examples.
+        share: the count as a share of the true class.
+        interval: its interval.
+        reverse: the other way: count and share.
+        page: the pair's own page.
+        relation: `same superclass`, `other superclass`, or nothing where superclasses are not known.
+    """
+
+    true: Link
+    predicted: Link
+    true_photo: Crop
+    predicted_photo: Crop | None
+    true_alt: str
+    predicted_alt: str
+    count: str
+    share: str
+    interval: str
+    reverse: str
+    relation: str
+    page: Link
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionRow:
+    """One statistic of the predicted class's maps, with intervals; what a uniform map would give stands last."""
+
+    name: str
+    right: str
+    wrong: str
+    difference: str
+    uniform: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionSection:
+    """Where the model looks."""
+
+    rows: tuple[AttentionRow, ...]
+    overlap: str
+    blank: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageRow:
+    """How much may be answered to be as right as asked; a dash where no threshold does it."""
+
+    target: str
+    threshold: str
+    coverage: str
+    coverage_interval: str
+    coverage_bar: str
+    accuracy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassRow:
+    """A class in the table of all classes."""
+
+    link: Link
+    superclass: str
+    support: str
+    recall: Cell
+    recall_interval: str
+    recall_bar: str
+    precision: Cell
+    f1: Cell
+    confidence: Cell
+    most_mistaken_for: Link | None
+    most_mistaken_count: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuperclassRow:
+    """A superclass in its table."""
+
+    name: str
+    num_classes: str
+    support: str
+    recall: Cell
+    interval: str
+    recall_bar: str
+    inside: Cell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuperclassSummary:
+    """The mistakes seen through the superclasses."""
+
+    sentence: str
+    rows: tuple[SuperclassRow, ...]
+    matrix: MatrixPicture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexPage:
+    """The page that answers: how good, how sure, what is wrong, where to look next.
+
+    `notes` is a reviewer's text as HTML, safe as it stands; `None` where there is none.
+    """
+
+    frame: SiteFrame
+    sprites: tuple[Sprite, ...]
+    headline: str
+    summary: str
+    notes: Markup | None
+    facts: tuple[Fact, ...]
+    strip: ClassStrip
+    findings: tuple[FindingItem, ...]
+    unfired: tuple[FindingItem, ...]
+    findings_note: str
+    matrix: ClassMatrix
+    pairs: tuple[PairRow, ...]
+    pairs_note: str
+    superclasses: SuperclassSummary | None
+    calibration: ReliabilityDiagram
+    calibration_facts: tuple[Fact, ...]
+    calibration_sentence: str
+    coverage: tuple[CoverageRow, ...]
+    coverage_note: str
+    attention: AttentionSection
+    confident_errors: CardGroup
+    suspects: Link | None
+    rows: tuple[ClassRow, ...]
+    equal_support: str
+    metrics: tuple[Fact, ...]
+    run_facts: tuple[tuple[str, str], ...]
+    checks: tuple[str, ...]
+    warnings: tuple[str, ...]
+    downloads: tuple[Link, ...]

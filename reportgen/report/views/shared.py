@@ -1,0 +1,185 @@
+"""Pieces that several pages share."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A text that leads somewhere."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A headline number: its name, its value, and how sure it is."""
+
+    name: str
+    value: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sprite:
+    """Many small pictures in one file, defined once on a page.
+
+    Attributes:
+        name: the id under which crops refer to it.
+        url: the file.
+        width: its width in pixels.
+        height: its height.
+    """
+
+    name: str
+    url: str
+    width: str
+    height: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crop:
+    """One cell of a sprite.
+
+    Attributes:
+        sprite: the sprite's name.
+        view_box: the cell's place in it, as SVG wants it.
+        strength: what a map's grey is multiplied by on the pair's common scale, in [0, 1]; 1 for a photo.
+        is_stretched: whether the cell has other proportions than the photo that it has to cover.
+    """
+
+    sprite: str
+    view_box: str
+    strength: str
+    is_stretched: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One picture of an example.
+
+    Attributes:
+        kind: `photo`, `overlay` (a map over the photo), `map` (the map alone) or `blank` (no cell supports the class).
+        title: what it shows.
+        detail: a number about it.
+        alt: the picture in words.
+        photo: the photo; absent from a map alone.
+        evidence: the map; absent from a photo and where it is blank.
+        difference: predicted - true, beside the map alone of a mistake.
+    """
+
+    kind: str
+    title: str
+    detail: str
+    alt: str
+    photo: Crop | None
+    evidence: Crop | None
+    difference: Crop | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleCard:
+    """One example with its pictures.
+
+    Attributes:
+        is_correct: whether the prediction is right.
+        predicted: the predicted class.
+        true: the true class.
+        confidence: the prediction's probability.
+        verdict: the rest of the sentence that begins with the predicted class.
+        example_id: the example's name in the data, leading to its detail view.
+        panels: photo, overlays and map alone.
+    """
+
+    is_correct: bool
+    predicted: Link
+    true: Link
+    confidence: str
+    verdict: str
+    example_id: Link
+    panels: tuple[Panel, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardGroup:
+    """Examples that belong together.
+
+    Attributes:
+        anchor: the group's fragment on its page.
+        title: what they have in common.
+        note: how they were chosen, and how many there are.
+        cards: the examples; empty where there is none.
+        empty_text: what is said then.
+    """
+
+    anchor: str
+    title: str
+    note: str
+    cards: tuple[ExampleCard, ...]
+    empty_text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeanMapFigure:
+    """A mean map over a group of examples; no picture where the group is empty."""
+
+    title: str
+    detail: str
+    alt: str
+    picture: Crop | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A number in a sortable table: as text, and as the number that it sorts by where that is not in the text."""
+
+    text: str
+    sort_value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxisTick:
+    """A mark on an axis: its place in the diagram's units and its text."""
+
+    position: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterSpec:
+    """An SVG filter that turns grey into colour.
+
+    Attributes:
+        name: the filter's id.
+        red: `tableValues` of the red channel.
+        green: of the green channel.
+        blue: of the blue channel.
+        opacity: of the alpha channel.
+    """
+
+    name: str
+    red: str
+    green: str
+    blue: str
+    opacity: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteFrame:
+    """What every page of a site shares.
+
+    Attributes:
+        title: the report's name, in the bar of every page.
+        root: what leads from the page to the site's root: empty, or `../`.
+        description: the page in one sentence.
+        logo: the user's picture for the bar, from the site's root; empty where there is none.
+        extra_css: the user's style sheet, likewise.
+        filters: what colours the page's grey pictures.
+    """
+
+    title: str
+    root: str
+    description: str
+    logo: str
+    extra_css: str
+    filters: tuple[FilterSpec, ...]

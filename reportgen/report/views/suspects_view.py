@@ -1,0 +1,31 @@
+"""The page of labels that deserve a second look."""
+
+from dataclasses import dataclass
+
+from reportgen.report.views.shared import ExampleCard, Link, SiteFrame, Sprite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuspectCard:
+    """A label that deserves a second look; probabilities are those after temperature scaling."""
+
+    card: ExampleCard
+    given: Link
+    suggested: Link
+    given_probability: str
+    suggested_probability: str
+    margin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuspectsPage:
+    """The labels that deserve a second look, and how much to expect of the list."""
+
+    frame: SiteFrame
+    sprites: tuple[Sprite, ...]
+    headline: str
+    temperature: str
+    expectation: str
+    note: str
+    cards: tuple[SuspectCard, ...]
+    table: Link

@@ -1,0 +1,1 @@
+"""Numbers and findings as text: the one place where per cent, rounding and sentences exist."""

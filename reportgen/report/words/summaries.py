@@ -1,0 +1,265 @@
+"""Files to take away for people: the report on one page, and what to do about it, as plain text."""
+
+import textwrap
+from collections.abc import Sequence
+
+from reportgen.analysis.calibration import CalibrationError, TemperatureScaling
+from reportgen.analysis.findings import Findings
+from reportgen.analysis.metrics import ClassMetrics
+from reportgen.analysis.selection import HIGH_CONFIDENCE
+from reportgen.cache import EvaluationCache
+from reportgen.report.words.run_facts import METHOD_NAMES, check_sentences
+from reportgen.report.words.text import (
+    count_text,
+    number_interval_text,
+    number_text,
+    percent_interval_text,
+    percent_text,
+    plural_text,
+    points_interval_text,
+    points_text,
+)
+from reportgen.report.words.wording import describe, headline
+
+_TEXT_WIDTH = 88
+_NUM_LISTED = 10
+
+
+def console_summary(cache: EvaluationCache, findings: Findings) -> str:
+    """The report in a few lines: the headline, accuracy, the five weakest classes, the three most confused pairs."""
+    names, top1, top5 = cache.class_names, findings.overall.top1, findings.overall.top5
+    weakest = [
+        f"{names[metrics.class_index]} {percent_text(metrics.recall.value)}" for metrics in _weakest_first(findings)[:5]
+    ]
+    pairs = [
+        f"{names[pair.true_index]} called {names[pair.predicted_index]} {pair.share.count} of {pair.share.total}"
+        for pair in findings.pairs[:3]
+    ]
+    rows = [
+        (
+            "accuracy",
+            f"{percent_text(top1.value)} ({percent_interval_text(top1)}), n = {count_text(top1.total)};"
+            f" top-5 {percent_text(top5.value)} ({percent_interval_text(top5)})",
+        ),
+        ("weakest classes", ", ".join(weakest)),
+        ("most confused", ", ".join(pairs) or "nothing"),
+    ]
+    return f"{headline(findings, cache)}\n\n{_table(rows)}"
+
+
+def analysis_summary(cache: EvaluationCache, findings: Findings) -> str:
+    """The report on one page of plain text."""
+    sections = [
+        _title(headline(findings, cache), "="),
+        _run_table(cache),
+        _title("How good it is"),
+        _overall_table(findings),
+        _title("How well it knows that"),
+        _calibration_table(findings),
+        *_class_sections(cache, findings),
+        _title("The most confused pairs"),
+        _pair_table(cache, findings),
+        *_superclass_section(findings),
+        _title("What stands out"),
+        "\n".join(
+            _wrapped(describe(item, cache, findings).headline, mark="- ")
+            for item in findings.recommendations
+            if item.fired
+        )
+        or "No rule fires.",
+        _wrapped(
+            "Intervals in brackets are 95% intervals. recommendations.txt says what to do about what stands out, and"
+            " holds the evidence."
+        ),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def recommendations_text(cache: EvaluationCache, findings: Findings) -> str:
+    """What to do, in plain text: each rule that fired with advice and evidence, then those that did not."""
+    fired = [describe(item, cache, findings) for item in findings.recommendations if item.fired]
+    rest = [describe(item, cache, findings) for item in findings.recommendations if not item.fired]
+    sections = [
+        _title(headline(findings, cache), "="),
+        _wrapped(
+            f"{len(fired)} of {len(fired) + len(rest)} rules fire. A rule fires only where a bound of the interval, not"
+            " the value, crosses its threshold; the one that concerns the most images comes first."
+        ),
+    ]
+    for number, text in enumerate(fired, start=1):
+        sections += [
+            _wrapped(text.headline, mark=f"{number}. ".ljust(3)),
+            _wrapped(text.advice, indent="   "),
+            _wrapped(f"Evidence: {text.evidence}", indent="   "),
+        ]
+    if rest:
+        sections.append(_title("Rules that did not fire"))
+        sections += [_wrapped(f"{text.headline} {text.evidence}".rstrip(), mark="- ") for text in rest]
+    return "\n\n".join(sections) + "\n"
+
+
+def _run_table(cache: EvaluationCache) -> str:
+    provenance = cache.provenance
+    weights = f", weights {provenance.weights_name}" if provenance.weights_name else ""
+    method, pair = next(iter(cache.cams.items()))
+    height, width = pair.true.shape[1:]
+    rows = [
+        ("Model", f"{provenance.model_name}, {count_text(provenance.num_parameters)} parameters{weights}"),
+        (
+            "Data",
+            f"{provenance.data_name}, {plural_text(cache.num_examples, 'image')} of"
+            f" {plural_text(cache.num_classes, 'class', 'classes')}",
+        ),
+        ("Maps", f"{METHOD_NAMES[method]} at {provenance.target_layer}, {width}×{height} cells"),
+        ("Run", f"{provenance.created}, {provenance.device}, {provenance.precision}"),
+        *[("Check", sentence) for sentence in check_sentences(cache)],
+        *[("Note", warning) for warning in provenance.warnings],
+    ]
+    return _table(rows)
+
+
+def _overall_table(findings: Findings) -> str:
+    overall = findings.overall
+    shares = (
+        ("Top-1 accuracy", overall.top1),
+        ("Top-5 accuracy", overall.top5),
+        ("Balanced accuracy", overall.balanced_accuracy),
+        ("Macro precision", overall.macro_precision),
+        ("Macro recall", overall.macro_recall),
+        ("Macro F1", overall.macro_f1),
+    )
+    numbers = (
+        ("Matthews correlation", overall.matthews),
+        ("Log-loss", overall.log_loss),
+        ("Brier score", overall.brier),
+    )
+    return _table(
+        [
+            *[(name, percent_text(value.value), f"({percent_interval_text(value)})") for name, value in shares],
+            *[(name, number_text(value.value), f"({number_interval_text(value)})") for name, value in numbers],
+        ]
+    )
+
+
+def _calibration_table(findings: Findings) -> str:
+    calibration, confidence = findings.calibration, findings.overall.mean_confidence
+    gap = calibration.gap
+    rows = [
+        ("Mean confidence", percent_text(confidence.value), f"({percent_interval_text(confidence)})"),
+        ("Confidence less accuracy", points_text(gap.value), f"({points_interval_text(gap)})"),
+        ("Expected calibration error", *_error_cells(calibration.error)),
+        ("The same, bins of equal size", *_error_cells(calibration.adaptive_error)),
+        (
+            f"Mistakes at {percent_text(HIGH_CONFIDENCE, digits=0)} confidence or more",
+            count_text(findings.num_confident_errors),
+            "",
+        ),
+    ]
+    scaling = calibration.temperature
+    if scaling is not None:
+        rows.append((f"Error after temperature {number_text(scaling.temperature, digits=2)}", *_scaled_cells(scaling)))
+    return _table(rows)
+
+
+def _error_cells(error: CalibrationError) -> tuple[str, str]:
+    return percent_text(error.value), f"(chance alone shows up to {percent_text(error.null_high)})"
+
+
+def _scaled_cells(scaling: TemperatureScaling) -> tuple[str, str]:
+    before = percent_text(scaling.before.value)
+    return percent_text(scaling.after.value), f"(from {before}, on the half it was not fitted on)"
+
+
+def _class_sections(cache: EvaluationCache, findings: Findings) -> list[str]:
+    """The weakest and the strongest classes, or all of them where they are few."""
+    weakest = _weakest_first(findings)
+    strongest = sorted(weakest, key=lambda metrics: (-metrics.recall.value, metrics.class_index))
+    if len(weakest) <= 2 * _NUM_LISTED:
+        parts = [("The classes, the weakest first", weakest)]
+    else:
+        shown = f"({_NUM_LISTED} of {count_text(len(weakest))})"
+        parts = [
+            (f"The weakest classes {shown}", weakest[:_NUM_LISTED]),
+            (f"The strongest classes {shown}", strongest[:_NUM_LISTED]),
+        ]
+    return [
+        section
+        for title, classes in parts
+        for section in (_title(title), _table([_class_cells(cache, metrics) for metrics in classes]))
+    ]
+
+
+def _weakest_first(findings: Findings) -> list[ClassMetrics]:
+    """The classes that have images, by rising recall; ties by index."""
+    measured = [metrics for metrics in findings.classes if metrics.recall.total]
+    return sorted(measured, key=lambda metrics: (metrics.recall.value, metrics.class_index))
+
+
+def _class_cells(cache: EvaluationCache, metrics: ClassMetrics) -> tuple[str, ...]:
+    recall, counts = metrics.recall, metrics.mistaken_for
+    instead = f"most often called {cache.class_names[counts[0].class_index]} ({counts[0].count})" if counts else ""
+    return (
+        cache.class_names[metrics.class_index],
+        percent_text(recall.value),
+        f"({percent_interval_text(recall)})",
+        f"{count_text(recall.count)} of {count_text(recall.total)}",
+        instead,
+    )
+
+
+def _pair_table(cache: EvaluationCache, findings: Findings) -> str:
+    if not findings.pairs:
+        return "The model makes no mistake on this test set."
+    return _table(
+        [
+            (
+                f"{cache.class_names[pair.true_index]} called {cache.class_names[pair.predicted_index]}",
+                percent_text(pair.share.value),
+                f"({percent_interval_text(pair.share)})",
+                f"{count_text(pair.share.count)} of {count_text(pair.share.total)}",
+                f"the other way {count_text(pair.reverse.count)} of {count_text(pair.reverse.total)}",
+            )
+            for pair in findings.pairs
+        ]
+    )
+
+
+def _superclass_section(findings: Findings) -> list[str]:
+    found = findings.superclasses
+    if found is None:
+        return []
+    rows = [
+        ("Superclass right", percent_text(found.accuracy.value), f"({percent_interval_text(found.accuracy)})"),
+        ("Mistakes inside it", percent_text(found.inside.value), f"({percent_interval_text(found.inside)})"),
+        ("By chance", percent_text(found.chance), ""),
+    ]
+    return [_title("Superclasses"), _table(rows)]
+
+
+def _title(text: str, underline: str = "-") -> str:
+    lines = textwrap.wrap(text, _TEXT_WIDTH)
+    return "\n".join([*lines, underline * max(map(len, lines))])
+
+
+def _wrapped(text: str, *, mark: str = "", indent: str = "") -> str:
+    """The text in lines of `_TEXT_WIDTH`: `mark` before the first, `indent` or as much room before the others."""
+    return textwrap.fill(
+        text,
+        _TEXT_WIDTH,
+        initial_indent=mark or indent,
+        subsequent_indent=" " * len(mark) or indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns under each other: the first to the left, values of percentages and counts to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column == 1 and len(row) > 2 else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
