@@ -12,7 +12,7 @@ import pytest
 from reportgen import pipeline
 from reportgen.cache import EvaluationCache, save_cache
 from reportgen.cli import main
-from reportgen.report.summaries import console_summary
+from reportgen.report.words.summaries import console_summary
 from reportgen.settings import RenderSettings
 
 

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 from reportgen.analysis.findings import Findings, compute_findings
 from reportgen.cache import CacheKey, CamPair, EvaluationCache, Provenance, SelfCheck, Superclasses
 from reportgen.report.render import render_site
-from reportgen.report.site import write_site
+from reportgen.report.delivery.site import write_site
 from reportgen.settings import RenderSettings
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -54,7 +54,9 @@ def make_evaluation(num_classes: int = 12, *, with_superclasses: bool = True, se
     logits[np.arange(n), said] = logits.max(axis=1) + rng.exponential(3, n)
     maps = rng.normal(0.1, 0.4, (2, n, 8, 8))
     maps[1, labels == said] = maps[0, labels == said]
-    groups = Superclasses(names=("things & <such>", "others", "trees"), superclass_of=np.array(_SUPERCLASS_OF, np.int64))
+    groups = Superclasses(
+        names=("things & <such>", "others", "trees"), superclass_of=np.array(_SUPERCLASS_OF, np.int64)
+    )
     return EvaluationCache(
         example_index=np.arange(n),
         example_id=np.array([f"{label:02d}/{i:04d}.png" for i, label in enumerate(labels)]),
@@ -149,7 +151,7 @@ def browser() -> Iterator[Browser]:
 
 
 def _fulfill(content: str, route: Route) -> None:
-    route.fulfill(body=content)
+    route.fulfill(body=content, content_type="text/javascript")
 
 
 class PageOpener:
@@ -179,7 +181,7 @@ class PageOpener:
             scripts: whether scripts run.
             width: of the window.
             folder: another site.
-            replaced: what is loaded instead of the files whose URLs match a glob.
+            replaced: scripts that are loaded instead of those whose URLs match a glob.
             more: for the browser's context.
         """
         context = self._browser.new_context(
@@ -233,7 +235,9 @@ def find_violations() -> Callable[[Page], list[str]]:
 
     def find(page: Page) -> list[str]:
         page.evaluate(AXE_SCRIPT)
-        found = page.evaluate("tags => axe.run(document, {runOnly: tags, resultTypes: ['violations'], preload: false})", list(_WCAG))
+        found = page.evaluate(
+            "tags => axe.run(document, {runOnly: tags, resultTypes: ['violations'], preload: false})", list(_WCAG)
+        )
         return [
             f"{violation['id']}: {node['target']}: {node['failureSummary']}"
             for violation in found["violations"]

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page
 
 from reportgen.cache import EvaluationCache
-from reportgen.report.single_file import write_single_file
+from reportgen.report.delivery.single_file import write_single_file
 from reportgen.settings import RenderSettings
 
 OpenPage = Callable[..., Page]
