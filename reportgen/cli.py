@@ -381,7 +381,7 @@ def _seconds_text(seconds: dict[str, float]) -> str:
 def main() -> None:
     """Run the command line. Expected problems end in a message and a hint, without a traceback."""
     try:
-        code = cli(standalone_mode=False)
+        code = cli(standalone_mode=False, prog_name="reportgen")
     except ReportError as error:
         click.echo(f"error: {error.message}\nhint:  {error.hint}", err=True)
         sys.exit(1)
