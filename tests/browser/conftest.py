@@ -18,8 +18,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from reportgen.analysis.findings import Findings, compute_findings
 from reportgen.cache import CacheKey, CamPair, EvaluationCache, Provenance, SelfCheck, Superclasses
-from reportgen.report.render import render_site
 from reportgen.report.delivery.site import write_site
+from reportgen.report.render import render_site
 from reportgen.settings import RenderSettings
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

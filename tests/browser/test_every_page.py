@@ -25,41 +25,42 @@ KINDS = {
 }
 """A pattern for each kind; the first page that matches stands for all."""
 
-OTHERS = re.compile(r"classes/.*\.html")
+OTHERS = r"classes/.*\.html"
 
 WIDTHS = (360, 800, 1280, 2560)
 
 
-def page_of(kind: str, site: Path) -> str:
+@pytest.fixture
+def open_kind(open_page: OpenPage, site: Path) -> OpenPage:
+    """Opens the page that stands for a kind."""
     pages = sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html"))
-    return next(page for page in pages if re.fullmatch(KINDS[kind], page))
+    return lambda kind, **options: open_page(next(page for page in pages if re.fullmatch(KINDS[kind], page)), **options)
 
 
 def test_every_page_of_the_site_is_of_a_kind_that_is_tested(site: Path):
     pages = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
-    patterns = [re.compile(pattern) for pattern in KINDS.values()] + [OTHERS]
-    assert {page for page in pages if not any(pattern.fullmatch(page) for pattern in patterns)} == set()
+    patterns = [*KINDS.values(), OTHERS]
+    assert {page for page in pages if not any(re.fullmatch(pattern, page) for pattern in patterns)} == set()
 
 
 @pytest.mark.parametrize("scripts", ["scripts", "no scripts"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "chart"])  # the markup of a chart is Plotly's
-def test_axe_finds_nothing(open_page: OpenPage, violations_of: ViolationsOf, kind: str, scheme: str, scripts: str):
+def test_axe_finds_nothing(open_kind: OpenPage, find_violations: FindViolations, kind: str, scheme: str, scripts: str):
     # axe is a script itself: a page without scripts is one whose scripts are empty.
     replaced = {"**/*.js": ""} if scripts == "no scripts" else {}
-    assert violations_of(open_page(kind, scheme=scheme, replaced=replaced, bypass_csp=True)) == []
+    assert find_violations(open_kind(kind, scheme=scheme, replaced=replaced, bypass_csp=True)) == []
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_page_opens_under_its_own_policy(open_page: OpenPage, site: Path, kind: str, scripts: bool):
-    page = open_page(page_of(kind, site), scripts=scripts)
-    assert page.locator("h1").is_visible()
+def test_page_opens_under_its_own_policy(open_kind: OpenPage, kind: str, scripts: bool):
+    assert open_kind(kind, scripts=scripts).locator("h1").is_visible()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_page_does_not_scroll_sideways(open_page: OpenPage, site: Path, kind: str):
-    page = open_page(page_of(kind, site), width=min(WIDTHS))
+def test_page_does_not_scroll_sideways(open_kind: OpenPage, kind: str):
+    page = open_kind(kind, width=min(WIDTHS))
     needed = {}
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
@@ -68,7 +69,7 @@ def test_page_does_not_scroll_sideways(open_page: OpenPage, site: Path, kind: st
     assert {width: most for width, most in needed.items() if most > width} == {}
 
 
-def test_a_request_that_leaves_the_folder_is_noticed(open_page):
+def test_a_request_that_leaves_the_folder_is_noticed(open_page: OpenPage):
     page = open_page("index.html", bypass_csp=True)
     page.evaluate("new Image().src = '../elsewhere.png'")
     page.wait_for_timeout(50)
@@ -76,14 +77,14 @@ def test_a_request_that_leaves_the_folder_is_noticed(open_page):
     open_page.problems.clear()
 
 
-def test_what_the_policy_forbids_is_noticed(open_page):
+def test_what_the_policy_forbids_is_noticed(open_page: OpenPage):
     page = open_page("index.html")
     page.evaluate("document.body.setAttribute('style', 'color: red')")
     assert any("Content Security Policy" in problem for problem in open_page.problems)
     open_page.problems.clear()
 
 
-def test_an_error_on_a_page_is_noticed(open_page):
+def test_an_error_on_a_page_is_noticed(open_page: OpenPage):
     page = open_page("index.html")
     page.evaluate("setTimeout(() => { throw new Error('lost') })")
     page.evaluate("console.error('found')")

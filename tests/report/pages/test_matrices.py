@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -155,7 +156,7 @@ def test_marks_of_the_scale_stand_at_the_root_of_their_count(max_count: int):
     positions = [float(tick.position.removesuffix("%")) for tick in ticks]
     assert counts[-1] == max_count
     assert positions == pytest.approx([100 * (count / max_count) ** 0.5 for count in counts], abs=0.06)
-    assert all(later - earlier >= 8 for earlier, later in zip(positions, positions[1:], strict=False))
+    assert all(later - earlier >= 8 for earlier, later in pairwise(positions))
 
 
 def test_a_matrix_without_mistakes_has_no_mark():
