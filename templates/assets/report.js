@@ -3,11 +3,11 @@
 
 const root = document.body.dataset.root;
 
-/** A cell's value to sort by: its data-value, else its text; a number where it begins with one; null for a dash. */
-function sortValue(cell) {
+/** What a cell sorts by: its data-value, else its text; in a column of numbers the number, and null for a dash. */
+function sortValue(cell, isNumeric) {
   const text = cell.dataset.value ?? cell.textContent.trim();
-  const number = Number.parseFloat(text.replaceAll(",", ""));
-  return text === "" || text.startsWith("–") ? null : Number.isNaN(number) ? text.toLowerCase() : number;
+  if (text === "" || text.startsWith("–")) return null;
+  return isNumeric || cell.dataset.value ? Number.parseFloat(text.replaceAll(",", "")) : text.toLowerCase();
 }
 
 function compare(a, b, direction) {
@@ -25,7 +25,7 @@ function sortBy(table, column, header) {
   for (const each of table.tHead.rows[0].cells) each.removeAttribute("aria-sort");
   header.setAttribute("aria-sort", order);
   const direction = order === "ascending" ? 1 : -1;
-  const rows = [...body.rows].map((row) => [sortValue(row.cells[column]), row]);
+  const rows = [...body.rows].map((row) => [sortValue(row.cells[column], isNumeric), row]);
   rows.sort(([a], [b]) => compare(a, b, direction));
   body.append(...rows.map(([, row]) => row));
 }
@@ -39,6 +39,19 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
     header.append(button);
     button.addEventListener("click", () => sortBy(table, column, header));
   });
+}
+
+for (const input of document.querySelectorAll("[data-table-filter]")) {
+  const rows = [...document.getElementById(input.getAttribute("aria-controls")).tBodies[0].rows];
+  const count = input.closest("form").querySelector("[role=status]");
+  input.addEventListener("input", () => {
+    const wanted = input.value.trim().toLowerCase();
+    for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+    const shown = rows.filter((row) => !row.hidden).length;
+    count.textContent = wanted ? `${shown} of ${rows.length} shown` : "";
+  });
+  input.closest("form").addEventListener("submit", (event) => event.preventDefault());
+  input.closest("form").hidden = false;
 }
 
 const finder = document.querySelector("[data-class-finder]");

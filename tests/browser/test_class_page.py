@@ -1,0 +1,193 @@
+"""Class pages with scripts: choices about maps, filters, the detail view, and the address that holds all of it."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page
+
+from reportgen.analysis.findings import Findings
+from reportgen.cache import EvaluationCache
+from reportgen.report.words.text import percent_text
+
+OpenPage = Callable[..., Page]
+
+FIRST = "classes/000"
+
+
+@pytest.fixture
+def path(site: Path) -> str:
+    return next(page.relative_to(site).as_posix() for page in sorted(site.glob(f"{FIRST}-*.html")))
+
+
+@pytest.fixture
+def page(open_page: OpenPage, path: str) -> Page:
+    return open_page(path)
+
+
+def choose(page: Page, name: str, value: str) -> None:
+    page.locator(f'input[name="{name}"][value="{value}"]').check(force=True)
+
+
+def state(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).fragment)
+
+
+def visible_numbers(page: Page) -> list[int]:
+    return page.evaluate(
+        """() => [...document.querySelectorAll(".gallery > li")]
+             .filter((item) => item.offsetParent !== null).map((item) => Number(item.id.slice(1)))"""
+    )
+
+
+def shown_maps(page: Page, number: int) -> set[str]:
+    return set(
+        page.evaluate(
+            """(id) => [...document.getElementById(id).querySelectorAll(".evidence")]
+                 .filter((map) => getComputedStyle(map).display !== "none").flatMap((map) => [...map.classList])""",
+            f"e{number}",
+        )
+    ) - {"evidence"}
+
+
+@pytest.fixture
+def mistake(evaluation: EvaluationCache, found: Findings) -> int:
+    """Number of the first class's surest mistake."""
+    return int(evaluation.example_index[found.selections[0].gallery[0]])
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("predicted", {"p"}), ("true", {"t"}), ("difference", {"difference"}), ("none", set())]
+)
+def test_the_gallery_shows_the_map_that_is_chosen(page: Page, mistake: int, value: str, expected: set[str]):
+    choose(page, "map", value)
+    assert shown_maps(page, mistake) == expected
+
+
+def test_choices_work_without_scripts(open_page: OpenPage, path: str, mistake: int):
+    page = open_page(path, scripts=False)
+    page.locator('input[name="map"][value="true"]').check(force=True)
+    item = page.locator(f"#e{mistake}")
+    assert item.locator(".evidence.t").is_visible()
+    assert not item.locator(".evidence.p").is_visible()
+    page.locator('input[name="only"][value="right"]').check(force=True)
+    assert not item.is_visible()
+
+
+def test_colours_scale_and_cells_are_applied_to_every_map(page: Page, mistake: int):
+    read = """(id) => {
+      const map = document.getElementById(id).querySelector(".evidence.p");
+      const use = map.querySelector("use");
+      const style = getComputedStyle(map);
+      return [style.filter, style.imageRendering, getComputedStyle(use).opacity];
+    }"""
+    filter_name, rendering, _ = page.evaluate(read, f"e{mistake}")
+    assert "inferno-overlay" in filter_name
+    assert rendering == "auto"
+    for name, value in (("colours", "viridis"), ("cells", "true"), ("scale", "own")):
+        choose(page, name, value)
+    filter_name, rendering, opacity = page.evaluate(read, f"e{mistake}")
+    assert "viridis-overlay" in filter_name
+    assert rendering == "pixelated"
+    assert opacity == "1"
+
+
+def test_an_address_shows_exactly_what_its_sender_saw(page: Page, open_page: OpenPage, path: str, mistake: int):
+    choose(page, "map", "difference")
+    choose(page, "colours", "jet")
+    choose(page, "only", "wrong")
+    page.locator('input[name="opacity"]').fill("40")
+    assert state(page) == {"map": ["difference"], "colours": ["jet"], "only": ["wrong"], "opacity": ["40"]}
+    other = open_page(f"{path}#{urlsplit(page.url).fragment}")
+    assert shown_maps(other, mistake) == {"difference"}
+    assert other.locator('input[name="colours"]:checked').input_value() == "jet"
+    assert other.evaluate("document.documentElement.style.getPropertyValue('--overlay-opacity')") == "0.4"
+    assert visible_numbers(other) == visible_numbers(page)
+
+
+def test_the_address_is_clean_where_nothing_is_chosen(page: Page):
+    choose(page, "colours", "jet")
+    choose(page, "colours", "inferno")
+    assert urlsplit(page.url).fragment == ""
+
+
+def test_filters_show_what_they_say_and_count_it(page: Page, evaluation: EvaluationCache, found: Findings):
+    predictions, members = found.predictions, found.selections[0].gallery
+    numbers = evaluation.example_index
+    choose(page, "only", "wrong")
+    wrong = [position for position in members if not predictions.is_correct[position]]
+    assert visible_numbers(page) == [numbers[position] for position in wrong]
+    called = int(predictions.predicted[wrong[0]])
+    page.locator('select[name="as"]').select_option(str(called))
+    expected = [numbers[position] for position in wrong if predictions.predicted[position] == called]
+    assert visible_numbers(page) == expected
+    assert page.locator("[data-gallery-count]").text_content() == f"{len(expected)} of {len(members)} shown"
+    choose(page, "only", "all")
+    page.locator('select[name="as"]').select_option("")
+    page.locator('input[name="sure"]').fill("50")
+    sure = [position for position in members if predictions.confidence[position] >= 0.5]
+    assert visible_numbers(page) == [numbers[position] for position in sure]
+
+
+def test_a_link_from_the_matrix_shows_the_images_behind_its_cell(
+    open_page: OpenPage, path: str, evaluation: EvaluationCache, found: Findings
+):
+    wrong = [p for p in found.selections[0].gallery if not found.predictions.is_correct[p]]
+    called = int(found.predictions.predicted[wrong[0]])
+    page = open_page(f"{path}#as={called}")
+    expected = [
+        evaluation.example_index[p] for p in found.selections[0].gallery if found.predictions.predicted[p] == called
+    ]
+    assert visible_numbers(page) == expected
+
+
+def test_an_image_opens_in_detail_with_its_five_likeliest_classes(
+    page: Page, evaluation: EvaluationCache, found: Findings, mistake: int
+):
+    page.locator(f"#e{mistake} a").click()
+    dialog = page.locator("dialog.image")
+    assert dialog.is_visible()
+    position = int(np.flatnonzero(evaluation.example_index == mistake)[0])
+    logits = evaluation.logits[position].astype(np.float64)
+    probabilities = np.exp(logits) / np.exp(logits).sum()
+    expected = [
+        f"{evaluation.class_names[k]} {percent_text(probabilities[k])}" for k in np.argsort(-logits, kind="stable")[:5]
+    ]
+    assert dialog.locator("ol li").all_text_contents() == expected
+    assert str(evaluation.example_id[position]) in (dialog.text_content() or "")
+    assert state(page) == {"image": [str(mistake)]}
+
+
+def test_the_detail_view_walks_by_arrow_keys_and_gives_the_focus_back(page: Page, found: Findings, mistake: int):
+    page.locator(f"#e{mistake} a").click()
+    second = visible_numbers(page)[1]
+    page.keyboard.press("ArrowRight")
+    assert state(page) == {"image": [str(second)]}
+    page.keyboard.press("Escape")
+    assert not page.locator("dialog.image").is_visible()
+    assert urlsplit(page.url).fragment == ""
+    assert page.evaluate("document.activeElement.closest('li').id") == f"e{second}"
+
+
+def test_an_address_of_an_image_opens_it(open_page: OpenPage, path: str, mistake: int):
+    page = open_page(f"{path}#image={mistake}")
+    assert page.locator("dialog.image").is_visible()
+
+
+def test_axe_finds_nothing_in_the_detail_view(
+    open_page: OpenPage, find_violations: Callable[[Page], list[str]], path: str, mistake: int
+):
+    for scheme in ("light", "dark"):
+        page = open_page(f"{path}#image={mistake}", scheme=scheme, bypass_csp=True)
+        assert find_violations(page) == []
+
+
+def test_a_hostile_address_changes_nothing(open_page: OpenPage, path: str):
+    page = open_page(f"{path}#image=<b>&map=%22%3E&as=99999&opacity=1e9&sure=abc")
+    assert not page.locator("dialog.image").is_visible()
+    assert re.fullmatch(
+        r"0(\.\d+)?|1", page.evaluate("document.documentElement.style.getPropertyValue('--overlay-opacity')")
+    )
