@@ -77,6 +77,10 @@ def pixels(page: Page) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGBA"))
 
 
+def mistakes_of(confusion: Confusion) -> Confusion:
+    return confusion - np.diag(np.diagonal(confusion))
+
+
 def painted(levels: np.ndarray, colormap: str = "counts-light") -> np.ndarray:
     """Grey levels as the page's filter colours them; level 0 is clear."""
     colours = np.concatenate([colour_levels(colormap)[levels], np.full((*levels.shape, 1), 255, np.uint8)], axis=-1)
@@ -177,8 +181,7 @@ def test_shares_and_scales_are_drawn_as_chosen(
     total = {"count": 1, "row": confusion.sum(axis=1, keepdims=True), "column": confusion.sum(axis=0, keepdims=True)}
     values = confusion / np.maximum(total[show], 1)
     values = values[np.ix_(by_superclass, by_superclass)]
-    mistakes = values - np.diag(np.diagonal(values))
-    np.testing.assert_array_equal(pixels(index), painted(levels_of(mistakes, scale)))
+    np.testing.assert_array_equal(pixels(index), painted(levels_of(mistakes_of(values), scale)))
     choose(index, "diagonal", "on")
     np.testing.assert_array_equal(pixels(index), painted(levels_of(values, scale)))
 
@@ -188,7 +191,7 @@ def test_the_matrix_of_superclasses_shows_mistakes_inside_on_its_diagonal(
 ):
     choose(index, "level", "superclasses")
     member = np.eye(3, dtype=int)[evaluation.superclasses.superclass_of]  # (K, S)
-    mistakes = found.confusion - np.diag(np.diagonal(found.confusion))
+    mistakes = mistakes_of(found.confusion)
     np.testing.assert_array_equal(pixels(index), painted(levels_of(member.T @ mistakes @ member)))
 
 
@@ -203,31 +206,33 @@ def test_colours_follow_the_scheme(index: Page, found: Findings, by_superclass: 
 
 
 def test_the_legend_marks_the_largest_cell(index: Page, found: Findings):
-    largest = confusion_without_diagonal(found).max()
+    largest = mistakes_of(found.confusion).max()
     assert index.locator(".cm-legend-live text").last.text_content() == count_text(int(largest))
     choose(index, "show", "row")
     assert index.locator(".cm-legend-live text").last.text_content().endswith("%")
 
 
-def confusion_without_diagonal(found: Findings) -> Confusion:
-    return found.confusion - np.diag(np.diagonal(found.confusion))
-
-
 def test_with_more_cells_than_pixels_no_mistake_is_lost(open_page: OpenPage):
     rng, size = np.random.default_rng(0), 1000
     confusion = np.diag(rng.integers(20, 60, size))
-    confusion[rng.integers(0, size, 3000), rng.integers(0, size, 3000)] += 1
+    np.add.at(confusion, (rng.integers(0, size, 3000), rng.integers(0, size, 3000)), rng.integers(1, 9, 3000))
     names = json.dumps([[f"class {i}", "classes/000-maple-tree.html"] for i in range(size)])
     page = open_page(
         "index.html",
         replaced={"**/confusion.js": data_script(confusion), "**/classes.js": f"window.reportgenClasses = {names};"},
     )
     choose(page, "order", "name")
-    shown = pixels(page)
-    side = len(shown)
+    side = len(pixels(page))
     assert side < size
-    rows, columns = np.nonzero(confusion - np.diag(np.diagonal(confusion)))
-    assert (shown[rows * side // size, columns * side // size, 3] == 255).all()
+    choose(page, "show", "row")
+    shown = pixels(page)
+    levels, pooled = (
+        levels_of(mistakes_of(confusion) / confusion.sum(axis=1, keepdims=True)),
+        np.zeros((side, side), int),
+    )
+    rows, columns = np.nonzero(levels)
+    np.maximum.at(pooled, (rows * side // size, columns * side // size), levels[rows, columns])
+    np.testing.assert_array_equal(shown, painted(pooled))
 
 
 def test_a_model_without_mistakes_has_a_matrix_too(open_page: OpenPage, evaluation: EvaluationCache):
@@ -258,6 +263,16 @@ def test_shares_and_intervals_are_rounded_as_python_rounds_them(
     for place, texts in page.evaluate(READ_ALL).items():
         row, column = map(int, place.split(","))
         assert texts == expected_texts(evaluation.class_names, confusion, row, column)
+
+
+def test_a_share_of_half_a_per_cent_is_rounded_up_whatever_binary_says(
+    open_page: OpenPage, evaluation: EvaluationCache
+):
+    confusion = np.zeros((12, 12), int)
+    confusion[0, :4], confusion[1, :4] = (57, 29, 115, 1), (143, 171, 85, 199)  # 28.5, 14.5, 57.5 and 0.5 per cent
+    page = open_page("index.html", replaced={"**/confusion.js": data_script(confusion)})
+    said = page.evaluate(READ_ALL)
+    assert [said[f"0,{column}"][1].split(" ")[0] for column in range(4)] == ["29%", "15%", "58%", "1%"]
 
 
 def test_the_readout_is_polite_to_keys_and_silent_under_the_mouse(index: Page):
@@ -312,7 +327,7 @@ def test_keys_move_the_cursor_and_stop_at_the_edges(index: Page, by_superclass: 
 def test_shift_jumps_to_the_next_mistake(index: Page, found: Findings, by_superclass: list[int]):
     plot = index.locator(".cm-plot")
     plot.press("Control+Home")
-    row = confusion_without_diagonal(found)[by_superclass[0], by_superclass]
+    row = mistakes_of(found.confusion)[by_superclass[0], by_superclass]
     for place in np.flatnonzero(row):
         plot.press("Shift+ArrowRight")
         assert cell(index) == (by_superclass[0], by_superclass[place])
@@ -360,19 +375,23 @@ def test_names_of_row_and_column_are_marked(index: Page, evaluation: EvaluationC
 
 
 def test_enter_opens_the_images_behind_a_cell_and_the_way_back_finds_the_cell(index: Page, site: Path):
-    row, column = cell(index)  # at first the largest mistake
+    plot = index.locator(".cm-plot")
+    plot.press("Control+Home")
+    plot.press("Shift+ArrowRight")
+    row, column = cell(index)
     link = index.locator(".cm-actions a").get_attribute("href")
     assert (site / link.split("#")[0]).is_file()
     assert link == f"{link.split('#')[0]}#as={column}"
     assert Path(link).name.startswith(f"{row:03d}")
-    index.locator(".cm-plot").press("Enter")
+    plot.press("Enter")
     index.wait_for_url(f"**/{link}")
     index.go_back()
+    assert f"m.cell={row},{column}" in index.url
     assert cell(index) == (row, column)
 
 
 def test_a_click_opens_the_images_behind_a_cell(index: Page, by_superclass: list[int], found: Findings):
-    mistakes = confusion_without_diagonal(found)[np.ix_(by_superclass, by_superclass)]
+    mistakes = mistakes_of(found.confusion)[np.ix_(by_superclass, by_superclass)]
     row, column = np.argwhere(mistakes == mistakes.max())[0].tolist()
     index.locator(".cm-plot").click(position=point(index, row, column))
     index.wait_for_url(re.compile(rf"classes/{by_superclass[row]:03d}.*#as={by_superclass[column]}$"))
@@ -389,7 +408,7 @@ def test_an_empty_cell_leads_nowhere(index: Page, by_superclass: list[int], foun
 
 def test_a_finger_first_reads_and_then_opens(open_page: OpenPage, by_superclass: list[int], found: Findings):
     page = open_page("index.html", has_touch=True)
-    mistakes = confusion_without_diagonal(found)[np.ix_(by_superclass, by_superclass)]
+    mistakes = mistakes_of(found.confusion)[np.ix_(by_superclass, by_superclass)]
     row, column = np.argwhere(mistakes > 0)[-1].tolist()
     plot = page.locator(".cm-plot")
     plot.tap(position=point(page, row, column))
