@@ -178,7 +178,7 @@ def _read_demo(settings: AnalyzeSettings) -> _TestSet:  # noqa: ARG001
     demo = make_test_set()
     groups = demo.superclasses
     return _TestSet(
-        name="demo test set",
+        name="TwoDigits",
         images=ArrayImages(demo.images),
         labels=demo.labels,
         example_ids=demo.example_ids,

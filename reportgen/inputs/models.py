@@ -80,7 +80,7 @@ def _build_demo(spec: ModelSpec, num_classes: int, is_pretrained: bool) -> _Netw
     from reportgen.demo.network import MEAN, STD, build_network
 
     return _Network(
-        name="demo network",
+        name="DemoNet",
         module=build_network(),
         preprocessing=Preprocessing(mean=MEAN, std=STD, source="the demo network"),
     )

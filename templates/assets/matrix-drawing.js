@@ -45,7 +45,7 @@ window.reportgenDrawing = (() => {
       if (found.cell >= LINE) return found;
     }
     const wide = blocks.length ? Math.min(widest(blocks.map(({ name }) => name)), 188) : Math.min(named(rows), 120);
-    const names = isNarrow(width) ? 0 : Math.ceil(wide + 22);
+    const names = isNarrow(width) ? 0 : Math.max(92, Math.ceil(wide + 22));
     return shape(names, HEAD, Math.min(room - names, FULL_SIDE));
   }
 

@@ -129,7 +129,7 @@ def _headline_facts(context: ReportContext) -> tuple[Fact, ...]:
         Fact(
             name="Calibration error",
             value=percent_text(calibration.error.value),
-            detail=f"a calibrated model: ≤ {percent_text(calibration.error.null_high)}",
+            detail=f"a calibrated model: ≤ {percent_text(calibration.error.null_high)}",
         ),
         Fact(
             name=f"Wrong and sure (≥ {percent_text(HIGH_CONFIDENCE, digits=0)})",
@@ -166,7 +166,7 @@ def _all_metrics(context: ReportContext) -> tuple[Fact, ...]:
         Fact(
             name="Adaptive calibration error",
             value=percent_text(calibration.adaptive_error.value),
-            detail=f"a calibrated model: ≤ {percent_text(calibration.adaptive_error.null_high)}",
+            detail=f"a calibrated model: ≤ {percent_text(calibration.adaptive_error.null_high)}",
         ),
     )
 
@@ -288,7 +288,7 @@ def _calibration_facts(context: ReportContext) -> tuple[Fact, ...]:
         Fact(
             name="Expected calibration error",
             value=percent_text(calibration.error.value),
-            detail=f"a calibrated model: ≤ {percent_text(calibration.error.null_high)}",
+            detail=f"a calibrated model: ≤ {percent_text(calibration.error.null_high)}",
         ),
         Fact(
             name="Confidence − accuracy",
