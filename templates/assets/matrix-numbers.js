@@ -63,14 +63,16 @@ window.reportgenNumbers = (() => {
     }
   }
 
-  /** The table of the classes, from cells as reportgen/report/matrix_data.py packs them. */
-  function makeTable(names, groupedCells) {
+  /** The table of the classes, from cells as `pack_cells` in reportgen/report/pages/matrix_data.py packs them. */
+  function makeTable(names, packed) {
     const cells = [];
-    for (const [count, ...gaps] of groupedCells) {
-      let place = 0;
-      for (const gap of gaps) {
-        place += gap;
-        cells.push([Math.floor(place / names.length), place % names.length, count]);
+    for (const [count, letters] of Object.entries(packed)) {
+      let [place, gap] = [0, 0];
+      for (const letter of letters) {
+        gap = 26 * gap + parseInt(letter, 36) - 10;
+        if (letter > "Z") continue; // a capital is the last digit of a gap
+        [place, gap] = [place + gap, 0];
+        cells.push([Math.floor(place / names.length), place % names.length, Number(count)]);
       }
     }
     const right = new Array(names.length).fill(0);

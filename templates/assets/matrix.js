@@ -135,8 +135,6 @@
     };
   }
 
-  const valueOf = ([row, column]) => view.table.value(row, column, state.show, state.diagonal === "on");
-
   function update() {
     view = makeView(state);
     const whole = state.open || state.zoom ? makeView({ ...state, open: null, zoom: null, level: "classes" }) : view;
@@ -166,10 +164,9 @@
     path("recalls", view.rows.map((_, y) => drawing.barPath(view, shape, y, 0.8)).join(""));
     path("axis", `M${shape.bar + 8.5} 0v${shape.side}`);
     path("ties", drawing.drawNames(part("rows"), part("head"), view, shape));
-    const ticks = part("legend-live").querySelector(".cm-ticks");
-    drawing.drawTicks(ticks, scale, isShare());
+    drawing.drawTicks(part("legend").querySelector(".cm-ticks"), scale, isShare());
     const units = { count: "images in a cell", row: "share of the row’s images", column: "share of the column’s images" };
-    part("legend-live").querySelector(".cm-unit").textContent = scale.max ? units[state.show] : "No image is taken for another class.";
+    part("unit").textContent = scale.max ? units[state.show] : "No image is taken for another class.";
     reserveReadout();
     redraw();
   }
@@ -199,9 +196,9 @@
     value.style.top = `${clamp(top + cell / 2, 8, side - 8)}px`;
     value.style.left = `${Math.min(12 + bar * (recall || 0), bar - 24)}px`;
     showNames(row, column, top + cell / 2, left + cell / 2);
-    const legend = part("legend-live");
-    const at = clamp(scale.position(valueOf([row, column])) * legend.clientWidth, 4, legend.clientWidth - 4);
-    path("mark", valueOf([row, column]) ? `M${at} 0l4 6h-8z` : "");
+    const shown = view.table.value(row, column, state.show, state.diagonal === "on");
+    const length = part("legend").clientWidth;
+    path("mark", shown ? `M${clamp(scale.position(shown) * length, 4, length - 4)} 0l4 6h-8z` : "");
     say(row, column);
     showActions(row, column);
     readout.style.minHeight = `${Math.max(readout.offsetHeight, parseFloat(readout.style.minHeight))}px`;
@@ -388,7 +385,7 @@
 
   // ---- All of it
 
-  for (const name of ["controls", "live", "cell", "legend-live", "scale-choice"]) part(name).hidden = false;
+  for (const name of ["controls", "live", "cell", "legend"]) part(name).hidden = false;
   document.getElementById("cm-help").hidden = false;
   if (door) door.parentElement.hidden = false;
   document.body.classList.add("has-matrix");

@@ -4,6 +4,7 @@ import json
 import re
 from collections import defaultdict
 from statistics import NormalDist
+from string import ascii_lowercase, ascii_uppercase
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,23 +53,35 @@ def matrix_script(context: ReportContext) -> bytes:
     return f"window.reportgenMatrix = {text};\n".encode()
 
 
-def pack_cells(confusion: NDArray[np.int64]) -> list[list[int]]:
+def pack_cells(confusion: NDArray[np.int64]) -> dict[str, str]:
     """The cells of a matrix that are not 0, diagonal included, grouped by count.
 
-    Most counts are small and most gaps are short, so that a cell takes three or four characters.
+    Most counts are small and most cells lie near the one before, so that a cell takes one to three characters.
 
     Args:
         confusion: int64 (K, K).
 
     Returns:
-        For each count, ascending: the count, then `K * row + column` of its cells, ascending, each as the difference to
-        the one before it (the first: to 0).
+        For each count, ascending: `K * row + column` of its cells, ascending, each as the difference to the one before
+        it (the first: to 0) in digits of base 26, of which the last is a capital: `A` is 0, `Z` is 25, `bA` is 26.
     """
     flat = confusion.ravel()
     places = defaultdict(list)
     for place in flat.nonzero()[0].tolist():
         places[int(flat[place])].append(place)
-    return [[count, *np.diff(places[count], prepend=0).tolist()] for count in sorted(places)]
+    return {
+        str(count): "".join(_letters(gap) for gap in np.diff(places[count], prepend=0).tolist())
+        for count in sorted(places)
+    }
+
+
+def _letters(number: int) -> str:
+    rest, last = divmod(number, 26)
+    leading = ""
+    while rest:
+        rest, digit = divmod(rest, 26)
+        leading = ascii_lowercase[digit] + leading
+    return leading + ascii_uppercase[last]
 
 
 def order_by_name(names: tuple[str, ...]) -> list[int]:
