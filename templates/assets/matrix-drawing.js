@@ -12,8 +12,10 @@ window.reportgenDrawing = (() => {
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
   const pen = document.createElement("canvas").getContext("2d");
 
+  const font = () => `11.5px ${getComputedStyle(document.body).fontFamily}`;
+
   function widest(texts) {
-    pen.font = `11.5px ${getComputedStyle(document.body).fontFamily}`;
+    pen.font = font();
     return texts.reduce((most, text) => Math.max(most, pen.measureText(text).width), 0);
   }
 
@@ -53,7 +55,11 @@ window.reportgenDrawing = (() => {
   function colours(isDark) {
     const filter = document.getElementById(isDark ? "counts-dark" : "counts-light");
     const channels = ["R", "G", "B"].map((channel) =>
-      filter.querySelector(`feFunc${channel}`).getAttribute("tableValues").split(" ").map((value) => Math.floor(255 * value)),
+      filter
+        .querySelector(`feFunc${channel}`)
+        .getAttribute("tableValues")
+        .split(" ")
+        .map((value) => Math.floor(255 * value)),
     );
     return Array.from({ length: 256 }, (_, level) =>
       channels.map((stops) => {
@@ -84,7 +90,7 @@ window.reportgenDrawing = (() => {
     canvas.width = canvas.height = Math.round(side * ratio());
     const context = canvas.getContext("2d");
     context.scale(ratio(), ratio());
-    Object.assign(context, { textAlign: "center", textBaseline: "middle", font: `11.5px ${getComputedStyle(document.body).fontFamily}` });
+    Object.assign(context, { textAlign: "center", textBaseline: "middle", font: font() });
     for (const [y, x, value] of cells) {
       const text = isShare ? percentNumber(value) : countText(value);
       const [red, green, blue] = colour[scale.level(value)].map((channel) => (channel / 255) ** 2.2);
@@ -96,11 +102,11 @@ window.reportgenDrawing = (() => {
   const round = (length) => +length.toFixed(2);
 
   function outlinePath({ blocks }, { cell }) {
-    const several = blocks.filter(({ length }) => length > 1);
-    return several.map(({ start, length }) => {
+    const square = ({ start, length }) => {
       const [edge, size] = [round(start * cell), round(length * cell)];
       return `M${edge} ${edge}h${size}v${size}h${-size}z`;
-    }).join("");
+    };
+    return blocks.filter(({ length }) => length > 1).map(square).join("");
   }
 
   /** The bar of the recall of a row. */
@@ -128,7 +134,8 @@ window.reportgenDrawing = (() => {
     if (blocks.length) {
       const middles = blocks.map(({ start, length }) => (start + length / 2) * cell);
       spread(middles, LINE + 1, shape.side).forEach((y, i) => place(side, blocks[i].name, "top", y));
-      return blocks.map(({ start, length }) => `M${names - 5} ${round(start * cell) + 1}v${Math.max(round(length * cell) - 2, 0.5)}`).join("");
+      const tie = ({ start, length }) => `M${names - 5} ${round(start * cell) + 1}v${Math.max(round(length * cell) - 2, 0.5)}`;
+      return blocks.map(tie).join("");
     }
     const taken = [];
     for (const { row } of mistakes.slice(0, 200)) {

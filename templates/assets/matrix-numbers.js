@@ -121,7 +121,8 @@ window.reportgenNumbers = (() => {
         const position = this.position(value);
         const room = isShare || ticks.length === 1 ? 0.12 : 0.08; // the last text ends at its mark
         if (ticks.length && ticks[0][0] - position < room) continue;
-        ticks.unshift([position, !isShare ? countText(value) : value < 0.01 ? `${+(100 * value).toFixed(1)}%` : percentText(value)]);
+        const share = value < 0.01 ? `${+(100 * value).toFixed(1)}%` : percentText(value);
+        ticks.unshift([position, isShare ? share : countText(value)]);
       }
       return this.max ? ticks : [];
     }
@@ -153,18 +154,21 @@ window.reportgenNumbers = (() => {
     const [name, other] = [table.names[row], table.names[column]];
     const count = table.count(row, column);
     const of = (part, total) => `${countText(part)} of ${countText(total)}`;
-    const share = (part, total) => `${percentText(part / total)} (${intervalText(part, total, z)})`;
-    const first = support[row] ? [[of(count, support[row])], ` ${name} (${intervalText(count, support[row], z)})`] : [`no image of ${name}`];
-    const second = called[column] ? `${share(count, called[column])} of what is called ${other}` : `nothing is called ${other}`;
+    const interval = (part, total) => `(${intervalText(part, total, z)})`;
+    const tell = (...end) =>
+      support[row] ? [[of(count, support[row])], ` ${name} ${interval(count, support[row])}`, ...end] : [`no image of ${name}`];
+    const precision = called[column]
+      ? `${percentText(count / called[column])} ${interval(count, called[column])} of what is called ${other}`
+      : `nothing is called ${other}`;
     if (row !== column) {
       const back = table.count(column, row);
-      const reverse = support[column] ? `${of(back, support[column])} (${intervalText(back, support[column], z)})` : `no image of ${other}`;
-      return [[...first, ...(support[row] ? [" taken for ", [other]] : [])], [second], [`the other way: ${reverse}`]];
+      const reverse = support[column] ? `${of(back, support[column])} ${interval(back, support[column])}` : `no image of ${other}`;
+      return [tell(" taken for ", [other]), [precision], [`the other way: ${reverse}`]];
     }
-    if (isOfClasses || !support[row]) return [[...first, support[row] ? " named right" : ""], [second]];
+    if (isOfClasses || !support[row]) return [tell(" named right"), [precision]];
     const right = table.right[row];
     const inside = `${countText(right)} named right, ${countText(count - right)} taken for another class of it`;
-    return [[...first, " stay in the superclass"], [inside], [second]];
+    return [tell(" stay in the superclass"), [inside], [precision]];
   }
 
   return { Scale, countText, describe, makeTable, percentNumber, percentText, spread, sumTable };

@@ -18,6 +18,7 @@
   const readout = part("readout");
   const [columnTag, rowTag] = live.querySelectorAll(".cm-tag");
   const clamp = (value, low, high) => Math.max(low, Math.min(value, high));
+  const isSame = (a, b) => String(a) === String(b); // of cells
   const path = (name, d) => part(name).setAttribute("d", d);
 
   function make(tag, className, ...children) {
@@ -47,8 +48,8 @@
 
   const CHOICES = ["level", "order", "show", "scale", "diagonal"];
   const inputs = (name) => [...host.querySelectorAll(`input[name="cm-${name}"]`)];
-  const chosen = (name) => inputs(name).find((input) => input.checked)?.value;
-  const defaults = Object.fromEntries(CHOICES.map((name) => [name, chosen(name) ?? { level: "classes", diagonal: "off" }[name]]));
+  const defaults = { level: "classes", diagonal: "off" };
+  for (const name of CHOICES) for (const input of inputs(name)) if (input.checked) defaults[name] = input.value;
   // `cell`: row and column by index; `open`: two superclasses; `zoom`: places of the first row and column in sight.
   const state = { ...defaults, cell: null, open: null, zoom: null };
   const isShare = () => state.show !== "count";
@@ -60,9 +61,9 @@
       const value = given.get(`m.${name}`);
       state[name] = inputs(name).some((input) => input.value === value) ? value : defaults[name];
     }
-    const pair = (name, { length }) => {
-      const parts = (given.get(`m.${name}`) ?? "").split(",").map(Number);
-      return parts.length === 2 && parts.every((index) => Number.isInteger(index) && index >= 0 && index < length) ? parts : null;
+    const pair = (name, known) => {
+      const parts = (given.get(`m.${name}`) ?? "").split(",");
+      return parts.length === 2 && parts.every((index) => /^\d+$/.test(index) && index in known) ? parts.map(Number) : null;
     };
     const isCoarse = state.level === "superclasses";
     state.open = isCoarse ? pair("open", groups.names) : null;
@@ -114,7 +115,8 @@
     const full = orders[isFine ? "classes" : "superclasses"][order];
     let [rows, columns] = [full, full];
     if (open) rows = columns = [...new Set(open)].flatMap((group) => full.filter((index) => groups.of[index] === group));
-    if (zoom) [rows, columns] = zoom.map((start) => full.slice(clamp(start, 0, full.length - windowSize())).slice(0, windowSize()));
+    const last = full.length - windowSize();
+    if (zoom) [rows, columns] = zoom.map((start) => full.slice(clamp(start, 0, last)).slice(0, windowSize()));
     const hasBlocks = open || (isFine && !zoom && order === "superclass");
     const [rowAt, columnAt] = [rows, columns].map((indices) => {
       const places = new Int32Array(table.size).fill(-1);
@@ -122,16 +124,17 @@
       return places;
     });
     const inSight = table.cells.filter(([row, column]) => rowAt[row] >= 0 && columnAt[column] >= 0);
-    const valued = (withRight) => inSight
-        .map(([row, column]) => ({ row, column, value: table.value(row, column, show, withRight) }))
+    const valued = (withRight) =>
+      inSight
+        .map(([row, column, count]) => ({ row, column, count, value: table.value(row, column, show, withRight) }))
         .filter(({ value }) => value > 0);
+    const mistakes = valued(false);
+    mistakes.sort((a, b) => b.value - a.value || b.count - a.count || a.row - b.row || a.column - b.column);
     return {
-      table, full, rows, columns, rowAt, columnAt, isFine,
+      table, full, rows, columns, rowAt, columnAt, isFine, mistakes,
       isPart: Boolean(open || zoom),
       blocks: hasBlocks ? runs(rows) : [],
       cells: valued(diagonal === "on").map(({ row, column, value }) => [rowAt[row], columnAt[column], value]),
-      mistakes: valued(false)
-        .sort((a, b) => b.value - a.value || table.count(b.row, b.column) - table.count(a.row, a.column) || a.row - b.row || a.column - b.column),
     };
   }
 
@@ -159,13 +162,14 @@
     const lengths = { ...shape, height: Math.max(head + side, shape.head + shape.side) };
     for (const name of ["names", "head", "side", "height"]) live.style.setProperty(`--cm-${name}`, `${lengths[name]}px`);
     part("back").hidden = !view.isPart;
-    part("back").textContent = `← ${state.open ? `${groups.names.length} superclasses` : `${countText(pages.length)} classes`}`;
+    const [all, what] = state.open ? [groups.names, "superclasses"] : [pages, "classes"];
+    part("back").textContent = `← ${countText(all.length)} ${what}`;
     path("outlines", drawing.outlinePath(view, shape));
     path("recalls", view.rows.map((_, y) => drawing.barPath(view, shape, y, 0.8)).join(""));
     path("axis", `M${shape.bar + 8.5} 0v${shape.side}`);
     path("ties", drawing.drawNames(part("rows"), part("head"), view, shape));
     drawing.drawTicks(part("legend").querySelector(".cm-ticks"), scale, isShare());
-    const units = { count: "images in a cell", row: "share of the row’s images", column: "share of the column’s images" };
+    const units = { count: "images in a cell", row: "share of a row’s images", column: "share of a column’s images" };
     part("unit").textContent = scale.max ? units[state.show] : "No image is taken for another class.";
     reserveReadout();
     redraw();
@@ -183,7 +187,7 @@
 
   function showCursor() {
     const [row, column] = hovered ?? state.cell;
-    const { cell, side, bar, names } = shape;
+    const { cell, side, bar } = shape;
     const [top, left] = [view.rowAt[row] * cell, view.columnAt[column] * cell];
     path("band", `M0 ${top}h${side}v${cell}H0zM${left} 0v${side}h${cell}V0z`);
     path("lines", `M0 ${top}h${side}m0 ${cell}H0M${left} 0v${side}m${cell} 0V0`);
@@ -247,23 +251,24 @@
   function showActions(row, column) {
     const count = view.table.count(row, column);
     const found = [];
-    if (!view.isFine) found.push(makeButton(row === column ? "Open its classes" : "Open the classes of both", () => open(row, column)));
+    const both = row === column ? "Open its classes" : "Open the classes of both";
+    if (!view.isFine) found.push(makeButton(both, () => open(row, column)));
     else if (count && imagesUrl(row, column)) {
       const text = count === 1 ? "See the image" : `See the ${countText(count)} images`;
       found.push(Object.assign(make("a", "", text), { href: imagesUrl(row, column) }));
     }
-    if (view.isFine && !view.isPart && !shape.isNamed) {
-      found.push(makeButton("Enlarge here", () => enlarge(row, column)));
-    }
+    if (view.isFine && !view.isPart && !shape.isNamed) found.push(makeButton("Enlarge here", () => enlarge(row, column)));
     part("actions").replaceChildren(...found);
   }
 
   function showLargest() {
     const { table, isFine, mistakes } = view;
-    const between = state.open ? [...new Set(state.open)].map((group) => groups.names[group]) : [];
-    part("largest").querySelector("h3").textContent = ["Largest mistakes", "Largest mistakes inside ", "Largest mistakes between "][between.length] + between.join(" and ");
+    const opened = [...new Set(state.open ?? [])].map((group) => groups.names[group]);
+    const where = ["", " inside ", " between "][opened.length] + opened.join(" and ");
+    part("largest").querySelector("h3").textContent = `Largest mistakes${where}`;
     const items = mistakes.slice(0, 8).map(({ row, column, value }) => {
-      const item = isFine ? Object.assign(make("a", ""), imagesUrl(row, column) && { href: imagesUrl(row, column) }) : makeButton("", () => open(row, column));
+      const url = imagesUrl(row, column);
+      const item = isFine ? Object.assign(make("a", ""), url && { href: url }) : makeButton("", () => open(row, column));
       const arrow = make("span", "", " → ");
       arrow.setAttribute("aria-hidden", "true");
       const [name, other] = [table.names[row], table.names[column]];
@@ -280,22 +285,26 @@
   // ---- Moving about
 
   function hover(cell) {
-    if (String(cell) === String(hovered)) return;
+    if (isSame(cell, hovered)) return;
     hovered = cell;
     readout.setAttribute("aria-live", cell ? "off" : "polite"); // a mouse on its way over a hundred cells is not read out
     showCursor();
   }
 
-  const windowAround = (cell) => cell.map((index) => clamp(view.full.indexOf(index) - (windowSize() >> 1), 0, view.full.length - windowSize()));
+  /** Where a window around a cell starts in an order, for rows and columns. */
+  function windowAround(cell, full) {
+    return cell.map((index) => clamp(full.indexOf(index) - (windowSize() >> 1), 0, full.length - windowSize()));
+  }
 
   function moveTo(cell) {
-    Object.assign(state, { cell });
+    state.cell = cell;
     hovered = null;
     readout.setAttribute("aria-live", "polite");
-    const starts = state.zoom?.map((start, i) => clamp(start, view.full.indexOf(cell[i]) - windowSize() + 1, view.full.indexOf(cell[i])));
-    if (String(starts ?? null) === String(state.zoom)) showCursor();
+    const places = cell.map((index) => view.full.indexOf(index));
+    const zoom = state.zoom?.map((start, i) => clamp(start, places[i] - windowSize() + 1, places[i])) ?? null;
+    if (isSame(zoom, state.zoom)) showCursor();
     else {
-      state.zoom = starts;
+      state.zoom = zoom;
       update();
     }
     writeAddressSoon();
@@ -310,14 +319,17 @@
   }
 
   const open = (row, column) => show({ open: [row, column], cell: null });
-  const enlarge = (row, column) => show({ zoom: windowAround([row, column]), cell: [row, column] });
+  const enlarge = (row, column) => show({ zoom: windowAround([row, column], view.full), cell: [row, column] });
   const leave = () => view.isPart && show({ cell: state.open ?? state.cell });
 
-  function choose([row, column]) {
+  function choose([row, column], inNewTab = false) {
+    const url = imagesUrl(row, column);
     if (!view.isFine) open(row, column);
-    else if (view.table.count(row, column) && imagesUrl(row, column)) {
+    else if (!view.table.count(row, column) || !url) return;
+    else if (inNewTab) window.open(url);
+    else {
       writeAddress(); // so that the way back leads to this very cell
-      location.href = imagesUrl(row, column);
+      location.href = url;
     }
   }
 
@@ -331,22 +343,24 @@
   plot.addEventListener("pointerleave", () => hover(null));
   plot.addEventListener("click", (event) => {
     const cell = cellAt(event);
-    const isAgain = String(cell) === String(state.cell);
+    const isAgain = isSame(cell, state.cell);
     if (view.isFine && !view.isPart && shape.cell < TINY_CELL) return enlarge(...cell);
     moveTo(cell);
     // A finger can't hover: its first tap tells, the second opens.
-    if (event.pointerType !== "touch" || isAgain) choose(cell);
+    if (event.pointerType !== "touch" || isAgain) choose(cell, event.ctrlKey || event.metaKey);
   });
 
-  const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-10, 0], PageDown: [10, 0] };
+  const STEPS = {
+    ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-10, 0], PageDown: [10, 0],
+  };
   plot.addEventListener("keydown", (event) => {
     if (event.altKey || event.metaKey) return;
     const [rows, columns] = state.zoom ? [view.full, view.full] : [view.rows, view.columns];
     const [y, x] = [rows.indexOf(state.cell[0]), columns.indexOf(state.cell[1])];
     const goTo = (i, j) => moveTo([rows[clamp(i, 0, rows.length - 1)], columns[clamp(j, 0, columns.length - 1)]]);
-    const [down, right] = STEPS[event.key] ?? [];
-    if (STEPS[event.key] && event.shiftKey) goTo(...nextMistake(rows, columns, y, x, Math.sign(down), Math.sign(right)));
-    else if (STEPS[event.key]) goTo(y + down, x + right);
+    const step = STEPS[event.key];
+    if (step && event.shiftKey) goTo(...nextMistake(rows, columns, [y, x], step.map(Math.sign)));
+    else if (step) goTo(y + step[0], x + step[1]);
     else if (event.key === "Home") goTo(event.ctrlKey ? 0 : y, 0);
     else if (event.key === "End") goTo(event.ctrlKey ? rows.length : y, columns.length);
     else if (event.key === "Enter" || event.key === " ") choose(state.cell);
@@ -356,8 +370,8 @@
   });
 
   /** The place of the next cell with a mistake in a direction; where there is none, of the cell itself. */
-  function nextMistake(rows, columns, y, x, down, right) {
-    for (let [i, j] = [y + down, x + right]; rows[i] !== undefined && columns[j] !== undefined; [i, j] = [i + down, j + right]) {
+  function nextMistake(rows, columns, [y, x], [down, right]) {
+    for (let [i, j] = [y + down, x + right]; i in rows && j in columns; [i, j] = [i + down, j + right]) {
       if (view.table.value(rows[i], columns[j], "count", false)) return [i, j];
     }
     return [y, x];
@@ -368,10 +382,7 @@
     const name = target.name.slice(3);
     state[name] = target.checked ? target.value : "off";
     if (name === "level") Object.assign(state, { cell: null, open: null, zoom: null });
-    if (name === "order" && state.zoom) {
-      view.full = orders.classes[state.order];
-      state.zoom = windowAround(state.cell);
-    }
+    if (name === "order" && state.zoom) state.zoom = windowAround(state.cell, orders.classes[state.order]);
     update();
     writeAddressSoon();
   });

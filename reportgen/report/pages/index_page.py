@@ -1,12 +1,16 @@
 """The first page: how good, how sure, what is wrong, where to look next."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
+from reportgen.analysis.calibration import CalibrationError
 from reportgen.analysis.confusion import ConfusedPair
 from reportgen.analysis.coverage import CoverageTarget
 from reportgen.analysis.intervals import Estimate
 from reportgen.analysis.metrics import ClassMetrics
+from reportgen.analysis.recommendations import Recommendation, Rule
 from reportgen.analysis.selection import HIGH_CONFIDENCE
 from reportgen.report.pages.attention_section import make_attention_section
 from reportgen.report.pages.cards import make_group
@@ -40,6 +44,7 @@ from reportgen.report.words.text import (
 from reportgen.report.words.wording import describe, headline
 
 NUM_CONFIDENT_ERRORS = 6
+NUM_FINDING_LINKS = 8
 
 
 def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[Link, ...]) -> tuple[IndexPage, Files]:
@@ -129,7 +134,7 @@ def _headline_facts(context: ReportContext) -> tuple[Fact, ...]:
         Fact(
             name="Calibration error",
             value=percent_text(calibration.error.value),
-            detail=f"a calibrated model: ≤ {percent_text(calibration.error.null_high)}",
+            detail=_null_text(calibration.error),
         ),
         Fact(
             name=f"Wrong and sure (≥ {percent_text(HIGH_CONFIDENCE, digits=0)})",
@@ -166,9 +171,13 @@ def _all_metrics(context: ReportContext) -> tuple[Fact, ...]:
         Fact(
             name="Adaptive calibration error",
             value=percent_text(calibration.adaptive_error.value),
-            detail=f"a calibrated model: ≤ {percent_text(calibration.adaptive_error.null_high)}",
+            detail=_null_text(calibration.adaptive_error),
         ),
     )
+
+
+def _null_text(error: CalibrationError) -> str:
+    return f"a calibrated model: ≤\N{NO-BREAK SPACE}{percent_text(error.null_high)}"
 
 
 def _number_fact(name: str, measured: Estimate) -> Fact:
@@ -186,19 +195,27 @@ def _findings_note(num_fired: int, num_rules: int) -> str:
 def _finding_item(context: ReportContext, index: int) -> FindingItem:
     recommendation = context.findings.recommendations[index]
     text = describe(recommendation, context.cache, context.findings)
-    classes = dict.fromkeys(
-        class_index
-        for evidence in recommendation.evidence
-        for class_index in (evidence.pair or (evidence.class_index,))
-        if class_index is not None
-    )
     return FindingItem(
         anchor=f"finding-{recommendation.rule}",
         headline=text.headline,
         advice=text.advice,
         evidence=text.evidence,
-        links=tuple(context.class_link(class_index, page=INDEX_PATH) for class_index in list(classes)[:8]),
+        links=tuple(dict.fromkeys(_evidence_links(context, recommendation)))[:NUM_FINDING_LINKS],
     )
+
+
+def _evidence_links(context: ReportContext, recommendation: Recommendation) -> Iterator[Link]:
+    """Where to look: the pages of the pairs and classes that the evidence names, or of the label suspects."""
+    if recommendation.rule is Rule.LABEL_SUSPECTS:
+        link = _suspects_link(context)
+        yield from () if link is None else (link,)
+    with_page = {frozenset((pair.true_index, pair.predicted_index)) for pair in context.findings.pairs}
+    for evidence in recommendation.evidence:
+        if evidence.pair is not None and frozenset(evidence.pair) in with_page:
+            yield pair_link(context, *evidence.pair, page=INDEX_PATH)
+        else:
+            named = evidence.pair or (evidence.class_index,)
+            yield from (context.class_link(index, page=INDEX_PATH) for index in named if index is not None)
 
 
 def _pair_examples(context: ReportContext, pair: ConfusedPair) -> tuple[int, int | None]:
@@ -288,7 +305,7 @@ def _calibration_facts(context: ReportContext) -> tuple[Fact, ...]:
         Fact(
             name="Expected calibration error",
             value=percent_text(calibration.error.value),
-            detail=f"a calibrated model: ≤ {percent_text(calibration.error.null_high)}",
+            detail=_null_text(calibration.error),
         ),
         Fact(
             name="Confidence − accuracy",

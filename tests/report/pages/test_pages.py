@@ -306,3 +306,33 @@ def test_a_users_template_wins_and_may_extend_the_builtin_one(tmp_path: Path):
     assert environment.get_template("class.html.j2").filename == str(tmp_path / "class.html.j2")
     assert environment.get_template("index.html.j2").filename == str(find_templates() / "index.html.j2")
     assert environment.autoescape is True
+
+
+def test_findings_lead_to_the_pages_that_show_them(pages: dict[str, str], small_findings: Findings):
+    fired = [item for item in small_findings.recommendations if item.fired]
+    assert fired
+    for recommendation in fired:
+        item = re.search(rf'id="finding-{recommendation.rule}".*?</li>', pages["index.html"], re.DOTALL)
+        assert item
+        if any(evidence.class_index is not None or evidence.pair for evidence in recommendation.evidence):
+            assert re.search(r'href="(classes|pairs)/', item[0]), recommendation.rule
+
+
+def test_pair_pages_stand_once_for_both_directions(pages: dict[str, str], small_findings: Findings):
+    pairs = {frozenset((pair.true_index, pair.predicted_index)) for pair in small_findings.pairs}
+    shown = [path for path in pages if path.startswith("pairs/")]
+    assert {frozenset(map(int, re.findall(r"(?:/|--)(\d{3})", path))) for path in shown} == pairs
+    assert len(shown) == len(pairs)
+
+
+def test_pair_page_says_both_directions_and_both_baselines(pages: dict[str, str], small_findings: Findings):
+    pair, attention = small_findings.pairs[0], small_findings.pair_attention[0]
+    low, high = sorted((pair.true_index, pair.predicted_index))
+    path = next(p for p in pages if re.match(rf"pairs/{low:03d}.*--{high:03d}", p))
+    text = text_of(pages[path])
+    assert f"{pair.share.count} of {pair.share.total}: {percent_text(pair.share.value)}" in text
+    assert f"{pair.reverse.count} of {pair.reverse.total}: {percent_text(pair.reverse.value)}" in text
+    assert f"Overlap of their maps {attention.both.value:.2f}" in text
+    assert f"Overlap of unrelated images {small_findings.attention.overlap_unrelated.value:.2f}" in text
+    number_of_cards = pages[path].count("<article")
+    assert number_of_cards == pair.share.count + pair.reverse.count
