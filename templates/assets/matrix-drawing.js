@@ -21,7 +21,7 @@ window.reportgenDrawing = (() => {
 
   /** A side of whole device pixels a cell, unless that wastes too much room. */
   function fitSide(room, size) {
-    const most = Math.min(room, Math.max(56 * size, 260));
+    const most = Math.min(room, Math.max(56 * size, 400));
     const side = (Math.floor((most * ratio()) / size) / ratio()) * size;
     return side >= 0.8 * most ? side : Math.floor(most);
   }
@@ -111,7 +111,7 @@ window.reportgenDrawing = (() => {
 
   /** The bar of the recall of a row. */
   function barPath({ table, rows }, { cell, bar }, y, thickness) {
-    const size = Math.max(thickness * cell, Math.min(cell, 1));
+    const size = clamp(thickness * cell, Math.min(cell, 1), 24);
     return `M8 ${round((y + 0.5) * cell - size / 2)}h${round(bar * (table.recall(rows[y]) || 0))}v${round(size)}H8z`;
   }
 

@@ -162,8 +162,7 @@
     const lengths = { ...shape, height: Math.max(head + side, shape.head + shape.side) };
     for (const name of ["names", "head", "side", "height"]) live.style.setProperty(`--cm-${name}`, `${lengths[name]}px`);
     part("back").hidden = !view.isPart;
-    const [all, what] = state.open ? [groups.names, "superclasses"] : [pages, "classes"];
-    part("back").textContent = `← ${countText(all.length)} ${what}`;
+    part("back").textContent = `← Back to all ${countText((state.open ? groups.names : pages).length)}`;
     path("outlines", drawing.outlinePath(view, shape));
     path("recalls", view.rows.map((_, y) => drawing.barPath(view, shape, y, 0.8)).join(""));
     path("axis", `M${shape.bar + 8.5} 0v${shape.side}`);
@@ -264,7 +263,7 @@
   function showLargest() {
     const { table, isFine, mistakes } = view;
     const opened = [...new Set(state.open ?? [])].map((group) => groups.names[group]);
-    const where = ["", " inside ", " between "][opened.length] + opened.join(" and ");
+    const where = ["", " inside ", " among "][opened.length] + opened.join(" and ");
     part("largest").querySelector("h3").textContent = `Largest mistakes${where}`;
     const items = mistakes.slice(0, 8).map(({ row, column, value }) => {
       const url = imagesUrl(row, column);
