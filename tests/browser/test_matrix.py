@@ -479,6 +479,19 @@ def test_a_tiny_cell_is_enlarged_before_it_is_chosen(open_page: OpenPage, wide_s
     assert pixels(page).shape[:2] == (12, 12)
 
 
+@pytest.mark.parametrize(
+    "state", ["m.level=superclasses", "m.level=superclasses&m.open=0,2", "m.show=row&m.diagonal=on"]
+)
+def test_axe_finds_nothing_in_any_state(open_page: OpenPage, find_violations: Callable[[Page], list[str]], state: str):
+    assert find_violations(open_page(f"index.html#{state}", scheme="dark", bypass_csp=True)) == []
+
+
+@pytest.mark.parametrize("state", ["m.level=superclasses", "m.level=superclasses&m.open=0,2", "m.zoom=20,20"])
+def test_no_state_makes_a_narrow_page_scroll_sideways(open_page: OpenPage, wide_site: Path, site: Path, state: str):
+    page = open_page(f"index.html#{state}", folder=wide_site if "zoom" in state else site, width=360)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 # ---- State in the address
 
 
