@@ -490,36 +490,3 @@ def test_axe_finds_nothing_in_any_state(open_page: OpenPage, find_violations: Ca
 def test_no_state_makes_a_narrow_page_scroll_sideways(open_page: OpenPage, wide_site: Path, site: Path, state: str):
     page = open_page(f"index.html#{state}", folder=wide_site if "zoom" in state else site, width=360)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-
-
-# ---- State in the address
-
-
-def test_choices_stand_in_the_address(index: Page):
-    choose(index, "order", "name")
-    choose(index, "diagonal", "on")
-    index.locator(".cm-plot").press("Control+Home")
-    expect(index).to_have_url(re.compile("m.cell"))
-    state = dict(part.split("=") for part in index.url.split("#")[1].split("&"))
-    row, column = cell(index)
-    assert state == {"m.order": "name", "m.diagonal": "on", "m.cell": f"{row},{column}"}
-
-
-def test_the_address_restores_the_choices(open_page: OpenPage):
-    page = open_page("index.html#m.order=name&m.show=row&m.scale=log&m.cell=3,4")
-    for name, value in (("order", "name"), ("show", "row"), ("scale", "log")):
-        assert page.locator(f'input[name="cm-{name}"]:checked').get_attribute("value") == value
-    assert cell(page) == (3, 4)
-    assert page.locator(".cm-plot").evaluate("plot => plot.getBoundingClientRect().top < innerHeight")
-
-
-def test_an_address_that_makes_no_sense_is_ignored(open_page: OpenPage):
-    page = open_page("index.html#m.order=tastiness&m.cell=99,1&m.open=7,7&m.zoom=a,length&m.level=")
-    assert page.locator('input[name="cm-order"]:checked').get_attribute("value") == "superclass"
-    assert pixels(page).shape[:2] == (12, 12)
-
-
-def test_other_state_in_the_address_is_kept(open_page: OpenPage):
-    page = open_page("index.html#sort=recall")
-    choose(page, "order", "name")
-    expect(page).to_have_url(re.compile("#sort=recall&m.order=name"))

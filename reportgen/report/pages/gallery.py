@@ -1,6 +1,7 @@
 """Every image of a class with its maps, the most instructive first, and what its detail view tells."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reportgen.analysis.selection import HIGH_CONFIDENCE
 from reportgen.report.pages.context import ReportContext
@@ -58,16 +59,25 @@ def _make_item(context: ReportContext, sheet: Sheet, position: int) -> GalleryIt
 def _make_detail(context: ReportContext, class_index: int, position: int) -> ImageDetail:
     logits = context.cache.logits[position].astype(np.float64)
     probabilities = np.exp(logits - np.logaddexp.reduce(logits))
-    top = np.argsort(-logits, kind="stable")[:NUM_TOP_CLASSES]
+    top = find_top_classes(logits)
     maps = context.maps
     return ImageDetail(
         number=str(context.cache.example_index[position]),
         example_id=str(context.cache.example_id[position]),
-        top=tuple((int(index), percent_text(float(probabilities[index]))) for index in top),
+        top=tuple((index, percent_text(float(probabilities[index]))) for index in top),
         true_peak=number_text(float(maps.true_peaks[position]), digits=2),
         predicted_peak=number_text(float(maps.predicted_peaks[position]), digits=2),
         reasons=_reasons(context, class_index, position),
     )
+
+
+def find_top_classes(logits: NDArray[np.float64]) -> list[int]:
+    """The `NUM_TOP_CLASSES` class indices with the largest logits (K,), falling; equal ones by index."""
+    rank = -min(NUM_TOP_CLASSES, len(logits))
+    least = np.partition(logits, rank)[rank]
+    candidates = np.flatnonzero(logits >= least)
+    found: list[int] = candidates[np.argsort(-logits[candidates], kind="stable")][:NUM_TOP_CLASSES].tolist()
+    return found
 
 
 def _reasons(context: ReportContext, class_index: int, position: int) -> tuple[str, ...]:

@@ -138,7 +138,8 @@ class Canvas:
         """
         page = Image.fromarray(self._pixels)
         kept = _kept_colours()
-        chosen = page.quantize(256 - len(kept), Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        sample = Image.fromarray(np.ascontiguousarray(self._pixels[::2, ::2]))
+        chosen = sample.quantize(256 - len(kept), Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         others = np.array(chosen.getpalette(), np.uint8).reshape(-1, 3)
         # Pillow looks colours up in boxes of a few levels: another colour in the box of a kept one would replace it.
         distance = np.abs(others[:, None].astype(int) - kept).max(axis=2).min(axis=1)
