@@ -1,5 +1,7 @@
 """Every image of a class with its maps, the most instructive first, and what its detail view tells."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,7 @@ from reportgen.analysis.selection import HIGH_CONFIDENCE
 from reportgen.report.pages.context import ReportContext
 from reportgen.report.pages.sheets import Sheet
 from reportgen.report.views.class_view import Gallery, GalleryItem, ImageDetail
+from reportgen.report.views.shared import Crop
 from reportgen.report.words.text import count_text, number_text, percent_text, plural_text
 
 NUM_TOP_CLASSES = 5
@@ -44,16 +47,25 @@ def _make_item(context: ReportContext, sheet: Sheet, position: int) -> GalleryIt
     return GalleryItem(
         number=str(context.cache.example_index[position]),
         is_correct=is_correct,
-        label=f"{words}: open",
+        label=words,
         caption="" if is_correct else predicted,
         confidence=percent_text(confidence, digits=0),
         confidence_value=f"{confidence:.4f}",
         predicted_value=str(predicted_index),
-        photo=sheet.photo(position),
-        true_map=sheet.true_map(position) if context.maps.true_peaks[position] > 0 else None,
-        predicted_map=None if is_correct else sheet.predicted_map(position),
-        difference=sheet.difference(position),
+        layers=tuple(_layers(context, sheet, position)),
     )
+
+
+def _layers(context: ReportContext, sheet: Sheet, position: int) -> Iterator[tuple[str, Crop]]:
+    yield "photo", sheet.photo(position)
+    is_correct = bool(context.findings.predictions.is_correct[position])
+    if context.maps.true_peaks[position] > 0:
+        yield "evidence t p" if is_correct else "evidence t", sheet.true_map(position)
+    if not is_correct:
+        yield "evidence p", sheet.predicted_map(position)
+    difference = sheet.difference(position)
+    if difference is not None:
+        yield "evidence difference", difference
 
 
 def _make_detail(context: ReportContext, class_index: int, position: int) -> ImageDetail:
@@ -90,9 +102,9 @@ def _reasons(context: ReportContext, class_index: int, position: int) -> tuple[s
     if is_correct:
         # The gallery lists right answers by rising confidence, behind all mistakes.
         place = rank - num_wrong
-        reasons = [f"right answer, number {count_text(place)} of {count_text(mistakes.count)} by rising confidence"]
+        reasons = [f"right answer {count_text(place)} of {count_text(mistakes.count)} by rising confidence"]
     else:
-        reasons = [f"mistake number {count_text(rank)} of {count_text(num_wrong)} by falling confidence"]
+        reasons = [f"mistake {count_text(rank)} of {count_text(num_wrong)} by falling confidence"]
         if float(context.findings.predictions.confidence[position]) >= HIGH_CONFIDENCE:
             reasons.append(f"wrong and sure ({percent_text(HIGH_CONFIDENCE, digits=0)} or more)")
     reasons += [

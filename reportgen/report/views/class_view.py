@@ -12,15 +12,14 @@ class GalleryItem:
     Attributes:
         number: the example's position in the test set; `e` + number is its fragment.
         is_correct: whether the prediction is right.
-        label: what it is and what a click does.
+        label: what the model said of it.
         caption: the predicted class of a mistake, else nothing.
         confidence: the prediction's probability.
         confidence_value: the same as a number, to filter by.
         predicted_value: the predicted class's index, to filter by.
-        photo: the photo.
-        true_map: the map of the true class; `None` where it is blank.
-        predicted_map: the map of a mistake's predicted class; a right answer's is the map of the true class.
-        difference: predicted - true, of a mistake.
+        layers: its pictures from the lowest, each with what it is in the style sheet's words: `photo`; `evidence t` for
+            the map of the true class, `evidence p` for that of the predicted one, `evidence t p` where both are the
+            same; `evidence difference` for predicted - true.
     """
 
     number: str
@@ -30,10 +29,7 @@ class GalleryItem:
     confidence: str
     confidence_value: str
     predicted_value: str
-    photo: Crop
-    true_map: Crop | None
-    predicted_map: Crop | None
-    difference: Crop | None
+    layers: tuple[tuple[str, Crop], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
