@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from records import make_key, make_provenance
 
 from reportgen.analysis.predictions import Predictions
-from reportgen.cache import CacheKey, CamPair, EvaluationCache, Provenance, Superclasses
+from reportgen.cache import CamPair, EvaluationCache, Superclasses
 
 
 @pytest.fixture(scope="session")
@@ -28,37 +29,8 @@ def make_cache() -> Callable[..., EvaluationCache]:
             thumbnails=np.zeros((n, 8, 8, 3), np.uint8),
             class_names=tuple(f"class {i}" for i in range(k)),
             superclasses=group,
-            key=CacheKey(
-                model="m.py:net",
-                model_digest="",
-                weights_digest="",
-                data="d",
-                data_digest="",
-                class_names_digest="",
-                superclasses_digest="",
-                preprocessing="",
-                method="gradcam",
-                layer="auto",
-                limit=0,
-                thumbnail_size=128,
-                precision="fp32",
-            ),
-            provenance=Provenance(
-                created="2026-01-01T00:00:00Z",
-                seconds=1.0,
-                model_name="net",
-                num_parameters=1,
-                weights_name="",
-                data_name="d",
-                target_layer="layer",
-                layer_source="probed",
-                input_size=(8, 8),
-                preprocessing="",
-                device="cpu",
-                precision="fp32",
-                versions=(),
-                warnings=(),
-            ),
+            key=make_key(),
+            provenance=make_provenance(),
             checks=(),
         )
 

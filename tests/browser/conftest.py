@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route, sync_playwright
+from records import make_check, make_key, make_provenance
 
 from reportgen.analysis.findings import Findings, compute_findings
-from reportgen.cache import CacheKey, CamPair, EvaluationCache, Provenance, SelfCheck, Superclasses
+from reportgen.cache import CamPair, EvaluationCache, Superclasses
 from reportgen.report.delivery.site import write_site
 from reportgen.report.render import render_site
 from reportgen.settings import RenderSettings
@@ -66,42 +67,9 @@ def make_evaluation(num_classes: int = 12, *, with_superclasses: bool = True, se
         thumbnails=rng.integers(0, 256, (n, 16, 16, 3), dtype=np.uint8),
         class_names=names,
         superclasses=groups if with_superclasses else None,
-        key=CacheKey(
-            model="net.py:make",
-            model_digest="0" * 64,
-            weights_digest="1" * 64,
-            data="test.npz",
-            data_digest="2" * 64,
-            class_names_digest="",
-            superclasses_digest="",
-            preprocessing="",
-            method="gradcam",
-            layer="auto",
-            limit=0,
-            thumbnail_size=128,
-            precision="fp32",
-        ),
-        provenance=Provenance(
-            created="2026-01-02T03:04:05Z",
-            seconds=1.25,
-            model_name="net",
-            num_parameters=1234,
-            weights_name="net.pth",
-            data_name="small",
-            target_layer="features.3",
-            layer_source="probed",
-            input_size=(16, 16),
-            preprocessing="none",
-            device="cpu",
-            precision="fp32",
-            versions=(("numpy", "2.0"),),
-            warnings=("The grid has few cells.",),
-        ),
-        checks=(
-            SelfCheck(
-                name="map sum + bias = logit", num_checked=n, worst_error=1e-6, tolerance=1e-4, measure="of the logit"
-            ),
-        ),
+        key=make_key(),
+        provenance=make_provenance(data_name="small", warnings=("The grid has few cells.",)),
+        checks=(make_check(num_checked=n),),
     )
 
 

@@ -5,9 +5,10 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from records import make_check, make_key, make_provenance
 
 from reportgen.analysis.findings import Findings, compute_findings
-from reportgen.cache import CacheKey, CamPair, EvaluationCache, Provenance, SelfCheck, Superclasses
+from reportgen.cache import CamPair, EvaluationCache, Superclasses
 
 CLASS_NAMES = ("con", "a/b", "Ünïcode & <tag>", "=1+1", "猫", "no, images")
 
@@ -51,46 +52,14 @@ def make_small_cache() -> EvaluationCache:
         superclasses=Superclasses(
             names=("others", "things & <such>"), superclass_of=np.array([1, 1, 1, 0, 0, 0], np.int64)
         ),
-        key=CacheKey(
-            model="net.py:make",
-            model_digest="0" * 64,
-            weights_digest="1" * 64,
-            data="test.npz",
-            data_digest="2" * 64,
-            class_names_digest="",
-            superclasses_digest="3" * 64,
-            preprocessing="",
-            method="gradcam",
-            layer="auto",
-            limit=0,
-            thumbnail_size=128,
-            precision="fp32",
-        ),
-        provenance=Provenance(
-            created="2026-01-02T03:04:05Z",
-            seconds=1.25,
+        key=make_key(),
+        provenance=make_provenance(
             model_name="net <v2>",
-            num_parameters=1234,
-            weights_name="net.pth",
             data_name="small & odd",
             target_layer="features.3",
-            layer_source="probed",
-            input_size=(16, 16),
-            preprocessing="none",
-            device="cpu",
-            precision="fp32",
-            versions=(("numpy", "2.0"),),
             warnings=("The grid has few cells.",),
         ),
-        checks=(
-            SelfCheck(
-                name="map sum + bias = logit",
-                num_checked=n,
-                worst_error=1e-6,
-                tolerance=1e-4,
-                measure="of the largest logit",
-            ),
-        ),
+        checks=(make_check(num_checked=n),),
     )
 
 

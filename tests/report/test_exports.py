@@ -134,7 +134,7 @@ def test_metrics_hold_each_number_with_its_interval(small_cache, small_findings)
         {"class": "a/b", "count": 2},
         {"class": "Ünïcode & <tag>", "count": 1},
     ]
-    assert document["run"]["key"]["weights_digest"] == "1" * 64
+    assert document["run"]["key"]["weights_digest"] == small_cache.key.weights_digest
     assert document["run"]["target_layer"] == "features.3"
     assert document["run"]["input_size"] == [16, 16]
     assert document["label_suspects"]["found"]["count"] == document["label_suspects"]["suspects"]
