@@ -131,6 +131,8 @@ class _Dying(ArrayImages):
         return self.array[position]
 
 
+# torch notices a dead worker in a signal handler, which may interrupt the clean-up of the very loader as well.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_death_of_a_worker_is_an_error_with_a_remedy(pixels):
     images = _Dying(pixels(4, 8, 8, 3))
     with pytest.raises(DataError, match="has died") as caught:
