@@ -238,6 +238,17 @@ def _check_arrays(cache: EvaluationCache) -> None:
         _require(bool(inside.all()), f"superclass_of lies outside 0..{len(group.names) - 1}")
 
 
+def check_cache_path(path: Path) -> None:
+    """Check that a cache may be written to a path, before the work that fills it.
+
+    Raises:
+        CacheError: its folder can neither be written nor be created.
+    """
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise CacheError(f"The cache cannot be written to {path}.", hint="Name another file with --cache.")
+
+
 def save_cache(cache: EvaluationCache, path: Path) -> None:
     """Write the cache as one uncompressed `.npz`, under a temporary name first.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from reportgen.analysis.findings import Findings
-from reportgen.cache import CacheKey, EvaluationCache, load_cache, load_key, save_cache
+from reportgen.cache import CacheKey, EvaluationCache, check_cache_path, load_cache, load_key, save_cache
 from reportgen.errors import CacheError, ForeignFileError
 from reportgen.settings import DEFAULT_CACHE_PATH, AnalyzeSettings, RenderSettings
 
@@ -107,6 +107,7 @@ def analyze(
     from reportgen.inputs.digests import compute_cache_key
 
     with observer.stage("Check the inputs"):
+        check_cache_path(cache_path)
         key = compute_cache_key(settings)
         is_valid = _is_valid(cache_path, key, refresh, observer)
     if is_valid:

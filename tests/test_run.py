@@ -148,6 +148,12 @@ def test_a_foreign_output_folder_is_refused_before_the_model_runs(folder: Path):
     assert num_calls(folder) == 0
 
 
+def test_a_cache_that_could_not_be_saved_is_refused_before_the_model_runs(folder: Path):
+    done = reportgen(*RUN, "--cache", "net.py/cache.npz", cwd=folder, code=1)
+    assert "net.py/cache.npz" in done.stderr
+    assert num_calls(folder) == 0
+
+
 @pytest.mark.parametrize(
     ("option", "value", "named"),
     [
