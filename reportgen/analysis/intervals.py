@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincinv, stdtrit
+from scipy.special import bdtr, betaincinv, stdtrit
 
 CONFIDENCE_LEVEL = 0.95
 
@@ -122,6 +122,14 @@ def exact_interval(count: ArrayLike, total: ArrayLike, level: float) -> tuple[ND
     low = np.where(count == 0, 0 * trials, betaincinv(np.maximum(count, 1), trials - count + 1, tail))
     misses = np.maximum(trials - count, 1)
     high = np.where(count == total, 1 + 0 * trials, 1 - betaincinv(misses, count + 1, tail))
+    return low, high
+
+
+def chance_band(share: float, total: int) -> tuple[float, float]:
+    """Where 95 in 100 observed shares lie if the true one is `share`: binomial quantiles out of a total, in [0, 1]."""
+    tail = (1 - CONFIDENCE_LEVEL) / 2
+    cumulative = bdtr(np.arange(total + 1), total, share)
+    low, high = (int(np.searchsorted(cumulative, quantile)) / total for quantile in (tail, 1 - tail))
     return low, high
 
 

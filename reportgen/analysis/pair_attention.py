@@ -88,18 +88,6 @@ class PairAttention:
         """What most of the mistakes have in common."""
         return PairVerdict.UNDECIDED if self.overlap is None else self.overlap.verdict
 
-    @property
-    def both_maps(self) -> MeanMaps:
-        """Mean maps over both directions: `true` is the map of the pair's true class, `predicted` of its other."""
-        forth, back = self.forth_maps, self.back_maps
-        n = forth.n + back.n
-        share = forth.n / max(n, 1)
-        return MeanMaps(
-            true=share * forth.true + (1 - share) * back.predicted,
-            predicted=share * forth.predicted + (1 - share) * back.true,
-            n=n,
-        )
-
 
 def count_pair_overlaps(
     attention: Attention, labels: NDArray[np.int64], predicted: NDArray[np.int64], num_classes: int

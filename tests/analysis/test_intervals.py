@@ -220,3 +220,11 @@ def test_difference_covers_the_truth_about_as_often_as_it_says(num_groups, size,
         found = difference_within(levels[groups] + 0.7 * is_first + noise, is_first, groups)
         covered += found.low <= 0.7 <= found.high
     assert 0.915 <= covered / 300 <= 0.985
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.6565, 0.95, 1.0])
+@pytest.mark.parametrize("total", [1, 7, 100, 5000])
+def test_the_band_of_chance_ends_at_binomial_quantiles(share, total):
+    low, high = intervals.chance_band(share, total)
+    expected = np.maximum(stats.binom.ppf([0.025, 0.975], total, share), 0) / total
+    assert (low, high) == tuple(expected)

@@ -135,15 +135,13 @@ def test_mean_maps_of_both_directions_belong_to_the_classes(make_predictions):
     labels, predicted, cam = _world(3)
     _, _, pairs, found = _pair_attention(make_predictions, labels, predicted, cam, limit=3)
     for pair, item in zip(pairs, found, strict=True):
-        both = ((labels == pair.true_index) & (predicted == pair.predicted_index)) | (
-            (labels == pair.predicted_index) & (predicted == pair.true_index)
-        )
-        of_first = np.where((labels == pair.true_index)[:, None, None], cam.true, cam.predicted)
-        of_second = np.where((labels == pair.true_index)[:, None, None], cam.predicted, cam.true)
-        expected = mean_maps(CamPair(true=of_first, predicted=of_second), np.flatnonzero(both))
-        assert item.both_maps.n == expected.n == both.sum()
-        np.testing.assert_allclose(item.both_maps.true, expected.true)
-        np.testing.assert_allclose(item.both_maps.predicted, expected.predicted)
+        forth = (labels == pair.true_index) & (predicted == pair.predicted_index)
+        back = (labels == pair.predicted_index) & (predicted == pair.true_index)
+        for maps, members in ((item.forth_maps, forth), (item.back_maps, back)):
+            expected = mean_maps(cam, np.flatnonzero(members))
+            assert maps.n == expected.n == members.sum()
+            np.testing.assert_allclose(maps.true, expected.true)
+            np.testing.assert_allclose(maps.predicted, expected.predicted)
 
 
 def test_pair_with_few_mistakes_is_undecided(make_predictions):

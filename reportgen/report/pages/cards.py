@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from reportgen.report.pages.context import ReportContext
 from reportgen.report.pages.sheets import Sheet
 from reportgen.report.views.shared import CardGroup, ExampleCard, Link, Panel
-from reportgen.report.words.text import number_text, percent_text
+from reportgen.report.words.text import peak_text, percent_text
 
 _VERTICAL = ("upper", "middle", "lower")
 _HORIZONTAL = ("left", "centre", "right")
@@ -93,7 +93,7 @@ def _map_panel(
             photo=sheet.photo(position),
             evidence=None,
         )
-    where = f"strongest at the {describe_peak(cam)}, peak {number_text(peak, digits=2)}"
+    where = f"strongest at the {describe_peak(cam)}, peak {peak_text(peak)}"
     if alone:
         return Panel(
             kind="map",
@@ -107,7 +107,7 @@ def _map_panel(
     return Panel(
         kind="overlay",
         title=f"for {target.text}",
-        detail=f"peak {number_text(peak, digits=2)}",
+        detail=f"peak {peak_text(peak)}",
         alt=f"Photo with the evidence for {target.text}, {where}",
         photo=sheet.photo(position),
         evidence=crop,

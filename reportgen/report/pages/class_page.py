@@ -55,7 +55,7 @@ def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) 
             sprites=(*sheet.sprites(), *means.sprites()),
             name=name,
             position=f"class {class_index + 1} of {count_text(num_classes)}",
-            superclass=_superclass_name(context, class_index),
+            superclass=context.superclass_name(class_index),
             previous=context.class_link((class_index - 1) % num_classes, page=page),
             following=context.class_link((class_index + 1) % num_classes, page=page),
             facts=_facts(metrics, num_classes),
@@ -73,7 +73,7 @@ def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) 
             ),
             groups=_groups(context, sheet, class_index),
             gallery=make_gallery(context, sheet, class_index),
-            grid_note=_grid_note(context),
+            grid_note=context.maps.grid_note,
             figure=Link(
                 text="these examples as one picture",
                 url=relative_url(class_figure_path(class_index, name), page=page),
@@ -89,11 +89,6 @@ def _mean_maps(context: ReportContext, class_index: int) -> tuple[MeanMaps, Mean
     is_member, is_correct = context.cache.labels == class_index, context.findings.predictions.is_correct
     right, wrong = (mean_maps(cam, np.flatnonzero(is_member & chosen)) for chosen in (is_correct, ~is_correct))
     return right, wrong
-
-
-def _superclass_name(context: ReportContext, class_index: int) -> str:
-    group = context.cache.superclasses
-    return "" if group is None else group.names[int(group.superclass_of[class_index])]
 
 
 def _facts(metrics: ClassMetrics, num_classes: int) -> tuple[Fact, ...]:
@@ -218,8 +213,3 @@ def _set_aside_text(num_set_aside: int) -> str:
         return ""
     were = "label suspect is" if num_set_aside == 1 else "label suspects are"
     return f"{count_text(num_set_aside)} surer {were} set aside."
-
-
-def _grid_note(context: ReportContext) -> str:
-    height, width = context.maps.grid
-    return f"{width}×{height} cells, scaled bilinearly"

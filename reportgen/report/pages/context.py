@@ -39,6 +39,12 @@ class MapSet:
         """Rows and columns of a map."""
         return self.true.shape[1], self.true.shape[2]
 
+    @property
+    def grid_note(self) -> str:
+        """The grid and how it is scaled, in words."""
+        height, width = self.grid
+        return f"{width}×{height} cells, scaled bilinearly"
+
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class ReportContext:
@@ -53,6 +59,11 @@ class ReportContext:
     def class_name(self, class_index: int) -> str:
         """The name of a class."""
         return self.cache.class_names[class_index]
+
+    def superclass_name(self, class_index: int) -> str:
+        """The name of a class's superclass; empty where superclasses are not known."""
+        group = self.cache.superclasses
+        return "" if group is None else group.names[int(group.superclass_of[class_index])]
 
     def class_link(self, class_index: int, *, page: str) -> Link:
         """The link from a page to a class page."""

@@ -3,10 +3,9 @@
 import math
 
 import numpy as np
-from scipy.stats import binom
 
 from reportgen.analysis.calibration import Calibration, ReliabilityBin
-from reportgen.analysis.intervals import CONFIDENCE_LEVEL
+from reportgen.analysis.intervals import chance_band
 from reportgen.report.pages.context import ReportContext
 from reportgen.report.urls import INDEX_PATH
 from reportgen.report.views.class_view import ConfidenceBar, ConfidenceHistogram
@@ -35,8 +34,7 @@ def draw_strip(context: ReportContext) -> ClassStrip:
     ranked = sorted(classes, key=lambda metrics: (-metrics.recall.value, metrics.class_index))
     accuracy = context.findings.overall.top1.value
     support = round(float(np.mean([metrics.recall.total for metrics in ranked])))
-    tail = (1 - CONFIDENCE_LEVEL) / 2
-    band_low, band_high = (float(binom.ppf(q, support, accuracy)) / support for q in (tail, 1 - tail))
+    band_low, band_high = chance_band(accuracy, support)
     floor = math.floor(min(metrics.recall.low for metrics in ranked) * 4) / 4
     left, right, top, bottom = (_STRIP[name] for name in ("left", "right", "top", "bottom"))
 

@@ -10,7 +10,7 @@ from reportgen.report.pages.context import ReportContext
 from reportgen.report.pages.sheets import Sheet
 from reportgen.report.views.class_view import Gallery, GalleryItem, ImageDetail
 from reportgen.report.views.shared import Crop
-from reportgen.report.words.text import count_text, number_text, percent_text, plural_text
+from reportgen.report.words.text import count_text, peak_text, percent_text, plural_text
 
 NUM_TOP_CLASSES = 5
 
@@ -20,12 +20,16 @@ def make_gallery(context: ReportContext, sheet: Sheet, class_index: int) -> Gall
     positions = context.findings.selections[class_index].gallery
     total = context.findings.classes[class_index].recall.total
     num_wrong = sum(not context.findings.predictions.is_correct[position] for position in positions)
+    suspected = {suspect.position: suspect.suggested_index for suspect in context.findings.label_suspects.suspects}
     names = sorted({context.class_name(int(context.findings.predictions.predicted[p])) for p in positions})
     indices = {name: index for index, name in enumerate(context.cache.class_names)}
     return Gallery(
         note=_note(len(positions), total, num_wrong),
         items=tuple(_make_item(context, sheet, position) for position in positions),
-        details=tuple(_make_detail(context, class_index, position) for position in positions),
+        details=tuple(
+            _make_detail(context, position, _reasons(context, class_index, position, rank, suspected.get(position)))
+            for rank, position in enumerate(positions, start=1)
+        ),
         predicted_names=tuple((str(indices[name]), name) for name in names),
     )
 
@@ -68,7 +72,7 @@ def _layers(context: ReportContext, sheet: Sheet, position: int) -> Iterator[tup
         yield "evidence difference", difference
 
 
-def _make_detail(context: ReportContext, class_index: int, position: int) -> ImageDetail:
+def _make_detail(context: ReportContext, position: int, reasons: tuple[str, ...]) -> ImageDetail:
     logits = context.cache.logits[position].astype(np.float64)
     probabilities = np.exp(logits - np.logaddexp.reduce(logits))
     top = find_top_classes(logits)
@@ -77,9 +81,9 @@ def _make_detail(context: ReportContext, class_index: int, position: int) -> Ima
         number=str(context.cache.example_index[position]),
         example_id=str(context.cache.example_id[position]),
         top=tuple((index, percent_text(float(probabilities[index]))) for index in top),
-        true_peak=number_text(float(maps.true_peaks[position]), digits=2),
-        predicted_peak=number_text(float(maps.predicted_peaks[position]), digits=2),
-        reasons=_reasons(context, class_index, position),
+        true_peak=peak_text(float(maps.true_peaks[position])),
+        predicted_peak=peak_text(float(maps.predicted_peaks[position])),
+        reasons=reasons,
     )
 
 
@@ -92,12 +96,12 @@ def find_top_classes(logits: NDArray[np.float64]) -> list[int]:
     return found
 
 
-def _reasons(context: ReportContext, class_index: int, position: int) -> tuple[str, ...]:
-    """Why the image is listed where it is."""
-    selection = context.findings.selections[class_index]
+def _reasons(
+    context: ReportContext, class_index: int, position: int, rank: int, suggested_index: int | None
+) -> tuple[str, ...]:
+    """Why the image is listed where it is: its rank in the gallery, from 1, and what else is known of it."""
     mistakes = context.findings.classes[class_index].recall
     is_correct = bool(context.findings.predictions.is_correct[position])
-    rank = selection.gallery.index(position) + 1
     num_wrong = mistakes.total - mistakes.count
     if is_correct:
         # The gallery lists right answers by rising confidence, behind all mistakes.
@@ -107,11 +111,8 @@ def _reasons(context: ReportContext, class_index: int, position: int) -> tuple[s
         reasons = [f"mistake {count_text(rank)} of {count_text(num_wrong)} by falling confidence"]
         if float(context.findings.predictions.confidence[position]) >= HIGH_CONFIDENCE:
             reasons.append(f"wrong and sure ({percent_text(HIGH_CONFIDENCE, digits=0)} or more)")
-    reasons += [
-        f"label suspect: perhaps {context.class_name(suspect.suggested_index)}"
-        for suspect in context.findings.label_suspects.suspects
-        if suspect.position == position
-    ]
+    if suggested_index is not None:
+        reasons.append(f"label suspect: perhaps {context.class_name(suggested_index)}")
     if not context.maps.true_peaks[position] > 0:
         reasons.append("no location supports the true class")
     return tuple(reasons)

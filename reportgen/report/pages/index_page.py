@@ -280,7 +280,6 @@ def _superclass_summary(context: ReportContext) -> SuperclassSummary | None:
         rows.append(
             SuperclassRow(
                 name=name,
-                num_classes=count_text(len(members)),
                 support=count_text(recall.total),
                 recall=_percent_cell(recall.value),
                 interval=percent_interval_text(recall),
@@ -422,11 +421,10 @@ def _equal_support(context: ReportContext) -> str:
 
 
 def _class_row(context: ReportContext, metrics: ClassMetrics) -> ClassRow:
-    group = context.cache.superclasses
     first = metrics.mistaken_for[0] if metrics.mistaken_for else None
     return ClassRow(
         link=context.class_link(metrics.class_index, page=INDEX_PATH),
-        superclass="" if group is None else group.names[int(group.superclass_of[metrics.class_index])],
+        superclass=context.superclass_name(metrics.class_index),
         support=count_text(metrics.recall.total),
         recall=_percent_cell(metrics.recall.value),
         recall_interval=percent_interval_text(metrics.recall, digits=0),

@@ -112,7 +112,7 @@ def make_pair_page(context: ReportContext, frame: SiteFrame, place: int) -> tupl
                     ("back", predicted.text, true.text, back, pair.reverse.count),
                 )
             ),
-            grid_note=f"{context.maps.grid[1]}×{context.maps.grid[0]} cells, scaled bilinearly",
+            grid_note=context.maps.grid_note,
         ),
         (*sheet.files(), *means.files()),
     )

@@ -251,7 +251,6 @@ class SuperclassRow:
     """A superclass in its table."""
 
     name: str
-    num_classes: str
     support: str
     recall: Cell
     interval: str

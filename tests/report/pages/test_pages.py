@@ -336,3 +336,16 @@ def test_pair_page_says_both_directions_and_both_baselines(pages: dict[str, str]
     assert f"Overlap of unrelated images {small_findings.attention.overlap_unrelated.value:.2f}" in text
     number_of_cards = pages[path].count("<article")
     assert number_of_cards == pair.share.count + pair.reverse.count
+
+
+def test_a_small_peak_is_not_taken_for_no_evidence(small_cache: EvaluationCache):
+    pair = small_cache.cams["gradcam"]
+    weak = {
+        "gradcam": dataclasses.replace(
+            pair, true=pair.true * np.float16(0.001), predicted=pair.predicted * np.float16(0.001)
+        )
+    }
+    page = render(dataclasses.replace(small_cache, cams=weak))["classes/000-con.html"].decode()
+    assert "peak 0.00<" not in page
+    details = json.loads(re.search(r'id="details">(.*?)</script>', page, re.DOTALL)[1])
+    assert all(float(peak) > 0 for _, _, true, predicted, *_ in details for peak in (true, predicted))
