@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reportgen.cache import EvaluationCache, load_cache, save_cache
+    from reportgen.cache import EvaluationCache
+    from reportgen.cache_file import load_cache, save_cache
     from reportgen.errors import ReportError
     from reportgen.pipeline import analyze, render, run
     from reportgen.settings import AnalyzeSettings, RenderSettings
@@ -33,10 +34,10 @@ _HOME = {
     "RenderSettings": "settings",
     "ReportError": "errors",
     "analyze": "pipeline",
-    "load_cache": "cache",
+    "load_cache": "cache_file",
     "render": "pipeline",
     "run": "pipeline",
-    "save_cache": "cache",
+    "save_cache": "cache_file",
 }
 
 

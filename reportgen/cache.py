@@ -1,26 +1,20 @@
-"""The hinge between the two halves: what the one pass found, as plain arrays in one `.npz` file.
+"""The hinge between the two halves, as records: what the one pass found, in plain arrays.
 
-Left of it torch runs once; right of it nothing needs torch, the model or the images. Only NumPy and JSON here.
+Left of it torch runs once; right of it nothing needs torch, the model or the images. `cache_file` keeps it in a file.
 """
 
-import json
-import os
-import tempfile
-import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import Any, Self
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reportgen.errors import CacheError, ForeignFileError
+from reportgen.errors import CacheError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 2
 
-_REFRESH_HINT = "Make the cache anew with `reportgen analyze`, or give --refresh to `reportgen run`."
+REFRESH_HINT: Final = "Make the cache anew with `reportgen analyze`, or give --refresh to `reportgen run`."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +31,10 @@ class CacheKey:
         class_names_digest: SHA-256 of the file of class names; empty where none is given.
         superclasses_digest: SHA-256 of the file of superclasses; empty where none is given.
         preprocessing: the preprocessing options as text.
-        method: the CAM method.
-        layer: the target layer asked for; `auto` where it is found by probing.
+        methods: the methods of the maps, joined by commas, with the options that shape them.
+        layers: the target layers asked for, joined by commas; `auto` where one is found by probing.
+        annotations_digest: SHA-256 over the annotations' files; empty where none are given.
+        faithfulness: number of examples on which the maps are tested.
         limit: number of examples asked for; 0 for all.
         thumbnail_size: longest side of the thumbnails in pixels.
         precision: `fp32` or `bf16`.
@@ -53,8 +49,10 @@ class CacheKey:
     class_names_digest: str
     superclasses_digest: str
     preprocessing: str
-    method: str
-    layer: str
+    methods: str
+    layers: str
+    annotations_digest: str
+    faithfulness: int
     limit: int
     thumbnail_size: int
     precision: str
@@ -99,8 +97,9 @@ class Provenance:
         num_parameters: number of its parameters.
         weights_name: file name of the checkpoint; empty where none was given.
         data_name: the test set, in words.
-        target_layer: dotted name of the layer that the maps come from.
+        target_layer: dotted names of the layers that the maps come from, joined by commas; empty where no map does.
         layer_source: `given` or `probed`.
+        no_maps_reason: why there are no maps, as a sentence; empty where there are.
         input_size: height and width in pixels of what the model saw.
         preprocessing: the preprocessing that was applied, in words.
         device: the device's type and name.
@@ -117,6 +116,7 @@ class Provenance:
     data_name: str
     target_layer: str
     layer_source: str
+    no_maps_reason: str = ""
     input_size: tuple[int, int]
     preprocessing: str
     device: str
@@ -127,15 +127,74 @@ class Provenance:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class CamPair:
-    """Both maps of every example, by one CAM method: signed, in units of the logit, at the layer's own resolution.
+    """Both maps of the examples, by one method: unnormalised, at the layer's own resolution.
+
+    Signed, in units of the logit, where the method is; others say what theirs are in.
 
     Attributes:
-        true: float16 (N, h, w), the map of the true class.
-        predicted: float16 (N, h, w), the map of the predicted class.
+        true: float16 (M, h, w), the map of the true class.
+        predicted: float16 (M, h, w), the map of the predicted class; the very same array where the method knows no
+            classes.
+        positions: int64 (M,), ascending, the positions of the examples that have maps; `None` where all N have.
     """
 
     true: NDArray[np.float16]
     predicted: NDArray[np.float16]
+    positions: NDArray[np.int64] | None = None
+
+    @property
+    def is_class_agnostic(self) -> bool:
+        """Whether the one map of an example stands for every class."""
+        return self.true is self.predicted
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Annotations:
+    """What people marked in the pictures. `A` examples are annotated.
+
+    Attributes:
+        positions: int64 (A,), ascending, the positions of the annotated examples.
+        masks: bool (A, H, W), at the thumbnails' resolution: the marked places; each holds one at least.
+        source: the annotations, in words.
+    """
+
+    positions: NDArray[np.int64]
+    masks: NDArray[np.bool_]
+    source: str
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class RemovalCurves:
+    """The probability of the predicted class while pixels are removed or restored in the order of one explanation.
+
+    Attributes:
+        deletion: float32 (M, F), the most important first, replaced by the data's mean (RISE, Petsiuk et al. 2018).
+        insertion: float32 (M, F), the most important first, restored to a blurred picture (RISE).
+        road: float32 (M, F, 2), removed by noisy linear imputation: the most important first, the least important
+            first (ROAD, Rong et al. 2022).
+    """
+
+    deletion: NDArray[np.float32]
+    insertion: NDArray[np.float32]
+    road: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Faithfulness:
+    """Tests of the maps on `M` examples at `F` shares of the picture.
+
+    Attributes:
+        positions: int64 (M,), ascending, the positions of the tested examples.
+        fractions: float32 (F,), ascending from 0, the share of cells removed or restored.
+        curves: by explanation: the methods' names, `random` and `centre`.
+        randomised: by method, float32 (M,): Spearman's correlation of a map with that of the same network with
+            shuffled head weights (model parameter randomisation, Adebayo et al. 2018).
+    """
+
+    positions: NDArray[np.int64]
+    fractions: NDArray[np.float32]
+    curves: Mapping[str, RemovalCurves]
+    randomised: Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -160,10 +219,13 @@ class EvaluationCache:
         example_id: str (N,), file name or index, as the data gives it.
         labels: int64 (N,), true class index.
         logits: float32 (N, K), before softmax.
-        cams: the maps by method name.
-        thumbnails: uint8 (N, H, W, 3), RGB, what the model saw before normalisation.
+        cams: the maps by method name, the first of all examples; empty where the network's inside is not known.
+        thumbnails: uint8 (N, H, W, 3), RGB, what the model saw before normalisation; `None` where no image is known.
         class_names: the K classes' names in index order.
         superclasses: the grouping of the classes, where one is known.
+        columns: by name, str (N,): what else the test set says of each example.
+        annotations: what people marked in the pictures, where that is known.
+        faithfulness: how the maps stood their tests, where those were made.
         key: what decides whether the cache is valid.
         provenance: how it came about.
         checks: what the self-checks found.
@@ -174,9 +236,12 @@ class EvaluationCache:
     labels: NDArray[np.int64]
     logits: NDArray[np.float32]
     cams: Mapping[str, CamPair]
-    thumbnails: NDArray[np.uint8]
+    thumbnails: NDArray[np.uint8] | None
     class_names: tuple[str, ...]
     superclasses: Superclasses | None
+    columns: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
+    annotations: Annotations | None = None
+    faithfulness: Faithfulness | None = None
     key: CacheKey
     provenance: Provenance
     checks: tuple[SelfCheck, ...]
@@ -202,7 +267,7 @@ class EvaluationCache:
 
 def _require(condition: bool, problem: str) -> None:
     if not condition:
-        raise CacheError(f"The evaluation cache is inconsistent: {problem}.", hint=_REFRESH_HINT)
+        raise CacheError(f"The evaluation cache is inconsistent: {problem}.", hint=REFRESH_HINT)
 
 
 def _require_array(name: str, array: NDArray[Any], kind: str, shape: tuple[int | None, ...]) -> None:
@@ -222,213 +287,58 @@ def _check_arrays(cache: EvaluationCache) -> None:
     _require_array("example_index", cache.example_index, "int64", (n,))
     _require_array("example_id", cache.example_id, "str", (n,))
     _require_array("logits", cache.logits, "float32", (n, k))
-    _require_array("thumbnails", cache.thumbnails, "uint8", (n, None, None, 3))
+    if cache.thumbnails is not None:
+        _require_array("thumbnails", cache.thumbnails, "uint8", (n, None, None, 3))
     _require(bool((np.diff(cache.example_index) > 0).all()), "example_index is not ascending")
     _require(bool(((cache.labels >= 0) & (cache.labels < k)).all()), f"labels lie outside 0..{k - 1}")
     _require(bool(np.isfinite(cache.logits).all()), "logits are not finite")
-    _require(len(cache.cams) > 0, "it holds no class activation map")
-    for method, cam in cache.cams.items():
-        _require_array(f"cam.{method}.true", cam.true, "float16", (n, None, None))
-        _require_array(f"cam.{method}.predicted", cam.predicted, "float16", cam.true.shape)
-        _require(bool(np.isfinite(cam.true).all() and np.isfinite(cam.predicted).all()), f"{method} is not finite")
+    _check_maps(cache)
     if cache.superclasses is not None:
         group = cache.superclasses
         _require_array("superclass_of", group.superclass_of, "int64", (k,))
         inside = (group.superclass_of >= 0) & (group.superclass_of < len(group.names))
         _require(bool(inside.all()), f"superclass_of lies outside 0..{len(group.names) - 1}")
+    for name, column in cache.columns.items():
+        _require_array(f"column {name}", column, "str", (n,))
+    if cache.annotations is not None:
+        _check_annotations(cache, cache.annotations)
+    if cache.faithfulness is not None:
+        _check_faithfulness(cache, cache.faithfulness)
 
 
-def check_cache_path(path: Path) -> None:
-    """Check that a cache may be written to a path, before the work that fills it.
-
-    Raises:
-        CacheError: its folder can neither be written nor be created.
-    """
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise CacheError(f"The cache cannot be written to {path}.", hint="Name another file with --cache.")
-
-
-def save_cache(cache: EvaluationCache, path: Path) -> None:
-    """Write the cache as one uncompressed `.npz`, under a temporary name first.
-
-    Args:
-        cache: what to write.
-        path: where to; an earlier file is replaced only when the new one is complete.
-
-    Raises:
-        CacheError: the folder cannot be written.
-    """
-    arrays: dict[str, Any] = {
-        "example_index": cache.example_index,
-        "example_id": cache.example_id,
-        "labels": cache.labels,
-        "logits": cache.logits,
-        "thumbnails": cache.thumbnails,
-        "class_names": np.array(cache.class_names),
-        "meta": np.array(
-            json.dumps(
-                {
-                    "schema_version": SCHEMA_VERSION,
-                    "key": asdict(cache.key),
-                    "provenance": asdict(cache.provenance),
-                    "checks": [asdict(check) for check in cache.checks],
-                },
-                sort_keys=True,
-            )
-        ),
-    }
-    for method, cam in cache.cams.items():
-        arrays[f"cam.{method}.true"] = cam.true
-        arrays[f"cam.{method}.predicted"] = cam.predicted
-    if cache.superclasses is not None:
-        arrays["superclass_names"] = np.array(cache.superclasses.names)
-        arrays["superclass_of"] = cache.superclasses.superclass_of
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    except OSError as error:
-        raise CacheError(
-            f"The cache cannot be written to {path}: {error.strerror}.", hint="Name another file with --cache."
-        ) from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
-        os.chmod(temporary, 0o666 & ~_umask())  # noqa: PTH101  mkstemp gives 0600; a report's cache is shared
-        os.replace(temporary, path)  # noqa: PTH105  the atomic step
-    except OSError as error:
-        raise CacheError(
-            f"The cache cannot be written to {path}: {error.strerror}.",
-            hint="Free some space there, or name another file with --cache.",
-        ) from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+def _check_maps(cache: EvaluationCache) -> None:
+    for place, (method, cam) in enumerate(cache.cams.items()):
+        num_mapped = cache.num_examples if cam.positions is None else len(cam.positions)
+        _require_array(f"cam.{method}.true", cam.true, "float16", (num_mapped, None, None))
+        _require_array(f"cam.{method}.predicted", cam.predicted, "float16", cam.true.shape)
+        _require(bool(np.isfinite(cam.true).all() and np.isfinite(cam.predicted).all()), f"{method} is not finite")
+        if cam.positions is not None:
+            _require(place > 0, f"{method} comes first, but not every example has its map")
+            _check_positions(f"cam.{method}.positions", cam.positions, cache.num_examples)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _check_positions(name: str, positions: NDArray[np.int64], num_examples: int) -> None:
+    _require_array(name, positions, "int64", (None,))
+    is_ascending = bool((np.diff(positions) > 0).all())
+    is_inside = bool(((positions >= 0) & (positions < num_examples)).all())
+    _require(is_ascending and is_inside, f"{name} are not ascending positions of its {num_examples} examples")
 
 
-def load_cache(path: Path) -> EvaluationCache:
-    """The cache in a file, read whole and checked.
-
-    Raises:
-        CacheError: the file is missing, truncated, damaged or of a newer schema.
-        ForeignFileError: the file is something else.
-    """
-    with _opened(path) as archive:
-        meta = _read_meta(archive, path)
-        try:
-            arrays = {name: archive[name] for name in archive.files if name != "meta"}
-        except (zipfile.BadZipFile, EOFError, ValueError, OSError) as error:
-            raise _damaged(path) from error
-    try:
-        methods = [name.removeprefix("cam.").removesuffix(".true") for name in arrays if name.endswith(".true")]
-        return EvaluationCache(
-            example_index=arrays["example_index"],
-            example_id=arrays["example_id"],
-            labels=arrays["labels"],
-            logits=arrays["logits"],
-            cams={
-                method: CamPair(true=arrays[f"cam.{method}.true"], predicted=arrays[f"cam.{method}.predicted"])
-                for method in methods
-            },
-            thumbnails=arrays["thumbnails"],
-            class_names=tuple(arrays["class_names"].tolist()),
-            superclasses=_read_superclasses(arrays),
-            key=CacheKey(**meta["key"]),
-            provenance=_read_provenance(meta["provenance"]),
-            checks=tuple(SelfCheck(**check) for check in meta["checks"]),
-        )
-    except (KeyError, TypeError) as error:
-        raise _foreign(path, f"it lacks {error}") from error
+def _check_annotations(cache: EvaluationCache, annotations: Annotations) -> None:
+    _check_positions("annotated positions", annotations.positions, cache.num_examples)
+    _require(cache.thumbnails is not None, "there are annotations, but no images")
+    size = (None, None) if cache.thumbnails is None else cache.thumbnails.shape[1:3]
+    _require_array("annotation masks", annotations.masks, "bool", (len(annotations.positions), *size))
+    _require(bool(annotations.masks.any(axis=(1, 2)).all()), "an annotation marks no place")
 
 
-def load_key(path: Path) -> CacheKey:
-    """The key of the cache in a file; the arrays are not read.
-
-    Raises:
-        CacheError: as `load_cache`.
-    """
-    with _opened(path) as archive:
-        meta = _read_meta(archive, path)
-    try:
-        return CacheKey(**meta["key"])
-    except (KeyError, TypeError) as error:
-        raise _foreign(path, f"it lacks {error}") from error
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise CacheError(
-            f"The cache {path} {what}.", hint="Name the file that `reportgen analyze` or `reportgen run` wrote."
-        )
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise CacheError(f"The cache {path} cannot be read: {error.strerror}.", hint=_REFRESH_HINT) from error
-    with file:
-        start = file.read(2)
-        if not start:
-            raise CacheError(f"The cache {path} is empty.", hint=_REFRESH_HINT)
-        if start != b"PK":
-            raise _foreign(path, "it is no .npz file")
-        file.seek(0)
-        try:
-            archive = np.load(file, allow_pickle=False)
-        except (zipfile.BadZipFile, EOFError, ValueError, OSError) as error:
-            raise _damaged(path) from error
-        with archive:
-            yield archive
-
-
-def _read_meta(archive: Any, path: Path) -> dict[str, Any]:
-    if "meta" not in archive.files:
-        raise _foreign(path, "it has no member `meta`")
-    try:
-        meta = json.loads(str(archive["meta"]))
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise _damaged(path) from error
-    except ValueError as error:
-        raise _foreign(path, "its member `meta` is no JSON") from error
-    if not isinstance(meta, dict) or not isinstance(meta.get("schema_version"), int):
-        raise _foreign(path, "its member `meta` names no schema version")
-    version = meta["schema_version"]
-    if version > SCHEMA_VERSION:
-        raise CacheError(
-            f"The cache {path} has schema version {version}; this reportgen reads up to {SCHEMA_VERSION}.",
-            hint="Upgrade reportgen, or make the cache anew with this version.",
-        )
-    return meta
-
-
-def _read_superclasses(arrays: Mapping[str, NDArray[Any]]) -> Superclasses | None:
-    if "superclass_of" not in arrays:
-        return None
-    return Superclasses(names=tuple(arrays["superclass_names"].tolist()), superclass_of=arrays["superclass_of"])
-
-
-def _read_provenance(values: Mapping[str, Any]) -> Provenance:
-    return Provenance(
-        **{
-            **values,
-            "input_size": tuple(values["input_size"]),
-            "versions": tuple((name, version) for name, version in values["versions"]),
-            "warnings": tuple(values["warnings"]),
-        }
-    )
-
-
-def _damaged(path: Path) -> CacheError:
-    return CacheError(f"The cache {path} is truncated or damaged.", hint=_REFRESH_HINT)
-
-
-def _foreign(path: Path, why: str) -> ForeignFileError:
-    return ForeignFileError(
-        f"{path} is not a cache of reportgen: {why}.",
-        hint="Name the file that `reportgen run` wrote, or another file with --cache; this one is left as it is.",
-    )
+def _check_faithfulness(cache: EvaluationCache, faithfulness: Faithfulness) -> None:
+    _check_positions("tested positions", faithfulness.positions, cache.num_examples)
+    num_tested, num_fractions = len(faithfulness.positions), len(faithfulness.fractions)
+    _require_array("tested fractions", faithfulness.fractions, "float32", (num_fractions,))
+    for name, curves in faithfulness.curves.items():
+        _require_array(f"deletion of {name}", curves.deletion, "float32", (num_tested, num_fractions))
+        _require_array(f"insertion of {name}", curves.insertion, "float32", (num_tested, num_fractions))
+        _require_array(f"road of {name}", curves.road, "float32", (num_tested, num_fractions, 2))
+    for name, correlations in faithfulness.randomised.items():
+        _require_array(f"randomisation of {name}", correlations, "float32", (num_tested,))

@@ -17,7 +17,9 @@ import click
 from reportgen import __version__
 from reportgen.errors import ReportError
 from reportgen.settings import (
+    AGGREGATES,
     DEFAULT_CACHE_PATH,
+    HEAD_FUSIONS,
     METHODS,
     PRECISIONS,
     AnalyzeSettings,
@@ -141,29 +143,77 @@ _model_options = _options(
     "Model",
     _option(
         "--model",
-        required=True,
+        default="",
         metavar="SPEC",
-        help="FILE.py:factory, package.module:factory, torchvision:NAME, timm:NAME or demo.",
+        help="FILE.py:factory, package.module:factory, torchvision:NAME, timm:NAME, hf:FOLDER, keras:FILE.keras, "
+        "a TorchScript or exported program's file, or demo.",
     ),
     _option(
         "--weights",
         metavar="FILE",
         help="State dict (.pth .pt .th .ckpt .safetensors), or `pretrained` for the weights of the model's library.",
     ),
-    _option("--layer", metavar="NAME", help="Target layer's dotted name.  [default: found by probing]"),
-    _option("--method", type=click.Choice(METHODS), default="gradcam", show_default=True, help="CAM method."),
+    _option(
+        "--layer",
+        "layers",
+        metavar="NAME,…",
+        callback=_parse_names,
+        help="Target layers' dotted names.  [default: one found by probing]",
+    ),
+    _option(
+        "--aggregate",
+        type=click.Choice(AGGREGATES),
+        default="mean",
+        show_default=True,
+        help="How the maps of several layers become one.",
+    ),
+    _option(
+        "--method",
+        "methods",
+        metavar="NAME,…",
+        callback=_parse_names,
+        default="gradcam",
+        show_default=True,
+        help=f"Methods of the maps: {', '.join(METHODS)}.",
+    ),
+    _option(
+        "--head-fusion",
+        type=click.Choice(HEAD_FUSIONS),
+        default="mean",
+        show_default=True,
+        help="How rollout joins the heads of a layer.",
+    ),
+    _option(
+        "--discard-ratio",
+        type=float,
+        default=0.0,
+        show_default=True,
+        metavar="SHARE",
+        help="Smallest attentions that rollout leaves out.",
+    ),
 )
 
 _data_options = _options(
     "Test set",
     _option(
         "--data",
-        required=True,
+        default="",
         metavar="SPEC",
-        help="Image folder (<class>/<image>), .npz (images, labels, class_names), cifar10, cifar100 or demo.",
+        help="Image folder (<class>/<image>), .npz (images, labels, class_names), manifest (.csv or .parquet with "
+        "path,label), hf:FOLDER, torchvision:NAME, cifar10, cifar100 or demo.",
     ),
-    _path_option("--data-root", metavar="DIR", help="Folder of torchvision's copy of cifar10 or cifar100."),
-    _option("--download", is_flag=True, help="Let torchvision fetch cifar10 or cifar100."),
+    _path_option(
+        "--arrays",
+        metavar="FILE.npz",
+        help="Instead of a model and data: y_true and y_pred_probs or logits of a model that ran elsewhere.",
+    ),
+    _path_option("--data-root", metavar="DIR", help="Folder of torchvision's copy of the data."),
+    _option("--download", is_flag=True, help="Let data and models be fetched."),
+    _path_option(
+        "--annotations",
+        metavar="PATH",
+        help="What people marked in the images: LabelMe or COCO JSON, or a folder of LabelMe files or mask pictures.",
+    ),
     _path_option(
         "--class-names",
         "class_names_path",
@@ -208,6 +258,9 @@ _pass_options = _options(
     ),
     _number_option("--batch-size", default=256, help="Images per forward."),
     _option("--workers", type=int, metavar="N", help="Processes that load images.  [default: chosen]"),
+    _number_option(
+        "--faithfulness", default=0, help="Test the maps on N images by removing pixels.  [default: not at all]"
+    ),
     _number_option("--thumbnail-size", default=128, metavar="PIXELS", help="Longest side of the stored thumbnails."),
 )
 
@@ -240,6 +293,14 @@ _content_options = _options(
     _number_option("--pairs", "num_pairs", default=_DEFAULT_SETTINGS.num_pairs, help="Most confused pairs."),
     _number_option(
         "--gallery", "num_gallery", default=_DEFAULT_SETTINGS.num_gallery, help="Images in the gallery of a class."
+    ),
+    _option(
+        "--iou-threshold",
+        type=float,
+        default=_DEFAULT_SETTINGS.iou_threshold,
+        show_default=True,
+        metavar="SHARE",
+        help="Share of its peak from which on a map covers an annotated place.",
     ),
     _option("--keep-label-suspects", is_flag=True, help="Leave examples with doubtful labels among the worst."),
 )

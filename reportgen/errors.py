@@ -7,7 +7,8 @@
     │   └── CheckpointError    the weights cannot be read, or do not fit the network
     ├── LayerError         no usable target layer
     ├── CacheError         the file is no readable cache
-    │   └── ForeignFileError   the file is something else, and is left alone
+    │   ├── ForeignFileError   the file is something else, and is left alone
+    │   └── OutdatedCacheError the file is of an older reportgen
     └── SiteError          the report cannot be written where it should go, or a template is wrong
 
 Anything else that is raised is a bug and keeps its traceback.
@@ -54,6 +55,10 @@ class CacheError(ReportError):
 
 class ForeignFileError(CacheError):
     """The file is not reportgen's; it is never overwritten."""
+
+
+class OutdatedCacheError(CacheError):
+    """The file is the cache of an older reportgen, whose layout this one does not read."""
 
 
 class SiteError(ReportError):

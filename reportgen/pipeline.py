@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from reportgen.analysis.findings import Findings
-from reportgen.cache import CacheKey, EvaluationCache, check_cache_path, load_cache, load_key, save_cache
-from reportgen.errors import CacheError, ForeignFileError
+from reportgen.cache import CacheKey, EvaluationCache
+from reportgen.cache_file import check_cache_path, load_cache, load_key, save_cache
+from reportgen.errors import CacheError, ForeignFileError, OutdatedCacheError
 from reportgen.settings import DEFAULT_CACHE_PATH, AnalyzeSettings, RenderSettings
 
 if TYPE_CHECKING:
@@ -212,6 +213,9 @@ def _is_valid(cache_path: Path, key: CacheKey, refresh: bool, observer: Observer
         differing = load_key(cache_path).differences(key)
     except ForeignFileError:
         raise  # never overwrite a file that is not ours
+    except OutdatedCacheError as error:
+        observer.say(f"{error.message} Running the model again.")
+        return False
     except CacheError:
         if refresh:
             return False

@@ -5,7 +5,26 @@ from pathlib import Path
 
 from reportgen.errors import SettingsError
 
-METHODS = ("gradcam",)
+CAM_METHODS = (
+    "gradcam",
+    "hirescam",
+    "gradcam++",
+    "xgradcam",
+    "layercam",
+    "eigencam",
+    "eigengradcam",
+    "gradcam-elementwise",
+)
+"""Methods on the activations and gradients of target layers: maps of every example, from its one forward."""
+ATTENTION_METHODS = ("rollout", "chefer")
+"""Methods on the attention of a transformer: maps of every example, from its one forward."""
+SELECTIVE_METHODS = ("scorecam", "ablationcam", "fullgrad")
+"""Methods that need many forwards of their own: maps of the shown examples only."""
+CLASS_AGNOSTIC_METHODS = ("eigencam", "rollout")
+"""Methods whose map is the same for every class: it shows where the network looked, not for what."""
+METHODS = (*CAM_METHODS, *ATTENTION_METHODS, *SELECTIVE_METHODS)
+AGGREGATES = ("mean", "max", "weighted")
+HEAD_FUSIONS = ("mean", "max", "min")
 PRECISIONS = ("fp32", "bf16")
 
 DEFAULT_CACHE_PATH = Path("cache.npz")
@@ -72,17 +91,25 @@ class AnalyzeSettings:
     """Everything that decides what the one pass computes, and how it runs.
 
     Attributes:
-        model: `FILE.py:factory`, `package.module:factory`, `torchvision:NAME`, `timm:NAME` or `demo`.
+        model: `FILE.py:factory`, `package.module:factory`, `torchvision:NAME`, `timm:NAME`, `hf:FOLDER`,
+            `keras:FILE.keras`, a TorchScript or exported program's file, or `demo`; empty with `arrays`.
         weights: a checkpoint file; `pretrained` takes the weights of the library that provides the model;
             `None` keeps what the factory returns.
-        data: an image folder, a `.npz`, `cifar10`, `cifar100` or `demo`.
+        data: an image folder, a `.npz`, a manifest (`.csv`, `.parquet`), `hf:FOLDER`, `torchvision:NAME`, `cifar10`,
+            `cifar100` or `demo`; empty with `arrays`.
+        arrays: a `.npz` with labels and outputs of a model that ran elsewhere, instead of a model and data.
         data_root: the folder that holds torchvision's copy of the data.
-        download: whether torchvision may fetch the data.
+        download: whether data and models may be fetched.
         class_names_path: a file with the model's class names in index order.
         superclasses_path: a CSV with the columns `class` and `superclass`.
         preprocessing: what the user said about it.
-        layer: the target layer's dotted name; `None` finds one by probing.
-        method: the CAM method.
+        layers: the target layers' dotted names; empty finds one by probing.
+        aggregate: how the maps of several layers become one, a word of `AGGREGATES`.
+        methods: the methods of the maps; the report starts with the first.
+        head_fusion: how rollout joins the heads of a layer, a word of `HEAD_FUSIONS`.
+        discard_ratio: share of the smallest attentions that rollout sets to zero, per image and layer, in [0, 1).
+        annotations: a LabelMe or COCO JSON file, or a folder of LabelMe files or mask pictures.
+        faithfulness: number of examples on which the maps are tested by removing pixels; 0 for none.
         limit: only the first examples, spread evenly over the test set; `None` takes all.
         thumbnail_size: longest side in pixels of the stored thumbnails; larger views are scaled down.
         batch_size: images per forward.
@@ -91,16 +118,22 @@ class AnalyzeSettings:
         workers: processes that load images; `None` chooses.
     """
 
-    model: str
-    data: str
+    model: str = ""
+    data: str = ""
     weights: str | None = None
+    arrays: Path | None = None
     data_root: Path | None = None
     download: bool = False
     class_names_path: Path | None = None
     superclasses_path: Path | None = None
     preprocessing: PreprocessingSettings = field(default_factory=PreprocessingSettings)
-    layer: str | None = None
-    method: str = "gradcam"
+    layers: tuple[str, ...] = ()
+    aggregate: str = "mean"
+    methods: tuple[str, ...] = ("gradcam",)
+    head_fusion: str = "mean"
+    discard_ratio: float = 0.0
+    annotations: Path | None = None
+    faithfulness: int = 0
     limit: int | None = None
     thumbnail_size: int = 128
     batch_size: int = 256
@@ -114,14 +147,20 @@ class AnalyzeSettings:
         Raises:
             SettingsError: a value cannot be used.
         """
+        self._check_sources()
+        self._check_methods()
+        for name, word, known in (
+            ("--aggregate", self.aggregate, AGGREGATES),
+            ("--head-fusion", self.head_fusion, HEAD_FUSIONS),
+            ("--precision", self.precision, PRECISIONS),
+        ):
+            _require(word in known, f"{name} {word} is not known", f"Choose one of: {', '.join(known)}.")
         _require(
-            self.method in METHODS, f"--method {self.method} is not known", f"Choose one of: {', '.join(METHODS)}."
+            0 <= self.discard_ratio < 1,
+            f"--discard-ratio {self.discard_ratio} lies outside [0, 1)",
+            "Give a share, such as 0.9.",
         )
-        _require(
-            self.precision in PRECISIONS,
-            f"--precision {self.precision} is not known",
-            f"Choose one of: {', '.join(PRECISIONS)}.",
-        )
+        _require(self.faithfulness >= 0, f"--faithfulness {self.faithfulness} is negative", "Give 0 or more.")
         for name, number in (
             ("--limit", self.limit),
             ("--batch-size", self.batch_size),
@@ -129,6 +168,31 @@ class AnalyzeSettings:
         ):
             _require(number is None or number >= 1, f"{name} {number} is not positive", "Give a number >= 1.")
         _require(self.workers is None or self.workers >= 0, f"--workers {self.workers} is negative", "Give 0 or more.")
+
+    def _check_sources(self) -> None:
+        if self.arrays is None:
+            for name, spec in (("--model", self.model), ("--data", self.data)):
+                _require(
+                    bool(spec), f"{name} is missing", f"Give {name} SPEC, or --arrays FILE.npz for a finished run."
+                )
+            return
+        for name, given in (("--model", self.model), ("--data", self.data), ("--weights", self.weights)):
+            _require(
+                not given,
+                f"{name} is given besides --arrays",
+                "Arrays hold what a model has already said: leave out one of the two.",
+            )
+
+    def _check_methods(self) -> None:
+        _require(bool(self.methods), "--method names no method", f"Choose from: {', '.join(METHODS)}.")
+        for method in self.methods:
+            _require(method in METHODS, f"--method {method} is not known", f"Choose from: {', '.join(METHODS)}.")
+            _require(self.methods.count(method) == 1, f"--method names {method} twice", "Name each method once.")
+        _require(
+            self.methods[0] not in SELECTIVE_METHODS,
+            f"--method starts with {self.methods[0]}, which is computed for the shown examples only",
+            f"Start with a method that every image gets: --method gradcam,{self.methods[0]}.",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +212,7 @@ class RenderSettings:
         num_pairs: most confused pairs shown.
         num_gallery: examples in each class's gallery.
         keep_label_suspects: whether label suspects stay among the worst, the mistaken and the surest mistakes.
+        iou_threshold: share of its peak from which on a map covers a place, when it is compared with annotations.
         with_archive: whether the site is packed into an archive beside it.
         single_file: the one HTML file to mail.
         classes: names of the classes that it holds; empty chooses some.
@@ -166,6 +231,7 @@ class RenderSettings:
     num_pairs: int = 15
     num_gallery: int = 200
     keep_label_suspects: bool = False
+    iou_threshold: float = 0.5
     with_archive: bool = False
     single_file: Path | None = None
     classes: tuple[str, ...] = ()
@@ -185,6 +251,11 @@ class RenderSettings:
             ("--gallery", self.num_gallery),
         ):
             _require(number >= 0, f"{name} {number} is negative", "Give 0 or more.")
+        _require(
+            0 < self.iou_threshold < 1,
+            f"--iou-threshold {self.iou_threshold} lies outside (0, 1)",
+            "Give a share of the map's peak, such as 0.5.",
+        )
         for name, is_given in (("--classes", bool(self.classes)), ("--force", self.force)):
             _require(
                 self.single_file is not None or not is_given,

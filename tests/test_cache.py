@@ -2,6 +2,7 @@ import dataclasses
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,25 +11,63 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from reportgen.cache import SCHEMA_VERSION, CacheKey, EvaluationCache, load_cache, load_key, save_cache
-from reportgen.errors import CacheError, ForeignFileError
+from reportgen.cache import (
+    SCHEMA_VERSION,
+    Annotations,
+    CacheKey,
+    CamPair,
+    EvaluationCache,
+    Faithfulness,
+    RemovalCurves,
+)
+from reportgen.cache_file import load_cache, load_key, save_cache
+from reportgen.errors import CacheError, ForeignFileError, OutdatedCacheError
 
 
-def assert_same(one: EvaluationCache, other: EvaluationCache) -> None:
-    for field in dataclasses.fields(EvaluationCache):
-        a, b = getattr(one, field.name), getattr(other, field.name)
-        if field.name == "cams":
-            assert a.keys() == b.keys()
-            for method in a:
-                np.testing.assert_array_equal(a[method].true, b[method].true, strict=True)
-                np.testing.assert_array_equal(a[method].predicted, b[method].predicted, strict=True)
-        elif field.name == "superclasses" and a is not None:
-            assert a.names == b.names
-            np.testing.assert_array_equal(a.superclass_of, b.superclass_of, strict=True)
-        elif isinstance(a, np.ndarray):
-            np.testing.assert_array_equal(a, b, strict=True)
-        else:
-            assert a == b, field.name
+def assert_same(one: object, other: object, name: str = "cache") -> None:
+    if isinstance(one, np.ndarray):
+        np.testing.assert_array_equal(one, other, strict=True)
+    elif isinstance(one, Mapping):
+        assert list(one) == list(other), name
+        for key in one:
+            assert_same(one[key], other[key], f"{name}.{key}")
+    elif dataclasses.is_dataclass(one):
+        for field in dataclasses.fields(one):
+            assert_same(getattr(one, field.name), getattr(other, field.name), f"{name}.{field.name}")
+    else:
+        assert one == other, name
+
+
+def complete(cache: EvaluationCache) -> EvaluationCache:
+    """The cache with everything that a cache may hold."""
+    rng = np.random.default_rng(1)
+    n, height, width = len(cache.labels), *cache.thumbnails.shape[1:3]
+    once = rng.normal(size=(n, 5, 7)).astype(np.float16)
+    some = np.array([2, 3, 7])
+    masks = rng.random((3, height, width)) < 0.4
+    masks[:, 0, 0] = True
+    curves = RemovalCurves(
+        deletion=rng.random((3, 4), np.float32),
+        insertion=rng.random((3, 4), np.float32),
+        road=rng.random((3, 4, 2), np.float32),
+    )
+    return dataclasses.replace(
+        cache,
+        cams={
+            **cache.cams,
+            "gradcam++": CamPair(true=once, predicted=-once),
+            "rollout": CamPair(true=once, predicted=once),
+            "scorecam": CamPair(true=once[:3], predicted=-once[:3], positions=some),
+        },
+        columns={"site/room": np.array([f"room {i % 2}" for i in range(n)])},
+        annotations=Annotations(positions=some, masks=masks, source="boxes.json"),
+        faithfulness=Faithfulness(
+            positions=some,
+            fractions=np.linspace(0, 1, 4, dtype=np.float32),
+            curves={"gradcam": curves, "random": curves},
+            randomised={"gradcam": rng.random(3, np.float32)},
+        ),
+    )
 
 
 def rewrite_meta(path: Path, **changes: object) -> None:
@@ -44,6 +83,57 @@ def test_loading_gives_back_what_was_saved(tiny_cache: EvaluationCache, tmp_path
     save_cache(tiny_cache, tmp_path / "new folder" / "cache.npz")
     assert_same(load_cache(tmp_path / "new folder" / "cache.npz"), tiny_cache)
     assert load_key(tmp_path / "new folder" / "cache.npz") == tiny_cache.key
+
+
+def test_everything_that_a_cache_may_hold_survives(tiny_cache: EvaluationCache, tmp_path: Path):
+    full = complete(tiny_cache)
+    save_cache(full, tmp_path / "cache.npz")
+    loaded = load_cache(tmp_path / "cache.npz")
+    assert_same(loaded, full)
+    assert [method for method, maps in loaded.cams.items() if maps.is_class_agnostic] == ["rollout"]
+
+
+def test_a_cache_without_images_and_maps_survives(tiny_cache: EvaluationCache, tmp_path: Path):
+    bare = dataclasses.replace(tiny_cache, cams={}, thumbnails=None)
+    save_cache(bare, tmp_path / "cache.npz")
+    assert_same(load_cache(tmp_path / "cache.npz"), bare)
+
+
+def test_the_cache_of_an_older_version_is_told_from_a_foreign_file(tiny_cache: EvaluationCache, tmp_path: Path):
+    save_cache(tiny_cache, tmp_path / "cache.npz")
+    rewrite_meta(tmp_path / "cache.npz", schema_version=SCHEMA_VERSION - 1)
+    for load in (load_cache, load_key):
+        with pytest.raises(OutdatedCacheError, match="older"):
+            load(tmp_path / "cache.npz")
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "problem"),
+    [
+        ("annotations", {"masks": np.zeros((3, 4, 4), bool)}, "annotation masks"),
+        ("annotations", {"positions": np.array([2, 3, 99])}, "annotated positions"),
+        ("faithfulness", {"positions": np.array([3, 2, 7])}, "tested positions"),
+        ("faithfulness", {"fractions": np.zeros(9, np.float32)}, "deletion of gradcam"),
+        ("faithfulness", {"randomised": {"gradcam": np.zeros(2, np.float32)}}, "randomisation of gradcam"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(tiny_cache: EvaluationCache, part, changes, problem):
+    full = complete(tiny_cache)
+    with pytest.raises(CacheError, match=problem):
+        dataclasses.replace(full, **{part: dataclasses.replace(getattr(full, part), **changes)})
+
+
+def test_an_annotation_that_marks_nothing_is_refused(tiny_cache: EvaluationCache):
+    annotations = complete(tiny_cache).annotations
+    masks = annotations.masks.copy()
+    masks[1] = False
+    with pytest.raises(CacheError, match="marks no place"):
+        dataclasses.replace(tiny_cache, annotations=dataclasses.replace(annotations, masks=masks))
+
+
+def test_maps_of_some_examples_cannot_come_first(tiny_cache: EvaluationCache):
+    with pytest.raises(CacheError, match="comes first"):
+        dataclasses.replace(tiny_cache, cams={"scorecam": complete(tiny_cache).cams["scorecam"]})
 
 
 def test_a_cache_without_superclasses_survives(tiny_cache: EvaluationCache, tmp_path: Path):
@@ -176,7 +266,7 @@ def test_meta_with_other_fields_is_foreign(tiny_cache: EvaluationCache, tmp_path
         ({"logits": np.full((12, 3), np.nan, np.float32)}, "logits are not finite"),
         ({"example_index": np.zeros(12, np.int64)}, "not ascending"),
         ({"thumbnails": np.zeros((12, 8, 8), np.uint8)}, "thumbnails is uint8"),
-        ({"cams": {}}, "no class activation map"),
+        ({"columns": {"room": np.zeros(12)}}, "column room"),
         ({"class_names": ("cat",)}, "1 classes"),
     ],
 )

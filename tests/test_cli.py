@@ -10,7 +10,8 @@ from typing import NamedTuple
 import pytest
 
 from reportgen import pipeline
-from reportgen.cache import EvaluationCache, save_cache
+from reportgen.cache import EvaluationCache
+from reportgen.cache_file import save_cache
 from reportgen.cli import main
 from reportgen.report.words.summaries import console_summary
 from reportgen.settings import RenderSettings

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "reportgen"
 _LEFT = ("errors", "settings", "cache", "demo", "inputs", "explain")
 _RIGHT = ("errors", "settings", "cache", "analysis", "report")
 _REPORT = ("urls", "words", "pictures", "views", "pages")
-_TOP = ("pipeline", "cli", "__main__")
+_TOP = ("cache_file", "pipeline", "cli", "__main__")
 
 MAY_IMPORT = {
     **{part: set(order[: i + 1]) for order in (_LEFT, _RIGHT) for i, part in enumerate(order)},

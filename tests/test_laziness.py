@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reportgen.cache import EvaluationCache, save_cache
+from reportgen.cache import EvaluationCache
+from reportgen.cache_file import save_cache
 
 RUN_AND_LIST = """
 import sys

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from reportgen import __version__
-from reportgen.cache import EvaluationCache, save_cache
+from reportgen.cache import EvaluationCache
+from reportgen.cache_file import save_cache
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reportgen.cache import load_cache
+from reportgen.cache_file import load_cache
 
 NET = """
 from pathlib import Path

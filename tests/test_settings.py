@@ -26,7 +26,14 @@ def test_preprocessing_that_cannot_be_meant_is_refused(options, named):
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"method": "magic"}, "magic"),
+        ({"methods": ("gradcam", "magic")}, "--method magic"),
+        ({"methods": ("layercam", "layercam")}, "layercam twice"),
+        ({"methods": ("scorecam", "gradcam")}, "starts with scorecam"),
+        ({"methods": ()}, "--method names no method"),
+        ({"aggregate": "sum"}, "--aggregate sum"),
+        ({"head_fusion": "sum"}, "--head-fusion sum"),
+        ({"discard_ratio": 1.0}, "--discard-ratio 1.0"),
+        ({"faithfulness": -1}, "--faithfulness -1"),
         ({"precision": "fp8"}, "fp8"),
         ({"limit": 0}, "--limit 0"),
         ({"batch_size": -1}, "--batch-size -1"),
@@ -37,6 +44,27 @@ def test_preprocessing_that_cannot_be_meant_is_refused(options, named):
 def test_analyze_settings_name_the_value_that_is_wrong(options, named):
     with pytest.raises(SettingsError, match=named):
         AnalyzeSettings(model="m", data="d", **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"model": "m"}, "--data is missing"),
+        ({"data": "d"}, "--model is missing"),
+        ({"arrays": Path("a.npz"), "model": "m"}, "--model is given besides --arrays"),
+        ({"arrays": Path("a.npz"), "weights": "w.pth"}, "--weights is given besides --arrays"),
+    ],
+)
+def test_a_run_has_a_model_and_data_or_arrays(options, named):
+    with pytest.raises(SettingsError, match=named):
+        AnalyzeSettings(**options)
+    AnalyzeSettings(arrays=Path("a.npz"))
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0, -0.5])
+def test_a_threshold_is_a_share_of_the_peak(threshold):
+    with pytest.raises(SettingsError, match=f"--iou-threshold {threshold}"):
+        RenderSettings(iou_threshold=threshold)
 
 
 @pytest.mark.parametrize("name", ["num_worst", "num_best", "num_mistaken", "num_pairs", "num_gallery"])

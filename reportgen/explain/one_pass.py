@@ -74,7 +74,12 @@ def run_one_pass(
         first, views = _peek(iterate_views(evaluation_set, preprocessing, settings.batch_size, settings.workers))
         num_probed = max(1, min(_NUM_PROBED, settings.batch_size // 5))
         images = _to_inputs(first[:num_probed], preprocessing, device)
-        target = find_target_layer(network, images, settings.layer, num_classes=len(evaluation_set.class_names))
+        target = find_target_layer(
+            network,
+            images,
+            settings.layers[0] if settings.layers else None,
+            num_classes=len(evaluation_set.class_names),
+        )
         log.info("target layer %s, grid %s×%s", target.name, *target.grid)
         bias = find_pooling_bias(network, images, target)
         results = PassResults(
@@ -86,7 +91,7 @@ def run_one_pass(
         )
         autocast = torch.bfloat16 if settings.precision == "bf16" else None
         with HeadTap(target.module, target.call, autocast=autocast, float32_head=not target.is_bypassed) as tap:
-            explain = partial(explain_batch, tap, network, target=target, method=METHODS[settings.method])
+            explain = partial(explain_batch, tap, network, target=target, method=METHODS[settings.methods[0]])
             inputs = ((batch, _to_inputs(batch, preprocessing, device)) for batch in views)
             for batch in _one_behind(_explain_all(inputs, evaluation_set.labels, explain, bias), device):
                 results.place(batch)
@@ -95,7 +100,7 @@ def run_one_pass(
         checks, check_warnings = run_self_checks(
             network,
             target,
-            METHODS[settings.method],
+            METHODS[settings.methods[0]],
             preprocessing,
             results.sample,
             worst_sum_error=results.worst_sum_error,
@@ -117,7 +122,7 @@ def run_one_pass(
         example_id=np.array(evaluation_set.example_ids, dtype=np.str_),
         labels=evaluation_set.labels,
         logits=results.logits,
-        cams={settings.method: CamPair(true=results.true_maps, predicted=results.predicted_maps)},
+        cams={settings.methods[0]: CamPair(true=results.true_maps, predicted=results.predicted_maps)},
         thumbnails=results.thumbnails,
         class_names=evaluation_set.class_names,
         superclasses=evaluation_set.superclasses,

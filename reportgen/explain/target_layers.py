@@ -58,28 +58,38 @@ class TargetLayer:
         return output.movedim(CHANNEL_AXIS[self.layout], 1)
 
 
-def find_target_layer(
-    network: nn.Module, images: Tensor, name: str | None = None, *, num_classes: int | None = None
-) -> TargetLayer:
-    """The layer that class activation maps are to be taken from.
+def find_target_layers(
+    network: nn.Module, images: Tensor, names: Sequence[str] = (), *, num_classes: int | None = None
+) -> tuple[TargetLayer, ...]:
+    """The layers that class activation maps are to be taken from.
 
-    Without a name, it is the deepest in order of execution whose output has two channels or more on a spatial grid of
-    at least 4x4 cells, which a gradient reaches from the logits. Of layers that put out the same tensor it is the
+    Without names, it is one: the deepest in order of execution whose output has two channels or more on a spatial grid
+    of at least 4x4 cells, which a gradient reaches from the logits. Of layers that put out the same tensor it is the
     outermost, such as a stage instead of its last block. No class name plays a part.
 
     Args:
         network: the network; left as found.
         images: float32 (P, 3, H, W), one or more normalised images on the network's device.
-        name: the dotted name of the layer to take instead.
+        names: the dotted names of the layers to take instead.
         num_classes: how many logits the network has to have; `None` takes any number.
 
     Raises:
-        LayerError: no layer fits, or the named one does not.
+        LayerError: no layer fits, or a named one does not.
         ModelError: the network fails on such images, or its output holds no logits, or not one for each class.
     """
     with borrowed(network):
         outputs = _survey(network, images, num_classes)
-        return _probe(network, images, outputs) if name is None else _check_given(network, images, outputs, name)
+        if not names:
+            return (_probe(network, images, outputs),)
+        return tuple(_check_given(network, images, outputs, name) for name in names)
+
+
+def find_target_layer(
+    network: nn.Module, images: Tensor, name: str | None = None, *, num_classes: int | None = None
+) -> TargetLayer:
+    """As `find_target_layers`, of one layer."""
+    (target,) = find_target_layers(network, images, () if name is None else (name,), num_classes=num_classes)
+    return target
 
 
 def _survey(network: nn.Module, images: Tensor, num_classes: int | None) -> list[LayerOutput]:

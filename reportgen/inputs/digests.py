@@ -34,8 +34,10 @@ def compute_cache_key(settings: AnalyzeSettings) -> CacheKey:
         class_names_digest=_optional_digest(settings.class_names_path, "The file of class names"),
         superclasses_digest=_optional_digest(settings.superclasses_path, "The file of superclasses"),
         preprocessing=_preprocessing_text(settings.preprocessing),
-        method=settings.method,
-        layer=settings.layer or "auto",
+        methods=_methods_text(settings),
+        layers=",".join(settings.layers) or "auto",
+        annotations_digest=_annotations_digest(settings.annotations),
+        faithfulness=settings.faithfulness,
         limit=settings.limit or 0,
         thumbnail_size=settings.thumbnail_size,
         precision=settings.precision,
@@ -82,6 +84,30 @@ def _optional_digest(path: Path | None, what: str) -> str:
     if path is None:
         return ""
     return file_digest(require_file(path, what, error=DataError, hint="Name a file that exists."))
+
+
+def _annotations_digest(path: Path | None) -> str:
+    """SHA-256 over the names and contents of a file or of all files of a folder; empty for `None`.
+
+    Raises:
+        DataError: there is nothing at the path.
+    """
+    if path is None:
+        return ""
+    if path.is_dir():
+        names = sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
+        return _joint_digest(names, [path / name for name in names])
+    return _optional_digest(path, "The annotations")
+
+
+def _methods_text(settings: AnalyzeSettings) -> str:
+    """The methods, and of the options that shape maps those that have a part in them."""
+    options = []
+    if len(settings.layers) > 1:
+        options.append(f"aggregate={settings.aggregate}")
+    if "rollout" in settings.methods:
+        options.append(f"head_fusion={settings.head_fusion} discard_ratio={settings.discard_ratio:g}")
+    return " ".join([",".join(settings.methods), *options])
 
 
 def _preprocessing_text(settings: PreprocessingSettings) -> str:

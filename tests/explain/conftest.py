@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from records import make_key
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from reportgen.cache import CacheKey, EvaluationCache
+from reportgen.cache import EvaluationCache
 from reportgen.explain.one_pass import run_one_pass
 from reportgen.inputs.arrays import ArrayImages
 from reportgen.inputs.classifier import Classifier
@@ -178,19 +179,7 @@ def make_set() -> Callable[..., EvaluationSet]:
 
 
 @pytest.fixture
-def make_key() -> Callable[[], CacheKey]:
-    """Makes a cache key; the pass only hands it on."""
-
-    def make() -> CacheKey:
-        texts = ("model", "model_digest", "weights_digest", "data", "data_digest", "class_names_digest")
-        more = ("superclasses_digest", "preprocessing", "method", "layer", "precision")
-        return CacheKey(**dict.fromkeys((*texts, *more), "x"), limit=0, thumbnail_size=128)
-
-    return make
-
-
-@pytest.fixture
-def run_pass(make_key) -> Callable[..., EvaluationCache]:
+def run_pass() -> Callable[..., EvaluationCache]:
     """Runs the pass on the CPU with a network, a test set and further settings."""
 
     def run(network: nn.Module, evaluation_set: EvaluationSet, *, progress=None, **settings) -> EvaluationCache:

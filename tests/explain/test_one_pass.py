@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from records import make_key
 from torch import Tensor, nn
 
 from reportgen.errors import DataError, LayerError, ModelError, SettingsError
@@ -156,7 +157,7 @@ def test_known_architectures_equal_plain_float64_autograd(  # noqa: PLR0917
         if isinstance(module, nn.Linear):  # else random weights give maps too small for float16
             module.weight.data.mul_(20)
     evaluation_set = make_set(4, size=128)
-    cache = run_pass(network, evaluation_set, layer=layer)
+    cache = run_pass(network, evaluation_set, layers=(layer,))
     summed, recomputed = cache.checks
     assert summed.passed and summed.num_checked == num_checked  # noqa: PT018
     assert recomputed.passed and recomputed.worst_error < 2e-5  # noqa: PT018
@@ -233,7 +234,7 @@ def test_a_batch_without_mistakes_is_differentiated_once(build, make_set, run_pa
     assert len(calls) == with_mistakes - 1
 
 
-def test_the_cache_carries_what_the_set_says(build, make_set, run_pass, make_key):
+def test_the_cache_carries_what_the_set_says(build, make_set, run_pass):
     evaluation_set = replace(make_set(5), example_index=np.array([1, 4, 6, 7, 9]))
     cache = run_pass(build("pooling"), evaluation_set, batch_size=2)
     assert cache.example_index.tolist() == [1, 4, 6, 7, 9]
@@ -322,7 +323,7 @@ def test_a_wrong_number_of_outputs_names_both(build, make_set, run_pass):
 
 def test_a_wrong_layer_is_an_error(build, make_set, run_pass):
     with pytest.raises(LayerError, match="nope"):
-        run_pass(build("pooling"), make_set(), layer="nope")
+        run_pass(build("pooling"), make_set(), layers=("nope",))
 
 
 def test_a_device_that_is_not_there_is_an_error(build, make_set, run_pass):

@@ -20,7 +20,7 @@ def test_a_reproducible_build_sets_the_time(provenance, monkeypatch):
 
 
 def test_the_facts_of_the_run_are_recorded(provenance):
-    facts = provenance(layer="stem")
+    facts = provenance(layers=("stem",))
     assert (facts.model_name, facts.weights_name, facts.data_name) == ("net", "net.pth", "noise")
     assert facts.num_parameters == 3 * 6 * 9 + 6 + 12 + 6 * 8 * 9 + 8 + 8 * 5 + 5
     assert (facts.target_layer, facts.layer_source) == ("stem", "given")

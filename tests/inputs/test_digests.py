@@ -46,7 +46,7 @@ def test_key_holds_digests_and_names_without_folders(options, tmp_path):
     assert key.data == "pictures"
     assert key.class_names_digest == sha(b"cat\ndog\nowl")
     assert key.superclasses_digest == sha((tmp_path / "groups.csv").read_bytes())
-    assert (key.layer, key.limit, key.method) == ("auto", 0, "gradcam")
+    assert (key.layers, key.limit, key.methods) == ("auto", 0, "gradcam")
     assert not any(str(tmp_path) in str(getattr(key, field.name)) for field in fields(key))
 
 
@@ -103,7 +103,11 @@ def test_renamed_added_and_removed_images_change_the_data_digest(options, image_
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"layer": "features.3"}, "layer"),
+        ({"layers": ("features.3",)}, "layers"),
+        ({"methods": ("gradcam", "layercam")}, "methods"),
+        ({"methods": ("gradcam", "rollout"), "head_fusion": "max"}, "methods"),
+        ({"faithfulness": 20}, "faithfulness"),
+        ({"annotations": Path(__file__)}, "annotations_digest"),
         ({"limit": 7}, "limit"),
         ({"thumbnail_size": 64}, "thumbnail_size"),
         ({"precision": "bf16"}, "precision"),

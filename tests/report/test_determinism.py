@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from reportgen.cache import EvaluationCache, save_cache
+from reportgen.cache import EvaluationCache
+from reportgen.cache_file import save_cache
 
 ARGUMENTS = ["render", "../cache.npz", "--zip", "--single-file", "report.html", "--notes", "../notes.md"]
 
