@@ -16,9 +16,11 @@ class Classifier:
         module: maps float32 (B, 3, H, W) to logits (B, K).
         preprocessing: how an image becomes the module's input.
         weights_name: file name of the checkpoint; empty where none was given.
+        is_opaque: whether its inside can be neither hooked nor differentiated: predictions without maps.
     """
 
     name: str
     module: nn.Module
     preprocessing: Preprocessing
     weights_name: str
+    is_opaque: bool = False
