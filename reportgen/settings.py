@@ -29,11 +29,16 @@ PRECISIONS = ("fp32", "bf16")
 
 DEFAULT_CACHE_PATH = Path("cache.npz")
 DEFAULT_SITE_PATH = Path("site")
+DEFAULT_EXPLANATIONS_PATH = Path("explanations")
 
 
 def _require(condition: bool, message: str, hint: str) -> None:
     if not condition:
         raise SettingsError(message, hint=hint)
+
+
+def _require_positive(name: str, number: int) -> None:
+    _require(number >= 1, f"{name} {number} is not positive", "Give a number >= 1.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,45 +92,31 @@ class PreprocessingSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnalyzeSettings:
-    """Everything that decides what the one pass computes, and how it runs.
+class ModelSettings:
+    """Everything that decides which network explains itself by which maps, and how it runs.
 
     Attributes:
         model: `FILE.py:factory`, `package.module:factory`, `torchvision:NAME`, `timm:NAME`, `hf:FOLDER`,
             `keras:FILE.keras`, a TorchScript or exported program's file, or `demo`; empty with `arrays`.
         weights: a checkpoint file; `pretrained` takes the weights of the library that provides the model;
             `None` keeps what the factory returns.
-        data: an image folder, a `.npz`, a manifest (`.csv`, `.parquet`), `hf:FOLDER`, `torchvision:NAME`, `cifar10`,
-            `cifar100` or `demo`; empty with `arrays`.
-        arrays: a `.npz` with labels and outputs of a model that ran elsewhere, instead of a model and data.
-        data_root: the folder that holds torchvision's copy of the data.
-        download: whether data and models may be fetched.
         class_names_path: a file with the model's class names in index order.
-        superclasses_path: a CSV with the columns `class` and `superclass`.
         preprocessing: what the user said about it.
         layers: the target layers' dotted names; empty finds one by probing.
         aggregate: how the maps of several layers become one, a word of `AGGREGATES`.
-        methods: the methods of the maps; the report starts with the first.
+        methods: the methods of the maps; a report starts with the first.
         head_fusion: how rollout joins the heads of a layer, a word of `HEAD_FUSIONS`.
         discard_ratio: share of the smallest attentions that rollout sets to zero, per image and layer, in [0, 1).
         annotations: a LabelMe or COCO JSON file, or a folder of LabelMe files or mask pictures.
-        faithfulness: number of examples on which the maps are tested by removing pixels; 0 for none.
-        limit: only the first examples, spread evenly over the test set; `None` takes all.
-        thumbnail_size: longest side in pixels of the stored thumbnails; larger views are scaled down.
+        download: whether data and models may be fetched.
         batch_size: images per forward.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
         precision: `fp32`, or `bf16` for autocast.
-        workers: processes that load images; `None` chooses.
     """
 
     model: str = ""
-    data: str = ""
     weights: str | None = None
-    arrays: Path | None = None
-    data_root: Path | None = None
-    download: bool = False
     class_names_path: Path | None = None
-    superclasses_path: Path | None = None
     preprocessing: PreprocessingSettings = field(default_factory=PreprocessingSettings)
     layers: tuple[str, ...] = ()
     aggregate: str = "mean"
@@ -133,13 +124,10 @@ class AnalyzeSettings:
     head_fusion: str = "mean"
     discard_ratio: float = 0.0
     annotations: Path | None = None
-    faithfulness: int = 0
-    limit: int | None = None
-    thumbnail_size: int = 128
+    download: bool = False
     batch_size: int = 256
     device: str = "auto"
     precision: str = "fp32"
-    workers: int | None = None
 
     def __post_init__(self) -> None:
         """Check each value.
@@ -147,7 +135,6 @@ class AnalyzeSettings:
         Raises:
             SettingsError: a value cannot be used.
         """
-        self._check_sources()
         self._check_methods()
         for name, word, known in (
             ("--aggregate", self.aggregate, AGGREGATES),
@@ -160,13 +147,57 @@ class AnalyzeSettings:
             f"--discard-ratio {self.discard_ratio} lies outside [0, 1)",
             "Give a share, such as 0.9.",
         )
+        _require_positive("--batch-size", self.batch_size)
+
+    def _check_methods(self) -> None:
+        _require(bool(self.methods), "--method names no method", f"Choose from: {', '.join(METHODS)}.")
+        for method in self.methods:
+            _require(method in METHODS, f"--method {method} is not known", f"Choose from: {', '.join(METHODS)}.")
+            _require(self.methods.count(method) == 1, f"--method names {method} twice", "Name each method once.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyzeSettings(ModelSettings):
+    """Everything that decides what the one pass computes, and how it runs.
+
+    Attributes:
+        data: an image folder, a `.npz`, a manifest (`.csv`, `.parquet`), `hf:FOLDER`, `torchvision:NAME`, `cifar10`,
+            `cifar100` or `demo`; empty with `arrays`.
+        arrays: a `.npz` with labels and outputs of a model that ran elsewhere, instead of a model and data.
+        data_root: the folder that holds torchvision's copy of the data.
+        superclasses_path: a CSV with the columns `class` and `superclass`.
+        faithfulness: number of examples on which the maps are tested by removing pixels; 0 for none.
+        limit: only the first examples, spread evenly over the test set; `None` takes all.
+        thumbnail_size: longest side in pixels of the stored thumbnails; larger views are scaled down.
+        workers: processes that load images; `None` chooses.
+    """
+
+    data: str = ""
+    arrays: Path | None = None
+    data_root: Path | None = None
+    superclasses_path: Path | None = None
+    faithfulness: int = 0
+    limit: int | None = None
+    thumbnail_size: int = 128
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check each value.
+
+        Raises:
+            SettingsError: a value cannot be used.
+        """
+        ModelSettings.__post_init__(self)
+        self._check_sources()
+        _require(
+            self.methods[0] not in SELECTIVE_METHODS,
+            f"--method starts with {self.methods[0]}, which is computed for the shown examples only",
+            f"Start with a method that every image gets: --method gradcam,{self.methods[0]}.",
+        )
         _require(self.faithfulness >= 0, f"--faithfulness {self.faithfulness} is negative", "Give 0 or more.")
-        for name, number in (
-            ("--limit", self.limit),
-            ("--batch-size", self.batch_size),
-            ("--thumbnail-size", self.thumbnail_size),
-        ):
-            _require(number is None or number >= 1, f"{name} {number} is not positive", "Give a number >= 1.")
+        if self.limit is not None:
+            _require_positive("--limit", self.limit)
+        _require_positive("--thumbnail-size", self.thumbnail_size)
         _require(self.workers is None or self.workers >= 0, f"--workers {self.workers} is negative", "Give 0 or more.")
 
     def _check_sources(self) -> None:
@@ -183,16 +214,30 @@ class AnalyzeSettings:
                 "Arrays hold what a model has already said: leave out one of the two.",
             )
 
-    def _check_methods(self) -> None:
-        _require(bool(self.methods), "--method names no method", f"Choose from: {', '.join(METHODS)}.")
-        for method in self.methods:
-            _require(method in METHODS, f"--method {method} is not known", f"Choose from: {', '.join(METHODS)}.")
-            _require(self.methods.count(method) == 1, f"--method names {method} twice", "Name each method once.")
-        _require(
-            self.methods[0] not in SELECTIVE_METHODS,
-            f"--method starts with {self.methods[0]}, which is computed for the shown examples only",
-            f"Start with a method that every image gets: --method gradcam,{self.methods[0]}.",
-        )
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainSettings(ModelSettings):
+    """Everything that decides how single images without labels are explained.
+
+    Attributes:
+        images: image files, and folders of them.
+        classes: names or indices of the classes explained for each image; empty explains the predicted one.
+        out: the folder that pictures, metadata and page are written to.
+    """
+
+    images: tuple[Path, ...] = ()
+    classes: tuple[str, ...] = ()
+    out: Path = DEFAULT_EXPLANATIONS_PATH
+
+    def __post_init__(self) -> None:
+        """Check each value.
+
+        Raises:
+            SettingsError: a value cannot be used.
+        """
+        ModelSettings.__post_init__(self)
+        _require(bool(self.images), "No image is given", "Name image files, or a folder of them.")
+        _require(bool(self.model), "--model is missing", "Give --model SPEC.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
