@@ -1,6 +1,7 @@
 """The test set as the one pass reads it: images by position, with their labels and names."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -47,6 +48,7 @@ class EvaluationSet:
         class_names: the K classes' names in the model's index order.
         superclasses: the grouping of the classes, where one is known.
         normalisation: the data set's own statistics, where they are known.
+        columns: by name, str (N,): what else the data says of each example.
     """
 
     name: str
@@ -57,3 +59,4 @@ class EvaluationSet:
     class_names: tuple[str, ...]
     superclasses: Superclasses | None
     normalisation: Normalisation | None
+    columns: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
