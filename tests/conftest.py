@@ -2,9 +2,20 @@
 
 import numpy as np
 import pytest
+from readme_tables import README_PATH, ReadmeTables
 from records import make_check, make_key, make_provenance
 
 from reportgen.cache import CamPair, EvaluationCache, Superclasses
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-readme", action="store_true", help="write the README's tables instead of comparing them")
+
+
+@pytest.fixture
+def readme_tables(request: pytest.FixtureRequest) -> ReadmeTables:
+    """The README's tables of what is supported."""
+    return ReadmeTables(README_PATH, is_writing=request.config.getoption("--write-readme"))
 
 
 @pytest.fixture
