@@ -10,18 +10,23 @@ if TYPE_CHECKING:
     from reportgen.cache import EvaluationCache
     from reportgen.cache_file import load_cache, save_cache
     from reportgen.errors import ReportError
-    from reportgen.pipeline import analyze, render, run
-    from reportgen.settings import AnalyzeSettings, RenderSettings
+    from reportgen.explanation import Explanations
+    from reportgen.pipeline import analyze, explain, render, run
+    from reportgen.settings import AnalyzeSettings, ExplainSettings, PreprocessingSettings, RenderSettings
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AnalyzeSettings",
     "EvaluationCache",
+    "ExplainSettings",
+    "Explanations",
+    "PreprocessingSettings",
     "RenderSettings",
     "ReportError",
     "__version__",
     "analyze",
+    "explain",
     "load_cache",
     "render",
     "run",
@@ -31,9 +36,13 @@ __all__ = [
 _HOME = {
     "AnalyzeSettings": "settings",
     "EvaluationCache": "cache",
+    "ExplainSettings": "settings",
+    "Explanations": "explanation",
+    "PreprocessingSettings": "settings",
     "RenderSettings": "settings",
     "ReportError": "errors",
     "analyze": "pipeline",
+    "explain": "pipeline",
     "load_cache": "cache_file",
     "render": "pipeline",
     "run": "pipeline",

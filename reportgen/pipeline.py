@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,9 +10,18 @@ from reportgen.analysis.findings import Findings
 from reportgen.cache import CacheKey, EvaluationCache
 from reportgen.cache_file import check_cache_path, load_cache, load_key, save_cache
 from reportgen.errors import CacheError, ForeignFileError, OutdatedCacheError
-from reportgen.settings import DEFAULT_CACHE_PATH, AnalyzeSettings, RenderSettings
+from reportgen.explanation import Explanations
+from reportgen.settings import (
+    DEFAULT_CACHE_PATH,
+    SELECTIVE_METHODS,
+    AnalyzeSettings,
+    ExplainSettings,
+    RenderSettings,
+)
 
 if TYPE_CHECKING:
+    from reportgen.inputs.classifier import Classifier
+    from reportgen.inputs.evaluation_set import EvaluationSet
     from reportgen.report.delivery.parcels import Parcel
 
 
@@ -114,21 +123,40 @@ def analyze(
     if is_valid:
         with observer.stage("Read the cache"):
             return load_cache(cache_path)
-
-    from reportgen.explain.one_pass import run_one_pass
-    from reportgen.inputs.datasets import load_evaluation_set
-    from reportgen.inputs.models import load_classifier
-
-    with observer.stage("Load the test set and the model"):
-        evaluation_set = load_evaluation_set(settings)
-        classifier = load_classifier(settings, evaluation_set)
-    with observer.stage("Run the model", total=len(evaluation_set.labels)) as advance:
-        cache = run_one_pass(classifier, evaluation_set, settings, key, progress=advance)
+    cache = _evaluate(settings, key, observer) if settings.arrays is None else _read_arrays(settings, key, observer)
     for warning in cache.provenance.warnings:
         observer.say(warning)
     with observer.stage("Save the cache"):
         save_cache(cache, cache_path)
     return cache
+
+
+def explain(settings: ExplainSettings, *, out: Path | None = None, observer: Observer = SILENT) -> Explanations:
+    """What the network says of single images without labels, and its maps of the classes asked for.
+
+    Args:
+        settings: the network, the images and the classes.
+        out: the folder that pictures, metadata and a page are written to; `None` writes nothing.
+        observer: whoever follows.
+
+    Raises:
+        ReportError: a problem that the user can solve. An image that cannot be read is not one: it is told of in
+            `Explanations.failures`, as long as there is another.
+    """
+    from reportgen.explain.single_images import explain_images, find_images
+    from reportgen.report.delivery.site import check_destination, write_site
+
+    if out is not None:
+        check_destination(out)
+    paths = find_images(settings.images)
+    with observer.stage("Explain the images", total=len(paths)) as advance:
+        explanations = explain_images(paths, settings, progress=advance)
+    if out is not None:
+        from reportgen.report.render_explanations import render_explanations
+
+        with observer.stage("Write the pictures"):
+            write_site(out, render_explanations(explanations))
+    return explanations
 
 
 def render(cache_path: Path, settings: RenderSettings, *, observer: Observer = SILENT) -> Report:
@@ -141,6 +169,66 @@ def render(cache_path: Path, settings: RenderSettings, *, observer: Observer = S
     with observer.stage("Read the cache"):
         cache = load_cache(cache_path)
     return _render(cache, settings, observer)
+
+
+def _evaluate(settings: AnalyzeSettings, key: CacheKey, observer: Observer) -> EvaluationCache:
+    """The one pass, and what is asked for besides."""
+    from reportgen.explain.one_pass import run_one_pass
+    from reportgen.inputs.datasets import load_evaluation_set
+    from reportgen.inputs.models import load_classifier
+
+    with observer.stage("Load the test set and the model"):
+        evaluation_set = load_evaluation_set(settings)
+        classifier = load_classifier(settings, evaluation_set)
+    with observer.stage("Run the model", total=len(evaluation_set.labels)) as advance:
+        cache = run_one_pass(classifier, evaluation_set, settings, key, progress=advance)
+    cache = _add_selective_maps(cache, classifier, evaluation_set, settings, observer)
+    return _add_faithfulness(cache, classifier, evaluation_set, settings, observer)
+
+
+def _read_arrays(settings: AnalyzeSettings, key: CacheKey, observer: Observer) -> EvaluationCache:
+    """What a model that ran elsewhere has said."""
+    from reportgen.inputs.array_results import load_array_results
+
+    with observer.stage("Read the arrays"):
+        return load_array_results(settings, key)
+
+
+def _add_selective_maps(
+    cache: EvaluationCache,
+    classifier: "Classifier",
+    evaluation_set: "EvaluationSet",
+    settings: AnalyzeSettings,
+    observer: Observer,
+) -> EvaluationCache:
+    """The cache with the maps that only the shown examples get, where some are asked for."""
+    if not set(SELECTIVE_METHODS) & set(settings.methods) or classifier.is_opaque:
+        return cache
+    from reportgen.analysis.selection import find_shown_positions
+    from reportgen.explain.selective_maps import compute_selective_maps
+
+    positions = find_shown_positions(cache)
+    with observer.stage("Explain the shown examples", total=len(positions)) as advance:
+        maps = compute_selective_maps(classifier, evaluation_set, settings, cache, positions, progress=advance)
+    return replace(cache, cams={**cache.cams, **maps})
+
+
+def _add_faithfulness(
+    cache: EvaluationCache,
+    classifier: "Classifier",
+    evaluation_set: "EvaluationSet",
+    settings: AnalyzeSettings,
+    observer: Observer,
+) -> EvaluationCache:
+    """The cache with the tests of its maps, where those are asked for."""
+    if not settings.faithfulness or not cache.cams:
+        return cache
+    from reportgen.explain.faithfulness import measure_faithfulness
+
+    total = min(settings.faithfulness, cache.num_examples)
+    with observer.stage("Test the maps", total=total) as advance:
+        faithfulness = measure_faithfulness(classifier, evaluation_set, settings, cache, progress=advance)
+    return replace(cache, faithfulness=faithfulness)
 
 
 def _check_render_settings(settings: RenderSettings) -> None:

@@ -222,12 +222,10 @@ class ExplainSettings(ModelSettings):
     Attributes:
         images: image files, and folders of them.
         classes: names or indices of the classes explained for each image; empty explains the predicted one.
-        out: the folder that pictures, metadata and page are written to.
     """
 
     images: tuple[Path, ...] = ()
     classes: tuple[str, ...] = ()
-    out: Path = DEFAULT_EXPLANATIONS_PATH
 
     def __post_init__(self) -> None:
         """Check each value.

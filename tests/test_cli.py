@@ -61,7 +61,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[RenderSettings]:
     return found
 
 
-@pytest.mark.parametrize("command", ["run", "analyze", "render", "demo", "verify"])
+@pytest.mark.parametrize("command", ["run", "analyze", "render", "demo", "explain", "verify"])
 def test_every_command_is_listed_and_explains_itself(run: Run, command: str):
     listed = run("--help")
     assert listed.code == 0
@@ -75,12 +75,13 @@ def test_help_lists_options_under_headings_in_the_order_in_which_one_needs_them(
     text = run("run", "--help").out
     headings = re.findall(r"^(\w[\w ]*):$", text, re.MULTILINE)
     assert headings == [
-        *("Model", "Test set", "Preprocessing", "Pass", "Cache"),
+        *("Model", "Maps", "Test set", "Preprocessing", "Pass", "Cache"),
         *("Report", "Look", "Delivery", "Other"),
     ]
     sections = dict(zip(headings, re.split(r"^\w[\w ]*:$", text, flags=re.MULTILINE)[1:], strict=True))
     for heading, options in {
-        "Model": ["--model", "--weights", "--layer"],
+        "Model": ["--model", "--weights", "--class-names"],
+        "Maps": ["--method", "--layer", "--aggregate", "--annotations", "--faithfulness"],
         "Report": ["--out", "--title", "--notes", "--worst", "--gallery", "--keep-label-suspects"],
         "Look": ["--logo", "--extra-css", "--templates"],
         "Delivery": ["--zip", "--single-file", "--classes", "--force"],

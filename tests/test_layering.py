@@ -8,10 +8,10 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "reportgen"
 
-_LEFT = ("errors", "settings", "cache", "demo", "inputs", "explain")
-_RIGHT = ("errors", "settings", "cache", "analysis", "report")
+_LEFT = ("errors", "settings", "cache", "explanation", "demo", "inputs", "explain")
+_RIGHT = ("errors", "settings", "cache", "explanation", "analysis", "report")
 _REPORT = ("urls", "words", "pictures", "views", "pages")
-_TOP = ("cache_file", "pipeline", "cli", "__main__")
+_TOP = ("cache_file", "pipeline", "console", "options", "cli", "__main__")
 
 MAY_IMPORT = {
     **{part: set(order[: i + 1]) for order in (_LEFT, _RIGHT) for i, part in enumerate(order)},
@@ -24,12 +24,13 @@ MAY_IMPORT_IN_REPORT = {
     "templating": {"templating"},
     "delivery": {"urls", "words", "templating", "delivery"},
     "render": {*_REPORT, "exports", "templating", "render"},
+    "render_explanations": {*_REPORT, "templating", "render_explanations"},
 }
 ONLY_IN = {
     "torch": {"inputs", "explain", "demo"},
     "torchvision": {"inputs", "explain"},
-    "click": {"cli"},
-    "rich": {"cli"},
+    "click": {"cli", "console", "options"},
+    "rich": {"console"},
     "jinja2": {"report"},
     "markdown_it": {"report"},
     "markupsafe": {"report"},
