@@ -14,6 +14,8 @@ from reportgen.errors import DataError
 from reportgen.inputs.files import read_text
 from reportgen.inputs.suggestions import few_text, nearest_text
 
+_MAX_DIGITS = 6  # longer numbers are no indices: nobody has so many classes
+
 
 def read_class_names(path: Path) -> tuple[str, ...]:
     """The model's class names in index order, from a JSON list or a text file with one name a line.
@@ -53,6 +55,28 @@ def require_unique(names: Sequence[str], what: str) -> None:
                 hint="Give each class a name of its own.",
             )
         seen[name] = index
+
+
+def number_names(count: int) -> tuple[str, ...]:
+    """The numbers from 0 on, as names."""
+    return tuple(str(number) for number in range(count))
+
+
+def index_labels(labels: NDArray[np.str_], known: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...] | None]:
+    """Labels given as text, as indices: numbers are indices already, unless the model has classes of these names.
+
+    Args:
+        labels: str (N,), no empty ones.
+        known: the model's class names; empty where they are not known.
+
+    Returns:
+        int64 (N,), and the sorted class names that it indexes; `None` for them where the labels are numbers.
+    """
+    names, indices = np.unique(labels, return_inverse=True)
+    are_numbers = all(name.isascii() and name.isdigit() and len(name) <= _MAX_DIGITS for name in names.tolist())
+    if are_numbers and not set(names.tolist()) <= set(known):
+        return labels.astype(np.int64), None
+    return indices.astype(np.int64), tuple(names.tolist())
 
 
 def reorder_labels(

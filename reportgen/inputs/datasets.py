@@ -1,10 +1,8 @@
-"""From a data spec to an evaluation set: an image folder, a `.npz`, CIFAR through torchvision, or the demo.
+"""From a data spec to an evaluation set: the sources in files here, those of libraries in modules of their own.
 
-Torch-free, but for CIFAR's pictures.
+Torch-free, but for what torchvision reads.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 from math import modf
@@ -15,20 +13,27 @@ from numpy.typing import NDArray
 
 from reportgen.cache import Superclasses
 from reportgen.errors import DataError
-from reportgen.inputs import cifar
+from reportgen.inputs import cifar, hf_datasets, torchvision_sets
 from reportgen.inputs.arrays import ArrayImages, read_npz
 from reportgen.inputs.class_names import (
     group_classes,
+    index_labels,
+    number_names,
     read_class_names,
     read_superclasses,
     reorder_labels,
     require_unique,
 )
-from reportgen.inputs.evaluation_set import EvaluationSet, Normalisation
+from reportgen.inputs.evaluation_set import EvaluationSet, LabelledImages
 from reportgen.inputs.image_files import FileImages, list_image_names
+from reportgen.inputs.manifests import SUFFIXES as MANIFEST_SUFFIXES
+from reportgen.inputs.manifests import read_manifest
 from reportgen.settings import AnalyzeSettings
 
-_DATA_HINT = "Give an image folder (<class>/<image>), a .npz file, cifar10, cifar100 or demo."
+_DATA_HINT = (
+    "Give an image folder (<class>/<image>), a .npz file, a manifest (.csv or .parquet with the columns path and "
+    "label), hf:FOLDER, torchvision:NAME, cifar10, cifar100 or demo."
+)
 _FOLDER_HINT = "Put each class's images into a folder named for the class: <folder>/<class>/<image>."
 _GOLDEN_RATIO = 1.618033988749895
 
@@ -38,38 +43,18 @@ class DataKind(StrEnum):
 
     FOLDER = "folder"
     NPZ = "npz"
+    MANIFEST = "manifest"
+    HF = "hf"
+    TORCHVISION = "torchvision"
     CIFAR10 = "cifar10"
     CIFAR100 = "cifar100"
     DEMO = "demo"
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class _TestSet:
-    """A test set as its source gives it, before the options are applied.
-
-    Attributes:
-        name: the test set, in words.
-        images: N images by position.
-        labels: int64 (N,), indices into `class_names`, or into the model's where there are none.
-        example_ids: N names.
-        class_names: K names; `None` where the source has only numbers.
-        superclass_of: the superclass of each class, where the source knows it.
-        normalisation: the data's statistics, where they are known.
-    """
-
-    name: str
-    images: ArrayImages | FileImages
-    labels: NDArray[np.int64]
-    example_ids: tuple[str, ...]
-    class_names: tuple[str, ...] | None
-    superclass_of: Mapping[str, str] | None = None
-    normalisation: Normalisation | None = None
-
-
 def load_evaluation_set(settings: AnalyzeSettings) -> EvaluationSet:
     """The test set that the settings name, its labels in the model's index order, limited where they say so.
 
-    A `.npz` with numbers only gets its class names from `--class-names`, which its labels then index; without them the
+    A source with numbers only gets its class names from `--class-names`, which its labels then index; without them the
     classes are called 0 to the largest label.
 
     Raises:
@@ -88,24 +73,34 @@ def load_evaluation_set(settings: AnalyzeSettings) -> EvaluationSet:
         class_names=class_names,
         superclasses=_resolve_superclasses(test_set, class_names, settings.superclasses_path),
         normalisation=test_set.normalisation,
+        columns={name: column[picked] for name, column in test_set.columns.items()},
     )
 
 
 def find_data_kind(spec: str) -> DataKind:
     """What a data spec names. `cifar10`, `cifar100` and `demo` are never folders; write `./demo` for a folder.
 
+    torchvision's own names of CIFAR name the same.
+
     Raises:
         DataError: nothing that can be read.
     """
     if spec in (DataKind.CIFAR10, DataKind.CIFAR100, DataKind.DEMO):
         return DataKind(spec)
+    if spec.startswith(hf_datasets.PREFIX):
+        return DataKind.HF
+    if spec.startswith(torchvision_sets.PREFIX):
+        name = spec.removeprefix(torchvision_sets.PREFIX).lower()
+        return DataKind(name) if name in cifar.VARIANTS else DataKind.TORCHVISION
     path = Path(spec)
     if path.is_dir():
         return DataKind.FOLDER
     if not path.exists():
         raise DataError(f"The test set {spec} does not exist.", hint=_DATA_HINT)
+    if path.suffix.lower() in MANIFEST_SUFFIXES:
+        return DataKind.MANIFEST
     if path.suffix.lower() != ".npz":
-        raise DataError(f"The test set {spec} is neither a folder nor a .npz file.", hint=_DATA_HINT)
+        raise DataError(f"The test set {spec} is neither a folder, nor a .npz file, nor a manifest.", hint=_DATA_HINT)
     return DataKind.NPZ
 
 
@@ -133,11 +128,11 @@ def list_class_folders(root: Path) -> dict[str, list[str]]:
     return images
 
 
-def _read_folder(settings: AnalyzeSettings) -> _TestSet:
+def _read_folder(settings: AnalyzeSettings) -> LabelledImages:
     root = Path(settings.data)
     images = list_class_folders(root)
     names = tuple(f"{class_name}/{name}" for class_name, files in images.items() for name in files)
-    return _TestSet(
+    return LabelledImages(
         name=root.resolve().name,
         images=FileImages(root, names),
         labels=np.repeat(np.arange(len(images)), [len(files) for files in images.values()]),
@@ -146,38 +141,53 @@ def _read_folder(settings: AnalyzeSettings) -> _TestSet:
     )
 
 
-def _read_npz(settings: AnalyzeSettings) -> _TestSet:
+def _read_npz(settings: AnalyzeSettings) -> LabelledImages:
     path = Path(settings.data)
     members = read_npz(path)
-    return _TestSet(
+    return LabelledImages(
         name=path.name,
         images=ArrayImages(members.images),
         labels=members.labels,
-        example_ids=members.ids or _number_names(len(members.labels)),
+        example_ids=members.ids or number_names(len(members.labels)),
         class_names=members.class_names,
     )
 
 
-def _read_cifar(settings: AnalyzeSettings) -> _TestSet:
-    variant = cifar.VARIANTS[settings.data]
+def _read_manifest(settings: AnalyzeSettings) -> LabelledImages:
+    path = Path(settings.data)
+    manifest = read_manifest(path)
+    known = () if settings.class_names_path is None else read_class_names(settings.class_names_path)
+    labels, class_names = index_labels(manifest.labels, known)
+    return LabelledImages(
+        name=path.name,
+        images=FileImages(path.parent, manifest.paths),
+        labels=labels,
+        example_ids=manifest.example_ids,
+        class_names=class_names,
+        columns=manifest.columns,
+    )
+
+
+def _read_cifar(settings: AnalyzeSettings) -> LabelledImages:
+    variant = cifar.VARIANTS[find_data_kind(settings.data)]
     images, labels, class_names = cifar.read_test_set(variant, settings.data_root, download=settings.download)
-    return _TestSet(
+    return LabelledImages(
         name=f"{variant.title} test set",
         images=ArrayImages(images),
         labels=labels,
-        example_ids=_number_names(len(labels)),
+        example_ids=number_names(len(labels)),
         class_names=class_names,
         superclass_of=variant.superclass_of,
         normalisation=variant.normalisation,
     )
 
 
-def _read_demo(settings: AnalyzeSettings) -> _TestSet:  # noqa: ARG001
+def _read_demo(settings: AnalyzeSettings) -> LabelledImages:  # noqa: ARG001
     from reportgen.demo.dataset import make_test_set
 
     demo = make_test_set()
     groups = demo.superclasses
-    return _TestSet(
+    return LabelledImages(
         name="TwoDigits",
         images=ArrayImages(demo.images),
         labels=demo.labels,
@@ -192,22 +202,21 @@ def _read_demo(settings: AnalyzeSettings) -> _TestSet:  # noqa: ARG001
 _READERS = {
     DataKind.FOLDER: _read_folder,
     DataKind.NPZ: _read_npz,
+    DataKind.MANIFEST: _read_manifest,
+    DataKind.HF: hf_datasets.read_saved_dataset,
+    DataKind.TORCHVISION: torchvision_sets.read_torchvision_set,
     DataKind.CIFAR10: _read_cifar,
     DataKind.CIFAR100: _read_cifar,
     DataKind.DEMO: _read_demo,
 }
 
 
-def _number_names(count: int) -> tuple[str, ...]:
-    return tuple(str(number) for number in range(count))
-
-
-def _resolve_classes(test_set: _TestSet, path: Path | None) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _resolve_classes(test_set: LabelledImages, path: Path | None) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Labels and class names in the model's order."""
     labels, data_names = test_set.labels, test_set.class_names
     if data_names is not None:
         require_unique(data_names, f"The test set {test_set.name}")
-    class_names = data_names or _number_names(int(labels.max()) + 1)
+    class_names = data_names or number_names(int(labels.max()) + 1)
     if path is not None:
         class_names, what = read_class_names(path), f"the class names of {path}"
         if data_names is not None:
@@ -226,7 +235,9 @@ def _resolve_classes(test_set: _TestSet, path: Path | None) -> tuple[NDArray[np.
     return labels, class_names
 
 
-def _resolve_superclasses(test_set: _TestSet, class_names: tuple[str, ...], path: Path | None) -> Superclasses | None:
+def _resolve_superclasses(
+    test_set: LabelledImages, class_names: tuple[str, ...], path: Path | None
+) -> Superclasses | None:
     if path is not None:
         return group_classes(class_names, read_superclasses(path), f"The file of superclasses {path}")
     if test_set.superclass_of is None:

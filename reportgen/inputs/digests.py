@@ -9,7 +9,10 @@ from reportgen.errors import DataError
 from reportgen.inputs import cifar
 from reportgen.inputs.datasets import DataKind, find_data_kind, list_class_folders
 from reportgen.inputs.files import file_digest, require_file
+from reportgen.inputs.hf_datasets import list_dataset_files, name_dataset
+from reportgen.inputs.manifests import read_manifest
 from reportgen.inputs.specs import locate_model_file, locate_weights, parse_model_spec
+from reportgen.inputs.torchvision_sets import list_torchvision_files, name_torchvision_set
 from reportgen.settings import AnalyzeSettings, PreprocessingSettings
 
 
@@ -45,31 +48,45 @@ def compute_cache_key(settings: AnalyzeSettings) -> CacheKey:
 
 
 def _data_name(spec: str) -> str:
-    return spec if find_data_kind(spec) not in (DataKind.FOLDER, DataKind.NPZ) else Path(spec).resolve().name
+    match find_data_kind(spec):
+        case DataKind.FOLDER | DataKind.NPZ | DataKind.MANIFEST:
+            return Path(spec).resolve().name
+        case DataKind.HF:
+            return name_dataset(spec)
+        case DataKind.TORCHVISION:
+            return name_torchvision_set(spec)
+        case kind:
+            return kind
 
 
 def _data_digest(settings: AnalyzeSettings) -> str:
-    kind = find_data_kind(settings.data)
-    match kind:
-        case DataKind.FOLDER:
-            return _folder_digest(Path(settings.data))
+    match find_data_kind(settings.data):
         case DataKind.NPZ:
             return file_digest(Path(settings.data))
         case DataKind.DEMO:
             from reportgen.demo.dataset import dataset_digest
 
             return dataset_digest()
-    variant = cifar.VARIANTS[kind]
-    return _files_digest(cifar.require_test_files(variant, settings.data_root, download=settings.download))
+        case kind:
+            files = _data_files(kind, settings)
+            return _joint_digest(list(files), list(files.values()))
 
 
-def _folder_digest(root: Path) -> str:
-    names = [f"{class_name}/{name}" for class_name, files in list_class_folders(root).items() for name in files]
-    return _joint_digest(names, [root / name for name in names])
-
-
-def _files_digest(paths: tuple[Path, ...]) -> str:
-    return _joint_digest([path.name for path in paths], list(paths))
+def _data_files(kind: DataKind, settings: AnalyzeSettings) -> dict[str, Path]:
+    """The files that a test set is read from, by the names that belong to it wherever it lies."""
+    root = Path(settings.data)
+    match kind:
+        case DataKind.FOLDER:
+            images = list_class_folders(root)
+            return {f"{group}/{name}": root / group / name for group, names in images.items() for name in names}
+        case DataKind.MANIFEST:
+            return {root.name: root, **{name: root.parent / name for name in read_manifest(root).paths}}
+        case DataKind.HF:
+            return {path.name: path for path in list_dataset_files(settings.data)}
+        case DataKind.TORCHVISION:
+            return list_torchvision_files(settings)
+    paths = cifar.require_test_files(cifar.VARIANTS[kind], settings.data_root, download=settings.download)
+    return {path.name: path for path in paths}
 
 
 def _joint_digest(names: list[str], paths: list[Path]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,10 @@ class ImageSource(Protocol):
         """The image as a person would see it: RGB, uint8 (H, W, 3); sizes may differ between positions."""
         ...
 
+    def take(self, positions: NDArray[np.int64], /) -> Self:
+        """The images at some positions, in that order."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normalisation:
@@ -33,6 +37,31 @@ class Normalisation:
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class LabelledImages:
+    """A test set as its source gives it, before the options are applied.
+
+    Attributes:
+        name: the test set, in words.
+        images: N images by position.
+        labels: int64 (N,), indices into `class_names`, or into the model's where there are none.
+        example_ids: N names.
+        class_names: K names; `None` where the source has only numbers.
+        superclass_of: the superclass of each class, where the source knows it.
+        normalisation: the data's statistics, where they are known.
+        columns: by name, str (N,): what else the source says of each example.
+    """
+
+    name: str
+    images: ImageSource
+    labels: NDArray[np.int64]
+    example_ids: tuple[str, ...]
+    class_names: tuple[str, ...] | None
+    superclass_of: Mapping[str, str] | None = None
+    normalisation: Normalisation | None = None
+    columns: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

@@ -7,11 +7,11 @@ is transparent on a white page; so does this module. Colour profiles are not app
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from reportgen.errors import DataError
 
@@ -76,13 +76,35 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         DataError: it cannot be read.
     """
     try:
-        with Image.open(path) as image:
-            return to_rgb(image)
+        return decode_image(path, str(path))
     except FileNotFoundError as error:
         raise DataError(f"The image {path} is gone.", hint="Leave the test set unchanged while it is read.") from error
+
+
+def decode_image(file: Path | BinaryIO, name: str) -> NDArray[np.uint8]:
+    """The picture in a file or in a file's content, uint8 (H, W, 3).
+
+    Args:
+        file: the file, or its content as a stream.
+        name: what stands behind `The image` in messages.
+
+    Raises:
+        DataError: it cannot be read.
+        FileNotFoundError: it is not there.
+    """
+    try:
+        with Image.open(file) as image:
+            return to_rgb(image)
+    except FileNotFoundError:
+        raise
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"The image {name} cannot be read: its content is no picture of a known format.",
+            hint="Repair it, or take it out of the test set.",
+        ) from error
     except Exception as error:  # Pillow's decoders meet damaged bytes with almost any exception
         raise DataError(
-            f"The image {path} cannot be read: {error}", hint="Repair it, or take it out of the test set."
+            f"The image {name} cannot be read: {error}", hint="Repair it, or take it out of the test set."
         ) from error
 
 

@@ -117,9 +117,9 @@ def test_unknown_data_says_what_can_be_given(tmp_path):
     with pytest.raises(DataError, match="cifar-10 does not exist") as caught:
         find_data_kind("cifar-10")
     assert "cifar10" in caught.value.hint
-    text = tmp_path / "x.csv"
+    text = tmp_path / "x.xlsx"
     text.touch()
-    with pytest.raises(DataError, match=r"x\.csv is neither"):
+    with pytest.raises(DataError, match=r"x\.xlsx is neither"):
         find_data_kind(str(text))
 
 

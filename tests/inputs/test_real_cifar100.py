@@ -2,6 +2,7 @@
 
 import runpy
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_folder_and_npz_agree_in_labels_ids_pixels_and_class_order(tmp_path, mon
 def test_model_recognises_what_it_was_trained_for():
     # The accuracy over all 10,000 is 0.6565 (RESULT.txt); 0.1 is three standard deviations of a sample of 200.
     chosen = settings(SHARED / "test.npz")
-    limited = AnalyzeSettings(**{name: getattr(chosen, name) for name in chosen.__slots__} | {"limit": 200})
+    limited = replace(chosen, limit=200)
     data = load_evaluation_set(limited)
     classifier = load_classifier(limited, data)
     with torch.no_grad():
