@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from reportgen.errors import LayerError, ModelError
+from reportgen.explain.layouts import Layout
 from reportgen.explain.target_layers import find_target_layer
 
 
@@ -121,7 +122,7 @@ def test_the_deepest_layer_with_a_grid_and_a_gradient_is_found(case):
 )
 def test_features_are_found_in_small_networks(build, name, grid, layout):
     found = find_target_layer(build(name), _images())
-    assert (found.name, found.grid, found.layout) == ("features", grid, layout)
+    assert (found.name, found.layout) == ("features", Layout(kind=layout, grid=grid))
 
 
 def test_a_shared_module_is_taken_at_its_deepest_call(build):
