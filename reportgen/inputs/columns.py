@@ -1,5 +1,6 @@
 """What a table says of each example besides image and label, as text. Torch-free."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,15 +9,17 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
+_MAX_LENGTH = 200  # in characters; NumPy gives every text the room of the longest
 
-def text_column(values: "pd.Series[Any]") -> NDArray[np.str_]:
+
+def column_texts(values: "pd.Series[Any]") -> list[str]:
     """The values of a column as a person would write them: `True`, `3` also where gaps made floats of integers.
 
     Args:
         values: N scalars of any one type.
 
     Returns:
-        str (N,), empty where there is no value, without spaces around.
+        N texts without spaces around, empty where there is no value.
     """
     from pandas.api.types import is_float_dtype
 
@@ -24,5 +27,11 @@ def text_column(values: "pd.Series[Any]") -> NDArray[np.str_]:
     present = values[~is_missing]
     if is_float_dtype(values.dtype) and bool((present % 1 == 0).all()):  # infinity % 1 is no number, thus not 0
         values = values.where(~is_missing, 0).astype("int64")
-    text = values.astype(object).where(~is_missing, "").map(lambda value: str(value).strip())
-    return np.array(text.tolist(), dtype=np.str_)
+    return ["" if gap else str(value).strip() for value, gap in zip(values.tolist(), is_missing, strict=True)]
+
+
+def make_column(texts: Sequence[str]) -> NDArray[np.str_]:
+    """Texts as the values of a column, str (N,); very long ones are cut."""
+    return np.array(
+        [f"{text[: _MAX_LENGTH - 1]}…" if len(text) > _MAX_LENGTH else text for text in texts], dtype=np.str_
+    )

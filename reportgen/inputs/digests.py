@@ -24,6 +24,8 @@ def compute_cache_key(settings: AnalyzeSettings) -> CacheKey:
     Raises:
         ReportError: a spec is wrong, or a file is missing: the same errors as when the model and data are loaded.
     """
+    if settings.arrays is not None:
+        return _compute_arrays_key(settings, settings.arrays)
     spec = parse_model_spec(settings.model)
     model_path = locate_model_file(spec)
     weights_path = locate_weights(settings, spec)
@@ -44,6 +46,28 @@ def compute_cache_key(settings: AnalyzeSettings) -> CacheKey:
         limit=settings.limit or 0,
         thumbnail_size=settings.thumbnail_size,
         precision=settings.precision,
+    )
+
+
+def _compute_arrays_key(settings: AnalyzeSettings, path: Path) -> CacheKey:
+    """The key of outputs of a model that ran elsewhere: what decides about a pass has no part in it."""
+    require_file(path, "The arrays file", error=DataError, hint="Name a .npz file.")
+    return CacheKey(
+        model="arrays",
+        model_digest="",
+        weights_digest="",
+        data=path.name,
+        data_digest=file_digest(path),
+        class_names_digest=_optional_digest(settings.class_names_path, "The file of class names"),
+        superclasses_digest=_optional_digest(settings.superclasses_path, "The file of superclasses"),
+        preprocessing="",
+        methods="",
+        layers="",
+        annotations_digest=_annotations_digest(settings.annotations),
+        faithfulness=0,
+        limit=settings.limit or 0,
+        thumbnail_size=settings.thumbnail_size,
+        precision="",
     )
 
 

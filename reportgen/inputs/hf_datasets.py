@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from reportgen.errors import DataError
 from reportgen.inputs.class_names import index_labels, number_names, read_class_names
-from reportgen.inputs.columns import text_column
+from reportgen.inputs.columns import column_texts, make_column
 from reportgen.inputs.evaluation_set import LabelledImages
 from reportgen.inputs.files import require_file
 from reportgen.inputs.image_files import decode_image, read_image
@@ -238,8 +238,8 @@ def _read_labels(
 ) -> tuple[NDArray[np.int64], tuple[str, ...] | None]:
     """Labels int64 (N,), and the class names that they index; `None` for those where labels are plain numbers."""
     texts = _column_texts(rows, column)
-    missing = np.flatnonzero(texts == "")
-    if len(missing):
+    missing = [row for row, text in enumerate(texts) if not text]
+    if missing:
         raise DataError(
             f"Row {missing[0]} of the test set {saved.name} has no label in the column {column}"
             + (f", nor have {len(missing) - 1} others." if len(missing) > 1 else "."),
@@ -248,26 +248,25 @@ def _read_labels(
     class_names = getattr(rows.features[column], "names", None)
     if class_names is None:
         known = () if class_names_path is None else read_class_names(class_names_path)
-        return index_labels(texts, known)
+        return index_labels(np.array(texts, dtype=np.str_), known)
     index_of = {name: index for index, name in enumerate(class_names)}
-    return np.array([index_of[text] for text in texts.tolist()], dtype=np.int64), tuple(class_names)
+    return np.array([index_of[text] for text in texts], dtype=np.int64), tuple(class_names)
 
 
 def _read_columns(rows: Any, used: set[str]) -> dict[str, NDArray[np.str_]]:
     others = [name for name, feature in rows.features.items() if name not in used and _is_scalar(feature)]
-    return {name: _column_texts(rows, name) for name in others}
+    return {name: make_column(_column_texts(rows, name)) for name in others}
 
 
-def _column_texts(rows: Any, column: str) -> NDArray[np.str_]:
+def _column_texts(rows: Any, column: str) -> list[str]:
     """The values of a column as text, class labels by name; empty where there is none."""
     import pandas as pd
 
     values = rows.select_columns([column]).to_pandas()[column]
     names = getattr(rows.features[column], "names", None)
     if names is not None:  # a hidden label is -1
-        named = [names[int(value)] if not pd.isna(value) and value >= 0 else "" for value in values]
-        return np.array(named, dtype=np.str_)
-    return text_column(values)
+        return [names[int(value)] if not pd.isna(value) and value >= 0 else "" for value in values]
+    return column_texts(values)
 
 
 def _encoded(rows: Any, column: str) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reportgen.errors import DataError
-from reportgen.inputs.columns import text_column
+from reportgen.inputs.columns import column_texts, make_column
 from reportgen.inputs.files import require_file
 from reportgen.inputs.suggestions import few_text
 
@@ -31,8 +31,8 @@ _HINT = (
     "name, or an index with --class-names. A column id names the examples, and any other can be filtered by."
 )
 
-_Column = tuple[str, NDArray[np.str_]]
-"""A column's name as its header writes it, and its values, str (N,)."""
+_Column = tuple[str, list[str]]
+"""A column's name as its header writes it, and its N values."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -68,14 +68,16 @@ def read_manifest(path: Path) -> Manifest:
         raise DataError(f"The manifest {path} has no row.", hint=_HINT)
     for name in ("path", "label"):
         _require_values(texts[name], name, path)
-    paths = tuple(_find_images(texts.pop("path").tolist(), path))
+    paths = _find_images(texts.pop("path"), path)
     labels = texts.pop("label")
-    ids = texts.pop("id", None)
-    if ids is not None:
-        _require_values(ids, "id", path)
-        _require_distinct(ids.tolist(), "id", path)
+    ids = texts.pop("id", paths)
+    _require_values(ids, "id", path)
+    _require_distinct(ids, "id", path)
     return Manifest(
-        paths=paths, labels=labels, example_ids=paths if ids is None else tuple(ids.tolist()), columns=texts
+        paths=tuple(paths),
+        labels=np.array(labels, dtype=np.str_),
+        example_ids=tuple(ids),
+        columns={name: make_column(values) for name, values in texts.items()},
     )
 
 
@@ -90,7 +92,7 @@ def _read_parquet(path: Path) -> list[_Column]:
         ) from error
     except Exception as error:  # the readers have exceptions of their own
         raise DataError(f"The manifest {path} cannot be read: {error}", hint="Write it again.") from error
-    return [(str(name), text_column(table.iloc[:, place])) for place, name in enumerate(table.columns)]
+    return [(str(name), column_texts(table.iloc[:, place])) for place, name in enumerate(table.columns)]
 
 
 def _read_csv(path: Path) -> list[_Column]:
@@ -108,8 +110,7 @@ def _read_csv(path: Path) -> list[_Column]:
                 f"Row {number} of the manifest {path} has {len(row)} values for {len(header)} columns.",
                 hint="Write one value for each column, and quote a value that holds the delimiter.",
             )
-    values = np.array([[value.strip() for value in row] for row in rows], dtype=object).reshape(len(rows), len(header))
-    return [(name, values[:, place].astype(np.str_)) for place, name in enumerate(header)]
+    return [(name, [row[place].strip() for row in rows]) for place, name in enumerate(header)]
 
 
 def _decode(path: Path) -> str:
@@ -142,7 +143,7 @@ def _plain_name(column: str) -> str:
     return name.lower() if name.lower() in {"path", "label", "id"} else name
 
 
-def _name_columns(columns: Sequence[_Column], path: Path) -> dict[str, NDArray[np.str_]]:
+def _name_columns(columns: Sequence[_Column], path: Path) -> dict[str, list[str]]:
     """The columns by name; those without a header, such as a saved index, are left out."""
     named = [(_plain_name(name), values) for name, values in columns if name.strip()]
     names = [name for name, _ in named]
@@ -156,9 +157,9 @@ def _name_columns(columns: Sequence[_Column], path: Path) -> dict[str, NDArray[n
     return dict(named)
 
 
-def _require_values(values: NDArray[np.str_], column: str, path: Path) -> None:
-    empty = np.flatnonzero(values == "")
-    if len(empty):
+def _require_values(values: Sequence[str], column: str, path: Path) -> None:
+    empty = [position for position, value in enumerate(values) if not value]
+    if empty:
         more = f", nor have {len(empty) - 1} others" if len(empty) > 1 else ""
         raise DataError(
             f"Row {empty[0] + 1} of the manifest {path} has no {column}{more}.",
