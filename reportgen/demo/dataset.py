@@ -3,6 +3,7 @@
 The digits are the 1,797 of scikit-learn's `load_digits`; none of them occurs in both the training and the test pool.
 """
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,12 @@ def load_digit_pools() -> DigitPools:
         training.append(np.sort(positions[:num_training]))
         test.append(np.sort(positions[num_training:]))
     return DigitPools(glyphs=digits.images / 16.0, training=tuple(training), test=tuple(test))
+
+
+@functools.cache
+def shared_test_set() -> DemoSet:
+    """The test pictures, composed once a process: for those who only read them."""
+    return make_test_set()
 
 
 def make_test_set() -> DemoSet:

@@ -183,9 +183,9 @@ def _read_cifar(settings: AnalyzeSettings) -> LabelledImages:
 
 
 def _read_demo(settings: AnalyzeSettings) -> LabelledImages:  # noqa: ARG001
-    from reportgen.demo.dataset import make_test_set
+    from reportgen.demo.dataset import shared_test_set
 
-    demo = make_test_set()
+    demo = shared_test_set()
     groups = demo.superclasses
     return LabelledImages(
         name="TwoDigits",
