@@ -1,4 +1,4 @@
-"""The network under review, ready to run."""
+"""The network under review: as its provider builds it, and ready to run."""
 
 from dataclasses import dataclass
 
@@ -23,4 +23,26 @@ class Classifier:
     module: nn.Module
     preprocessing: Preprocessing
     weights_name: str
+    is_opaque: bool = False
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Network:
+    """A network as its provider builds it.
+
+    Attributes:
+        name: in words.
+        module: maps float32 (B, 3, H, W) to logits (B, K).
+        weights_name: the provider's name for the weights that are already in it; empty where those are to come.
+        preprocessing: what belongs to the network, where it is known.
+        input_side: side in pixels of the square images that it is made for, where no more of the preprocessing is
+            known than that.
+        is_opaque: as in `Classifier`.
+    """
+
+    name: str
+    module: nn.Module
+    weights_name: str = ""
+    preprocessing: Preprocessing | None = None
+    input_side: int | None = None
     is_opaque: bool = False

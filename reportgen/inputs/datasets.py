@@ -3,6 +3,7 @@
 Torch-free, but for what torchvision reads.
 """
 
+import logging
 from enum import StrEnum
 from itertools import pairwise
 from math import modf
@@ -25,10 +26,14 @@ from reportgen.inputs.class_names import (
     require_unique,
 )
 from reportgen.inputs.evaluation_set import EvaluationSet, LabelledImages
+from reportgen.inputs.hf_folders import read_own_class_names
 from reportgen.inputs.image_files import FileImages, list_image_names
 from reportgen.inputs.manifests import SUFFIXES as MANIFEST_SUFFIXES
 from reportgen.inputs.manifests import read_manifest
+from reportgen.inputs.suggestions import few_text
 from reportgen.settings import AnalyzeSettings
+
+log = logging.getLogger(__name__)
 
 _DATA_HINT = (
     "Give an image folder (<class>/<image>), a .npz file, a manifest (.csv or .parquet with the columns path and "
@@ -54,14 +59,15 @@ class DataKind(StrEnum):
 def load_evaluation_set(settings: AnalyzeSettings) -> EvaluationSet:
     """The test set that the settings name, its labels in the model's index order, limited where they say so.
 
-    A source with numbers only gets its class names from `--class-names`, which its labels then index; without them the
-    classes are called 0 to the largest label.
+    That order is `--class-names`, or the model's own names where they hold all of the data's classes. A source with
+    numbers only gets its class names from them, which its labels then index; without them the classes are called 0 to
+    the largest label.
 
     Raises:
         DataError: it cannot be read, or does not fit the class names or superclasses given.
     """
     test_set = _READERS[find_data_kind(settings.data)](settings)
-    labels, class_names = _resolve_classes(test_set, settings.class_names_path)
+    labels, class_names = _resolve_classes(test_set, settings)
     picked = np.arange(len(labels)) if settings.limit is None else spread_positions(len(labels), settings.limit)
     is_whole = len(picked) == len(labels)
     return EvaluationSet(
@@ -211,9 +217,9 @@ _READERS = {
 }
 
 
-def _resolve_classes(test_set: LabelledImages, path: Path | None) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _resolve_classes(test_set: LabelledImages, settings: AnalyzeSettings) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Labels and class names in the model's order."""
-    labels, data_names = test_set.labels, test_set.class_names
+    labels, data_names, path = test_set.labels, test_set.class_names, settings.class_names_path
     if data_names is not None:
         require_unique(data_names, f"The test set {test_set.name}")
     class_names = data_names or number_names(int(labels.max()) + 1)
@@ -226,6 +232,16 @@ def _resolve_classes(test_set: LabelledImages, path: Path | None) -> tuple[NDArr
                 f"The test set {test_set.name} has labels up to {labels.max()}, but {path} names {len(class_names)} "
                 "classes.",
                 hint="Name every class of the model, in its index order.",
+            )
+    elif (own_names := read_own_class_names(settings)) is not None:
+        if set(data_names) <= set(own_names) if data_names is not None else labels.max() < len(own_names):
+            labels = labels if data_names is None else reorder_labels(labels, data_names, own_names, "the model's")
+            class_names = own_names
+        else:
+            log.warning(
+                "The classes of %s are not among the model's own (%s): its outputs are taken in the test set's order.",
+                test_set.name,
+                few_text(own_names),
             )
     if len(class_names) < 2:
         raise DataError(

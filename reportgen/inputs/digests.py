@@ -10,8 +10,9 @@ from reportgen.inputs import cifar
 from reportgen.inputs.datasets import DataKind, find_data_kind, list_class_folders
 from reportgen.inputs.files import file_digest, require_file
 from reportgen.inputs.hf_datasets import list_dataset_files, name_dataset
+from reportgen.inputs.hf_folders import list_config_files, list_weight_files, locate_folder
 from reportgen.inputs.manifests import read_manifest
-from reportgen.inputs.specs import locate_model_file, locate_weights, parse_model_spec
+from reportgen.inputs.specs import ModelKind, ModelSpec, locate_model_file, locate_weights, parse_model_spec
 from reportgen.inputs.torchvision_sets import list_torchvision_files, name_torchvision_set
 from reportgen.settings import AnalyzeSettings, PreprocessingSettings
 
@@ -27,12 +28,10 @@ def compute_cache_key(settings: AnalyzeSettings) -> CacheKey:
     if settings.arrays is not None:
         return _compute_arrays_key(settings, settings.arrays)
     spec = parse_model_spec(settings.model)
-    model_path = locate_model_file(spec)
-    weights_path = locate_weights(settings, spec)
-    weights_digest = file_digest(weights_path) if weights_path is not None else settings.weights or ""
+    model_digest, weights_digest = _model_digests(settings, spec)
     return CacheKey(
         model=str(spec),
-        model_digest="" if model_path is None else file_digest(model_path),
+        model_digest=model_digest,
         weights_digest=weights_digest,
         data=_data_name(settings.data),
         data_digest=_data_digest(settings),
@@ -69,6 +68,22 @@ def _compute_arrays_key(settings: AnalyzeSettings, path: Path) -> CacheKey:
         thumbnail_size=settings.thumbnail_size,
         precision="",
     )
+
+
+def _model_digests(settings: AnalyzeSettings, spec: ModelSpec) -> tuple[str, str]:
+    """SHA-256 of what defines the network, and of its weights; empty where that is a library, or the factory itself."""
+    weights_path = locate_weights(settings, spec)
+    weights_digest = file_digest(weights_path) if weights_path is not None else settings.weights or ""
+    if spec.kind is ModelKind.HF:
+        folder = locate_folder(spec, download=settings.download)
+        model_digest = _named_digest(list_config_files(folder))
+        return model_digest, weights_digest if weights_path is not None else _named_digest(list_weight_files(folder))
+    model_path = locate_model_file(spec)
+    return "" if model_path is None else file_digest(model_path), weights_digest
+
+
+def _named_digest(paths: list[Path]) -> str:
+    return _joint_digest([path.name for path in paths], paths)
 
 
 def _data_name(spec: str) -> str:

@@ -1,4 +1,4 @@
-"""From a model spec to a classifier: the user's own factory, torchvision, timm, or the demo's network."""
+"""From a model spec to a classifier: the user's own factory, a library's network, a saved one, or the demo's."""
 
 import logging
 import warnings
@@ -12,35 +12,21 @@ from torch import nn
 
 from reportgen.errors import ModelError
 from reportgen.inputs.checkpoints import apply_state_dict, load_state_dict
-from reportgen.inputs.classifier import Classifier
-from reportgen.inputs.evaluation_set import EvaluationSet
+from reportgen.inputs.classifier import Classifier, Network
+from reportgen.inputs.evaluation_set import EvaluationSet, Normalisation
 from reportgen.inputs.factories import build_from_factory
+from reportgen.inputs.hf_models import build_hf
+from reportgen.inputs.keras_models import build_keras, is_keras_model, wrap_keras
 from reportgen.inputs.preprocessing import INTERPOLATIONS, Preprocessing, resolve_preprocessing
+from reportgen.inputs.program_models import build_program
 from reportgen.inputs.specs import ModelKind, ModelSpec, locate_weights, parse_model_spec
 from reportgen.inputs.suggestions import nearest_text
-from reportgen.settings import AnalyzeSettings
+from reportgen.settings import ModelSettings, PreprocessingSettings
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class _Network:
-    """A network as its provider builds it.
-
-    Attributes:
-        name: in words.
-        module: the network.
-        weights_name: the library's name for the weights that are already in it; empty where those are to come.
-        preprocessing: what belongs to the network, where it is known.
-    """
-
-    name: str
-    module: nn.Module
-    weights_name: str = ""
-    preprocessing: Preprocessing | None = None
-
-
-def load_classifier(settings: AnalyzeSettings, evaluation_set: EvaluationSet) -> Classifier:
+def load_classifier(settings: ModelSettings, evaluation_set: EvaluationSet) -> Classifier:
     """The network that the settings name, with its weights, in evaluation mode, on the device that its code chose.
 
     A library's network gets as many outputs as the data has classes, unless the library's own weights are asked for,
@@ -51,10 +37,21 @@ def load_classifier(settings: AnalyzeSettings, evaluation_set: EvaluationSet) ->
         CheckpointError: its weights cannot be read, or do not fit.
         SettingsError: nothing says how its input is normalised.
     """
+    return build_classifier(settings, len(evaluation_set.class_names), evaluation_set.normalisation)
+
+
+def build_classifier(settings: ModelSettings, num_classes: int, normalisation: Normalisation | None) -> Classifier:
+    """As `load_classifier`, with what it takes from the data.
+
+    Args:
+        settings: name the network and its weights.
+        num_classes: outputs of a library's network, unless its own weights fix the number.
+        normalisation: the data set's own statistics, where they are known.
+    """
     spec = parse_model_spec(settings.model)
     weights_path = locate_weights(settings, spec)
-    # Only a library's own weights come without a file: those of a factory are its own business.
-    network = _BUILDERS[spec.kind](spec, len(evaluation_set.class_names), weights_path is None)
+    order = _Order(spec=spec, num_classes=num_classes, has_weights=weights_path is None, download=settings.download)
+    network = _BUILDERS[spec.kind](order)
     weights_name = network.weights_name
     if weights_path is not None:
         apply_state_dict(network.module, load_state_dict(weights_path), weights_path)
@@ -65,72 +62,122 @@ def load_classifier(settings: AnalyzeSettings, evaluation_set: EvaluationSet) ->
         name=network.name,
         module=network.module.eval(),
         preprocessing=resolve_preprocessing(
-            settings.preprocessing, network.preprocessing, evaluation_set.normalisation
+            settings.preprocessing, _own_preprocessing(network, settings.preprocessing, normalisation), normalisation
         ),
         weights_name=weights_name,
+        is_opaque=network.is_opaque,
     )
 
 
-def _build_own(spec: ModelSpec, num_classes: int, is_pretrained: bool) -> _Network:  # noqa: ARG001
-    place = Path(spec.place).name if spec.kind is ModelKind.FILE else spec.place
-    return _Network(name=f"{spec.name} from {place}", module=build_from_factory(spec))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """What a provider is asked to build.
+
+    Attributes:
+        spec: which network.
+        num_classes: its outputs, unless its own weights fix the number.
+        has_weights: whether it comes with its own weights, where there are some, instead of a checkpoint's.
+        download: whether it may be fetched.
+    """
+
+    spec: ModelSpec
+    num_classes: int
+    has_weights: bool
+    download: bool
 
 
-def _build_demo(spec: ModelSpec, num_classes: int, is_pretrained: bool) -> _Network:  # noqa: ARG001
+def _own_preprocessing(
+    network: Network, settings: PreprocessingSettings, normalisation: Normalisation | None
+) -> Preprocessing | None:
+    """What belongs to a network; where that is its size alone, with the normalisation that the others give."""
+    if network.preprocessing is not None or network.input_side is None:
+        return network.preprocessing
+    source = "the network's input size"
+    if settings.mean is not None and settings.std is not None:
+        normalisation = Normalisation(mean=settings.mean, std=settings.std)
+    elif normalisation is not None:
+        source = f"the data set's statistics and {source}"
+    else:
+        return None
+    return Preprocessing(
+        mean=normalisation.mean, std=normalisation.std, resize=network.input_side, squash=True, source=source
+    )
+
+
+def _build_own(order: _Order) -> Network:
+    spec = order.spec
+    name = f"{spec.name} from {Path(spec.place).name if spec.kind is ModelKind.FILE else spec.place}"
+    module = build_from_factory(spec)
+    return wrap_keras(module, name=name) if is_keras_model(module) else Network(name=name, module=module)
+
+
+def _build_demo(order: _Order) -> Network:  # noqa: ARG001
     from reportgen.demo.network import MEAN, STD, build_network
 
-    return _Network(
+    return Network(
         name="DemoNet",
         module=build_network(),
         preprocessing=Preprocessing(mean=MEAN, std=STD, source="the demo network"),
     )
 
 
-def _build_torchvision(spec: ModelSpec, num_classes: int, is_pretrained: bool) -> _Network:
+def _build_torchvision(order: _Order) -> Network:
     from torchvision import models
 
+    name = order.spec.name
     known = models.list_models(module=models)  # without detection, segmentation and video
-    if spec.name not in known:
-        raise ModelError(f"torchvision has no classifier {spec.name}.", hint=nearest_text(spec.name, known))
-    weights = models.get_model_weights(spec.name).DEFAULT
-    options = {"weights": weights} if is_pretrained else {"weights": None, "num_classes": num_classes}
+    if name not in known:
+        raise ModelError(f"torchvision has no classifier {name}.", hint=nearest_text(name, known))
+    weights = models.get_model_weights(name).DEFAULT
+    options = {"weights": weights} if order.has_weights else {"weights": None, "num_classes": order.num_classes}
     transforms = weights.transforms()
-    return _Network(
-        name=f"{spec.name} from torchvision",
-        module=_build_quietly(spec, lambda: models.get_model(spec.name, **options)),
-        weights_name=str(weights) if is_pretrained else "",
+    return Network(
+        name=f"{name} from torchvision",
+        module=_build_quietly(order.spec, lambda: models.get_model(name, **options)),
+        weights_name=str(weights) if order.has_weights else "",
         preprocessing=Preprocessing(
             mean=tuple(transforms.mean),
             std=tuple(transforms.std),
             resize=transforms.resize_size[0],
             crop=transforms.crop_size[0],
             interpolation=transforms.interpolation.value,
-            source=_source_text(f"torchvision's {weights}", is_pretrained),
+            source=_source_text(f"torchvision's {weights}", order.has_weights),
         ),
     )
 
 
-def _build_timm(spec: ModelSpec, num_classes: int, is_pretrained: bool) -> _Network:
+def _build_timm(order: _Order) -> Network:
+    name = order.spec.name
     try:
         timm = import_module("timm")
     except ImportError as error:
-        raise ModelError(
-            f"The model timm:{spec.name} needs timm: {error}.", hint="pip install 'reportgen[timm]'"
-        ) from error
+        raise ModelError(f"The model timm:{name} needs timm: {error}.", hint="pip install 'reportgen[timm]'") from error
 
-    if not timm.is_model(spec.name):
-        raise ModelError(f"timm has no model {spec.name}.", hint=nearest_text(spec.name, timm.list_models()))
-    options = {"pretrained": True} if is_pretrained else {"num_classes": num_classes}
-    module = _build_quietly(spec, lambda: timm.create_model(spec.name, **options))
+    if not timm.is_model(name):
+        raise ModelError(f"timm has no model {name}.", hint=nearest_text(name, timm.list_models()))
+    options = {"pretrained": True} if order.has_weights else {"num_classes": order.num_classes}
+    module = _build_quietly(order.spec, lambda: timm.create_model(name, **options))
     config = timm.data.resolve_model_data_config(module)
     tag = getattr(module, "pretrained_cfg", {}).get("tag", "")
-    weights_name = f"{spec.name.partition('.')[0]}.{tag}" if tag else spec.name
-    return _Network(
-        name=f"{spec.name} from timm",
+    weights_name = f"{name.partition('.')[0]}.{tag}" if tag else name
+    return Network(
+        name=f"{name} from timm",
         module=module,
-        weights_name=weights_name if is_pretrained else "",
-        preprocessing=_read_timm_config(config, _source_text(f"timm's {weights_name}", is_pretrained)),
+        weights_name=weights_name if order.has_weights else "",
+        preprocessing=_read_timm_config(config, _source_text(f"timm's {weights_name}", order.has_weights)),
     )
+
+
+def _build_hf(order: _Order) -> Network:
+    return build_hf(order.spec, download=order.download, has_weights=order.has_weights)
+
+
+def _build_keras(order: _Order) -> Network:
+    return build_keras(order.spec)
+
+
+def _build_program(order: _Order) -> Network:
+    return build_program(order.spec)
 
 
 def _read_timm_config(config: dict[str, Any], source: str) -> Preprocessing | None:
@@ -169,10 +216,13 @@ def _build_quietly(spec: ModelSpec, build: Callable[[], nn.Module]) -> nn.Module
         ) from error
 
 
-_BUILDERS: dict[ModelKind, Callable[[ModelSpec, int, bool], _Network]] = {
+_BUILDERS: dict[ModelKind, Callable[[_Order], Network]] = {
     ModelKind.FILE: _build_own,
     ModelKind.MODULE: _build_own,
     ModelKind.TORCHVISION: _build_torchvision,
     ModelKind.TIMM: _build_timm,
+    ModelKind.HF: _build_hf,
+    ModelKind.KERAS: _build_keras,
+    ModelKind.PROGRAM: _build_program,
     ModelKind.DEMO: _build_demo,
 }

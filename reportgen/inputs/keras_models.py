@@ -1,0 +1,289 @@
+"""Networks of Keras 3, on its torch backend, as torch modules like any other."""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from reportgen.errors import ModelError
+from reportgen.inputs.classifier import Network
+from reportgen.inputs.preprocessing import Preprocessing
+from reportgen.inputs.specs import ModelSpec
+
+log = logging.getLogger(__name__)
+
+_INSTALL_HINT = "pip install 'reportgen[keras]'"
+_FACTORY_HINT = "Write a factory that knows the custom parts and returns the Keras model, and give FILE.py:factory."
+
+_NUM_CHECKED = 8  # images on which a final activation is taken off
+_TOLERANCE = 1e-4
+_ANY_SIDE = 64  # pixels, for a network that takes any size
+_MAX_SCALED = 16.0  # what a network scales its input to is of the size of 1, not of 255
+_COARSE_DTYPES = ("float16", "bfloat16")
+
+
+def build_keras(spec: ModelSpec) -> Network:
+    """The network in a `.keras` file. No code that lies in the file is run.
+
+    Raises:
+        ModelError: Keras is missing or runs on another backend, or the file holds no image classifier.
+    """
+    path = Path(spec.place)
+    keras = import_keras(str(spec))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # foreign files and custom parts meet Keras with almost any exception
+        raise ModelError(
+            f"Keras cannot load {path}: {_first_line(error)}",
+            hint=f"Save it again with model.save('model.keras'), in Keras 3. {_FACTORY_HINT}",
+        ) from error
+    return wrap_keras(model, name=f"{model.name} from {path.name}", weights_name=path.name)
+
+
+def is_keras_model(value: object) -> bool:
+    """Whether a value is a model of Keras; without importing Keras."""
+    keras = sys.modules.get("keras")
+    return keras is not None and isinstance(value, keras.Model)
+
+
+def wrap_keras(model: Any, *, name: str, weights_name: str = "") -> Network:
+    """A Keras model as a network: of its logits, with what is known of its preprocessing.
+
+    Args:
+        model: the `keras.Model`, on the torch backend; a final softmax or sigmoid is taken off it.
+        name: in words.
+        weights_name: as in `Network`.
+
+    Raises:
+        ModelError: it takes no RGB images, channels last.
+    """
+    height, width = _require_image_shape(model, name)
+    side = height if height == width else None
+    model, said = _without_activation(model, (height or _ANY_SIDE, width or _ANY_SIDE))
+    log.warning("%s: %s", name, said)
+    return Network(
+        name=name,
+        module=KerasModule(model),
+        weights_name=weights_name,
+        preprocessing=_find_own_scaling(model, side),
+        input_side=side,
+    )
+
+
+def import_keras(what: str) -> ModuleType:
+    """Keras on its torch backend.
+
+    Args:
+        what: what needs it, for messages.
+
+    Raises:
+        ModelError: it is not installed, older than 3, or already imported with another backend.
+    """
+    before = os.environ.get("KERAS_BACKEND")
+    os.environ["KERAS_BACKEND"] = "torch"  # Keras reads it once, when it is imported
+    try:
+        keras = import_module("keras")
+        backend = keras.config.backend()
+    except (ImportError, AttributeError) as error:
+        raise ModelError(f"The model {what} needs Keras 3: {error}.", hint=_INSTALL_HINT) from error
+    finally:
+        if before is None:
+            del os.environ["KERAS_BACKEND"]
+        else:
+            os.environ["KERAS_BACKEND"] = before
+    if backend != "torch":
+        raise ModelError(
+            f"The model {what} needs Keras on its torch backend, but it was already imported with {backend}.",
+            hint='Set KERAS_BACKEND=torch before Keras is imported: os.environ["KERAS_BACKEND"] = "torch".',
+        )
+    return keras
+
+
+class KerasModule(nn.Module):
+    """A Keras model as a torch module: NCHW in, logits out, every layer under the dotted path of its names.
+
+    Keras's layers are torch modules whose hooks fire, but those of a model are not its submodules, and all parameters
+    hang at every model anew. Here each layer hangs at its model, and each parameter at its layer.
+    """
+
+    def __init__(self, model: Any) -> None:
+        """Take a Keras model over; afterwards it can no longer be saved."""
+        super().__init__()
+        self._hidden = (model,)  # in a tuple, so that it isn't a submodule besides its layers
+        for layer in _nested_layers(model):
+            _own_parameters(layer)
+            if layer.compute_dtype in _COARSE_DTYPES:
+                layer.dtype_policy = "float32"
+        _own_parameters(model)
+        _own_sublayers(model)
+        self._modules.update(_named_layers(model))
+        self._parameters.update(model._parameters)
+        self.float()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, K) of float32 (B, 3, H, W)."""
+        (model,) = self._hidden
+        keras = sys.modules["keras"]
+        with keras.device(str(images.device)):  # else Keras moves what it gets to a device of its own choice
+            output = model(images.permute(0, 2, 3, 1), training=False)
+        return _as_two_logits(output) if isinstance(output, Tensor) and output.shape[1:] == (1,) else output
+
+    def double(self) -> Self:
+        """In float64: Keras computes in the precision of each layer's policy, whatever that of its parameters."""
+        for layer in _nested_layers(self._hidden[0]):
+            layer.dtype_policy = "float64"
+        self._hidden[0].dtype_policy = "float64"
+        return super().double()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "KerasModule":
+        (model,) = self._hidden
+        clone = sys.modules["keras"].models.clone_model(model)
+        for old, new in zip(_nested_layers(model), _nested_layers(clone), strict=True):
+            values: dict[str, Any] = {}
+            old.save_own_variables(values)
+            new.load_own_variables(values)  # also renews what a layer derives from its variables
+        memo[id(self)] = copied = KerasModule(clone)
+        return copied.train(self.training)
+
+
+def _as_two_logits(logit: Tensor) -> Tensor:
+    """(B, 2), whose softmax is that of one output's sigmoid for the second class, and the rest for the first."""
+    return torch.cat([-logit / 2, logit / 2], dim=1)
+
+
+def _nested_layers(model: Any) -> Iterator[Any]:
+    """All layers inside a model or layer, each once, models included."""
+    yield from model._flatten_layers(include_self=False, recursive=True)
+
+
+def _named_layers(layer: Any) -> dict[str, Any]:
+    """The layers right inside a model or layer, by names without dots, which torch's paths are made with."""
+    inner = layer.layers if hasattr(layer, "layers") else layer._flatten_layers(include_self=False, recursive=False)
+    return {part.name.replace(".", "_"): part for part in inner}
+
+
+def _own_parameters(layer: Any) -> None:
+    """Hang the variables of a layer's own at it, by their names, instead of all below it, by their paths."""
+    layer._modules.pop("_torch_params", None)
+    for variable in (*layer._trainable_variables, *layer._non_trainable_variables):
+        if isinstance(variable.value, nn.Parameter):
+            layer._parameters[variable.name.replace(".", "_")] = variable.value
+
+
+def _own_sublayers(layer: Any) -> None:
+    """Hang the layers inside each layer at it, all the way down."""
+    for name, inner in _named_layers(layer).items():
+        _own_sublayers(inner)
+        layer._modules.setdefault(name, inner)
+
+
+def _require_image_shape(model: Any, name: str) -> tuple[int | None, int | None]:
+    """Height and width of what a model takes, each `None` where it takes any."""
+    shape = getattr(model, "input_shape", None) or (model.get_build_config() or {}).get("input_shape")
+    if not isinstance(shape, tuple | list) or len(shape) != 4 or shape[3] not in (3, None):
+        raise ModelError(
+            f"{name} takes inputs of shape {shape}, where RGB images with their channels last are needed.",
+            hint="Wrap it in a factory: a torch.nn.Module that takes float32 (B, 3, H, W) and returns logits.",
+        )
+    return shape[1], shape[2]
+
+
+def _without_activation(model: Any, size: tuple[int, int]) -> tuple[Any, str]:
+    """A model of logits instead of probabilities, which shares the layers; and what was done, as a sentence.
+
+    A final softmax or sigmoid is made linear, or left out; that holds if putting it back on gives the old outputs.
+    """
+    keras = sys.modules["keras"]
+    last = _last_layer(model)
+    activation = getattr(last, "activation", None)
+    kind = "softmax" if isinstance(last, keras.layers.Softmax) else getattr(activation, "__name__", "")
+    put_on = {"softmax": lambda logits: logits.softmax(dim=1), "sigmoid": torch.sigmoid}.get(kind)
+    if put_on is None:
+        return model, f"its last layer {last.name} has no softmax or sigmoid, so its outputs are taken for logits."
+    noise = 255 * torch.rand(_NUM_CHECKED, *size, 3, generator=torch.Generator().manual_seed(0))
+    before = _run(model, noise)
+    if activation is not None:
+        last.activation, bare = keras.activations.linear, model
+    else:
+        bare = keras.Model(model.inputs, last.input, name=model.name)
+    after = _run(bare, noise)
+    if after.shape != before.shape or not (put_on(after) - before).abs().max() <= _TOLERANCE:
+        last.activation = activation
+        return model, f"the {kind} of its last layer {last.name} cannot be taken off, so its outputs are probabilities."
+    read = " Its one output is read as two classes." if after.shape[1] == 1 else ""
+    return bare, f"the {kind} of its last layer {last.name} is taken off, so that its outputs are logits.{read}"
+
+
+def _run(model: Any, images: Tensor) -> Tensor:
+    """A model's output for float32 (B, H, W, 3), on the device of its parameters."""
+    device = str(next((variable.value.device for variable in model.variables), images.device))
+    with torch.no_grad(), sys.modules["keras"].device(device):
+        output: Tensor = model(images.to(device), training=False)
+    return output
+
+
+def _last_layer(model: Any) -> Any:
+    """The layer that computes a model's output, inside nested models."""
+    last = model
+    while getattr(last, "layers", None):
+        history = getattr(getattr(last, "output", None), "_keras_history", None)
+        last = last.layers[-1] if history is None else history.operation
+    return last
+
+
+def _find_own_scaling(model: Any, side: int | None) -> Preprocessing | None:
+    """What has to be done to the input of a network that scales it itself; `None` for one that doesn't.
+
+    Only layers before the first one with weights count. Whether one expects 0 to 255 or 0 to 1 is told by its values.
+    """
+    keras = sys.modules["keras"]
+    for layer in _leaves(model):
+        if isinstance(layer, keras.layers.Rescaling):
+            ends = [_largest(layer.offset), _largest(255 * _as_tensor(layer.scale) + _as_tensor(layer.offset))]
+            is_bytes = max(ends) <= _MAX_SCALED
+        elif isinstance(layer, keras.layers.Normalization):
+            is_bytes = max(_largest(layer.mean), _largest(layer.variance)) > 1
+        elif layer.weights:
+            return None
+        else:
+            continue
+        return Preprocessing(
+            mean=(0.0,) * 3,
+            std=(1 / 255 if is_bytes else 1.0,) * 3,
+            resize=side,
+            squash=side is not None,  # as Keras's own loaders of images do
+            source=f"the network's own layer {layer.name}, which takes pixels from 0 to {255 if is_bytes else 1}",
+        )
+    return None
+
+
+def _leaves(layer: Any) -> Iterator[Any]:
+    """The layers without inner ones, in the order of a model's graph."""
+    inner = _named_layers(layer)
+    if not inner:
+        yield layer
+    for part in inner.values():
+        yield from _leaves(part)
+
+
+def _as_tensor(values: Any) -> Tensor:
+    return torch.as_tensor(values, dtype=torch.float32).detach().cpu()
+
+
+def _largest(values: Any) -> float:
+    return _as_tensor(values).abs().max().item()
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
