@@ -1,7 +1,6 @@
 """Cutting a network in two at one layer, so that autograd records the head behind it and nothing before it."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,47 +9,41 @@ from torch import Tensor, nn
 
 from reportgen.errors import ModelError
 
+PassOne = Callable[[str], bool]
+"""Called with the device's type when a tapped layer has run; says whether it was the last of those that are tapped."""
+
 
 class HeadTap:
     """A hook on one call of one layer, there from `with` to its end.
 
     The layer's output goes on as a tensor of its own that requires a gradient. Where no parameter and no input does,
     that is where autograd begins to record: the forward costs and holds what plain inference does, and only the head
-    can be differentiated. A path that bypasses the layer is a constant to it, so the gradient is exact.
+    can be differentiated. A path that bypasses the layer is a constant to it, so the gradient is exact. Where something
+    upstream is recorded already (an attention, a layer that is tapped too, an image), the record goes on.
 
     Some networks change a layer's output in place later: torchvision's DenseNet by `F.relu(features, inplace=True)`.
     The tensor handed out here is then the changed one, and the gradient is taken with respect to the very same tensor:
     values and gradient always belong together.
     """
 
-    def __init__(
-        self,
-        layer: nn.Module,
-        call: int = 0,
-        *,
-        autocast: torch.dtype | None = None,
-        float32_head: bool = True,
-    ) -> None:
+    def __init__(self, layer: nn.Module, call: int = 0, *, records: bool = True) -> None:
         """Prepare the tap.
 
         Args:
             layer: the layer whose output is tapped.
             call: which of the layer's calls within one forward, counted from 0; a module may be used repeatedly.
-            autocast: the precision that the network runs in; `None` for its own.
-            float32_head: whether the head behind the layer runs in float32 all the same, as bfloat16 resolves logits to
-                no more than 1 part in 256. Not for a head that also reads what bypasses the layer: that is bfloat16.
+            records: whether the output is to be differentiated; otherwise it is only kept.
         """
         self._layer = layer
         self._call = call
-        self._autocast = autocast
-        self._float32_head = float32_head
+        self._records = records
         self._num_calls = 0
+        self._pass_one: PassOne = _is_only_one
         self._substitute: Tensor | None = None
         self._tapped: Tensor | None = None
-        self._contexts = ExitStack()
         self._handle: torch.utils.hooks.RemovableHandle | None = None
         self.output: Tensor | None = None
-        """The layer's output in the last run before anything could change it in place, float32."""
+        """The layer's output in the last forward before anything could change it in place."""
 
     def __enter__(self) -> Self:
         self._handle = self._layer.register_forward_hook(self._take_over)
@@ -63,6 +56,33 @@ class HeadTap:
             self._handle.remove()
         self._handle = None
         self.output = self._tapped = self._substitute = None
+
+    def begin(self, *, substitute: Tensor | None = None, pass_one: PassOne | None = None) -> None:
+        """Forget the last forward: another one is about to begin.
+
+        Args:
+            substitute: stands in for the layer's output, of the same shape.
+            pass_one: called when the layer has run; `None` where no other layer is tapped.
+        """
+        self._num_calls, self._substitute = 0, substitute
+        self._pass_one = _is_only_one if pass_one is None else pass_one
+        self.output = self._tapped = None
+
+    @property
+    def tapped(self) -> Tensor:
+        """What the head has read from the layer in the last forward, of the shape of its output.
+
+        In float32 where the head behind it, which no other tapped layer is part of, runs in that.
+
+        Raises:
+            ModelError: the layer was not called.
+        """
+        if self._tapped is None:
+            raise ModelError(
+                "The target layer is not called in every forward of the network.",
+                hint="Name another layer with --layer: one that every image passes through.",
+            )
+        return self._tapped
 
     def run(self, network: nn.Module, inputs: Tensor, *, substitute: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """One forward of a batch.
@@ -78,37 +98,31 @@ class HeadTap:
         Raises:
             ModelError: the network's output holds no logits, or the layer was not called.
         """
-        self._num_calls, self._substitute = 0, substitute
-        self.output = self._tapped = None
-        with ExitStack() as self._contexts:
-            if self._autocast is not None:
-                self._contexts.enter_context(torch.autocast(inputs.device.type, dtype=self._autocast))
-            logits = extract_logits(network(inputs))
-        return _widened(logits), self._require_tapped()
-
-    def _require_tapped(self) -> Tensor:
-        if self._tapped is None:
-            raise ModelError(
-                "The target layer is not called in every forward of the network.",
-                hint="Name another layer with --layer: one that every image passes through.",
-            )
-        return self._tapped
+        self.begin(substitute=substitute)
+        return widened(extract_logits(network(inputs))), self.tapped
 
     def _take_over(self, _layer: nn.Module, _inputs: object, output: Tensor) -> Tensor:
         call, self._num_calls = self._num_calls, self._num_calls + 1
         if call != self._call:
             return output
-        if self._autocast is not None and self._float32_head:
-            self._contexts.enter_context(torch.autocast(output.device.type, enabled=False))
+        source = output if self._substitute is None else self._substitute
+        if self._pass_one(source.device.type):
+            source = widened(source)
+        if not self._records:
+            self.output = self._tapped = source
+            return source
         with torch.enable_grad():
-            source = output if self._substitute is None else self._substitute
-            self.output = _widened(source.detach()).requires_grad_()
+            self.output = source if source.requires_grad else source.detach().requires_grad_()
             self._tapped = self.output.clone()  # a leaf must not be changed in place, a copy of it may
         return self._tapped
 
 
-def _widened(tensor: Tensor) -> Tensor:
-    """In float32 where it is coarser."""
+def _is_only_one(_device_type: str) -> bool:
+    return True
+
+
+def widened(tensor: Tensor) -> Tensor:
+    """The tensor in float32 where its own precision is coarser."""
     return tensor.float() if tensor.dtype in {torch.bfloat16, torch.float16} else tensor
 
 

@@ -1,33 +1,31 @@
-"""The one pass: logits and both class activation maps of every example, from one forward each."""
+"""The one pass: logits and both class activation maps of every example by every method, from one forward each."""
 
 import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reportgen.cache import CacheKey, CamPair, EvaluationCache
+from reportgen.cache import CacheKey, EvaluationCache
 from reportgen.errors import DataError
-from reportgen.explain.cam import METHODS
 from reportgen.explain.devices import memory_hint, resolve_device
-from reportgen.explain.explained_batch import ExplainedBatch, explain_batch
-from reportgen.explain.head_tap import HeadTap
+from reportgen.explain.explained_batch import ExplainedBatch, Explainer
+from reportgen.explain.explainers import build_explainer
 from reportgen.explain.model_state import borrowed
 from reportgen.explain.pass_results import HostBatch, PassResults
 from reportgen.explain.provenance import describe_pass
+from reportgen.explain.recomputation import choose_positions
 from reportgen.explain.self_checks import (
-    choose_positions,
     compute_sum_errors,
-    find_pooling_bias,
+    get_closed_form,
+    get_summed_methods,
     name_arithmetic,
     run_self_checks,
 )
-from reportgen.explain.target_layers import find_target_layer
 from reportgen.inputs.batches import iterate_views
 from reportgen.inputs.classifier import Classifier
 from reportgen.inputs.evaluation_set import EvaluationSet
@@ -37,6 +35,11 @@ from reportgen.settings import AnalyzeSettings
 log = logging.getLogger(__name__)
 
 _NUM_PROBED = 4  # images; the survey looks at 5 versions of each, which must not need more memory than a batch
+
+NO_MAPS_REASON = (
+    "The network is a compiled program: its layers can be neither hooked nor differentiated, so that there are "
+    "predictions, but no maps."
+)
 
 Views = NDArray[np.uint8]
 
@@ -57,7 +60,7 @@ def run_one_pass(
     Args:
         classifier: the network and its preprocessing.
         evaluation_set: the N examples.
-        settings: layer, method, device, precision, batch size and workers; `limit` is already applied to the set.
+        settings: layers, methods, device, precision, batch size and workers; `limit` is already applied to the set.
         key: goes into the cache as it is.
         progress: called after each batch with the number of examples that it held.
 
@@ -74,58 +77,56 @@ def run_one_pass(
         first, views = _peek(iterate_views(evaluation_set, preprocessing, settings.batch_size, settings.workers))
         num_probed = max(1, min(_NUM_PROBED, settings.batch_size // 5))
         images = _to_inputs(first[:num_probed], preprocessing, device)
-        target = find_target_layer(
+        explainer = build_explainer(
             network,
             images,
-            settings.layers[0] if settings.layers else None,
+            settings,
             num_classes=len(evaluation_set.class_names),
+            is_opaque=classifier.is_opaque,
         )
-        log.info("target layer %s, grid %s×%s", target.name, *target.grid)
-        bias = find_pooling_bias(network, images, target)
         results = PassResults(
             evaluation_set,
-            grid=target.grid,
+            grids={method: grid for source in explainer.sources for method, grid in source.grids.items()},
             first_view=first[0],
             thumbnail_size=settings.thumbnail_size,
             sampled=choose_positions(len(evaluation_set.labels)),
         )
-        autocast = torch.bfloat16 if settings.precision == "bf16" else None
-        with HeadTap(target.module, target.call, autocast=autocast, float32_head=not target.is_bypassed) as tap:
-            explain = partial(explain_batch, tap, network, target=target, method=METHODS[settings.methods[0]])
+        with explainer:
             inputs = ((batch, _to_inputs(batch, preprocessing, device)) for batch in views)
-            for batch in _one_behind(_explain_all(inputs, evaluation_set.labels, explain, bias), device):
+            for batch in _one_behind(_explain_all(inputs, evaluation_set.labels, explainer), device):
                 results.place(batch)
                 if progress is not None:
                     progress(len(batch.views))
         checks, check_warnings = run_self_checks(
-            network,
-            target,
-            METHODS[settings.methods[0]],
+            explainer,
             preprocessing,
             results.sample,
             worst_sum_error=results.worst_sum_error,
             num_examples=len(evaluation_set.labels),
             arithmetic=name_arithmetic(settings.precision, device),
         )
+    source_warnings = [warning for source in explainer.sources for warning in source.warnings]
     provenance = describe_pass(
         classifier,
         evaluation_set,
         settings,
-        target,
+        layers=[layer for source in explainer.sources for layer in source.layers],
+        no_maps_reason="" if results.cams else NO_MAPS_REASON,
         device=device,
         input_size=(first.shape[1], first.shape[2]),
         seconds=time.perf_counter() - started,
-        warnings=(*target.warnings, *results.warnings(), *check_warnings),
+        warnings=(*source_warnings, *results.warnings(), *check_warnings),
     )
     return EvaluationCache(
         example_index=evaluation_set.example_index,
         example_id=np.array(evaluation_set.example_ids, dtype=np.str_),
         labels=evaluation_set.labels,
         logits=results.logits,
-        cams={settings.methods[0]: CamPair(true=results.true_maps, predicted=results.predicted_maps)},
+        cams={method: results.cams[method] for method in settings.methods if method in results.cams},
         thumbnails=results.thumbnails,
         class_names=evaluation_set.class_names,
         superclasses=evaluation_set.superclasses,
+        columns=evaluation_set.columns,
         key=key,
         provenance=provenance,
         checks=checks,
@@ -149,24 +150,21 @@ def _to_inputs(views: Views, preprocessing: Preprocessing, device: torch.device)
 
 
 def _explain_all(
-    batches: Iterable[tuple[Views, Tensor]],
-    labels: NDArray[np.int64],
-    explain: Callable[[Tensor, Tensor], ExplainedBatch],
-    bias: Tensor | None,
+    batches: Iterable[tuple[Views, Tensor]], labels: NDArray[np.int64], explainer: Explainer
 ) -> Iterator[HostBatch]:
     """Each batch explained, on its way to the host: where a GPU runs, its values may not have arrived yet."""
     start = 0
     for views, inputs in batches:
         true = torch.tensor(labels[start : start + len(views)], device=inputs.device)
-        explained = explain(inputs, true)
+        explained = explainer.explain_batch(inputs, true)
+        sum_error = _worst_sum_error(explained, true, explainer)
         yield HostBatch(
             start=start,
             views=views,
             logits=_fetch(explained.logits),
             predicted=_fetch(explained.predicted),
-            true_maps=_fetch(explained.true_maps),
-            predicted_maps=_fetch(explained.predicted_maps),
-            sum_error=None if bias is None else _fetch(_worst_sum_error(explained, true, bias)),
+            maps={method: _fetch_pair(pair) for method, pair in explained.maps.items()},
+            sum_error=None if sum_error is None else _fetch(sum_error),
         )
         start += len(views)
 
@@ -176,10 +174,23 @@ def _fetch(values: Tensor) -> Tensor:
     return values.to("cpu", non_blocking=values.is_cuda)  # only CUDA's copies can be waited for
 
 
-def _worst_sum_error(explained: ExplainedBatch, labels: Tensor, bias: Tensor) -> Tensor:
-    pairs = ((explained.true_maps, labels), (explained.predicted_maps, explained.predicted))
-    errors = [compute_sum_errors(maps, bias, explained.logits, classes) for maps, classes in pairs]
-    return torch.stack(errors).max()
+def _fetch_pair(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    true, predicted = pair
+    fetched = _fetch(true)
+    return fetched, fetched if predicted is true else _fetch(predicted)
+
+
+def _worst_sum_error(explained: ExplainedBatch, labels: Tensor, explainer: Explainer) -> Tensor | None:
+    """The largest of `compute_sum_errors` over all maps that the check applies to; `None` where there are none."""
+    closed_form = get_closed_form(explainer.sources)
+    if closed_form is None:
+        return None
+    errors = [
+        compute_sum_errors(maps, closed_form.bias, explained.logits, classes)
+        for method in get_summed_methods(explainer.sources)
+        for maps, classes in zip(explained.maps[method], (labels, explained.predicted), strict=True)
+    ]
+    return torch.stack(errors).max() if errors else None
 
 
 def _one_behind(batches: Iterator[HostBatch], device: torch.device) -> Iterator[HostBatch]:

@@ -1,15 +1,18 @@
 """What the pass has found so far, in the host's memory: arrays for all N examples, filled batch by batch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reportgen.cache import CamPair
 from reportgen.errors import LayerError, ModelError
-from reportgen.explain.self_checks import RecomputeSample
+from reportgen.explain.recomputation import RecomputeSample
 from reportgen.inputs.evaluation_set import EvaluationSet
 from reportgen.inputs.preprocessing import thumbnail
+from reportgen.settings import CLASS_AGNOSTIC_METHODS
 
 _FLOAT16_MAX = float(np.finfo(np.float16).max)
 _PROBABILITY_TOLERANCE = 1e-3
@@ -24,8 +27,7 @@ class HostBatch:
         views: uint8 (B, H, W, 3), what the model saw.
         logits: float32 (B, K).
         predicted: int64 (B,).
-        true_maps: float32 (B, h, w).
-        predicted_maps: float32 (B, h, w).
+        maps: by method, float32 (B, h, w) each, the maps of the true and of the predicted class.
         sum_error: float32 (), the largest of `compute_sum_errors`; `None` where that check does not apply.
     """
 
@@ -33,8 +35,7 @@ class HostBatch:
     views: NDArray[np.uint8]
     logits: Tensor
     predicted: Tensor
-    true_maps: Tensor
-    predicted_maps: Tensor
+    maps: Mapping[str, tuple[Tensor, Tensor]]
     sum_error: Tensor | None
 
 
@@ -43,8 +44,7 @@ class PassResults:
 
     Attributes:
         logits: float32 (N, K).
-        true_maps: float16 (N, h, w).
-        predicted_maps: float16 (N, h, w).
+        cams: the maps by method, float16 (N, h, w).
         thumbnails: uint8 (N, H, W, 3).
         worst_sum_error: the largest so far; `None` where that check does not apply.
     """
@@ -53,7 +53,7 @@ class PassResults:
         self,
         evaluation_set: EvaluationSet,
         *,
-        grid: tuple[int, int],
+        grids: Mapping[str, tuple[int, int]],
         first_view: NDArray[np.uint8],
         thumbnail_size: int,
         sampled: NDArray[np.int64],
@@ -62,7 +62,7 @@ class PassResults:
 
         Args:
             evaluation_set: the N examples.
-            grid: rows and columns of the maps.
+            grids: rows and columns of the maps, by method.
             first_view: uint8 (H, W, 3), of the size that all views have.
             thumbnail_size: longest side of the thumbnails in pixels.
             sampled: positions of the examples whose maps are recomputed, ascending.
@@ -72,8 +72,7 @@ class PassResults:
         self._thumbnail_size = thumbnail_size
         self._is_scaled = max(first_view.shape[:2]) > thumbnail_size
         self.logits = np.empty((num_examples, len(evaluation_set.class_names)), np.float32)
-        self.true_maps = np.empty((num_examples, *grid), np.float16)
-        self.predicted_maps = np.empty((num_examples, *grid), np.float16)
+        self.cams = {method: _allocate(method, num_examples, grid) for method, grid in grids.items()}
         self.thumbnails = np.empty((num_examples, *thumbnail(first_view, thumbnail_size).shape), np.uint8)
         self.worst_sum_error: float | None = None
         self._has_clipped = False
@@ -81,7 +80,7 @@ class PassResults:
             positions=sampled,
             views=np.empty((len(sampled), *first_view.shape), np.uint8),
             classes=np.empty((len(sampled), 2), np.int64),
-            maps=np.empty((len(sampled), 2, *grid), np.float32),
+            maps={method: np.empty((len(sampled), 2, *grid), np.float32) for method, grid in grids.items()},
         )
 
     @property
@@ -99,8 +98,11 @@ class PassResults:
         rows = slice(batch.start, batch.start + len(batch.views))
         self.logits[rows] = batch.logits.numpy()
         self._require_finite_logits(rows)
-        self._place_maps(self.true_maps[rows], batch.true_maps, batch.start)
-        self._place_maps(self.predicted_maps[rows], batch.predicted_maps, batch.start)
+        for method, (true, predicted) in batch.maps.items():
+            cam = self.cams[method]
+            self._place_maps(cam.true[rows], true, batch.start)
+            if not cam.is_class_agnostic:
+                self._place_maps(cam.predicted[rows], predicted, batch.start)
         if self._is_scaled:
             for row, view in zip(self.thumbnails[rows], batch.views, strict=True):
                 row[...] = thumbnail(view, self._thumbnail_size)
@@ -155,4 +157,10 @@ class PassResults:
             row = int(sample.positions[slot]) - batch.start
             sample.views[slot] = batch.views[row]
             sample.classes[slot] = self._evaluation_set.labels[batch.start + row], int(batch.predicted[row])
-            sample.maps[slot] = batch.true_maps[row].numpy(), batch.predicted_maps[row].numpy()
+            for method, (true, predicted) in batch.maps.items():
+                sample.maps[method][slot] = true[row].numpy(), predicted[row].numpy()
+
+
+def _allocate(method: str, num_examples: int, grid: tuple[int, int]) -> CamPair:
+    true = np.empty((num_examples, *grid), np.float16)
+    return CamPair(true=true, predicted=true if method in CLASS_AGNOSTIC_METHODS else np.empty_like(true))

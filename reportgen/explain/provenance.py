@@ -11,7 +11,6 @@ import torch
 import reportgen
 from reportgen.cache import Provenance
 from reportgen.explain.devices import describe_device
-from reportgen.explain.target_layers import TargetLayer
 from reportgen.inputs.classifier import Classifier
 from reportgen.inputs.evaluation_set import EvaluationSet
 from reportgen.settings import AnalyzeSettings
@@ -23,8 +22,9 @@ def describe_pass(
     classifier: Classifier,
     evaluation_set: EvaluationSet,
     settings: AnalyzeSettings,
-    target: TargetLayer,
     *,
+    layers: Sequence[str],
+    no_maps_reason: str,
     device: torch.device,
     input_size: tuple[int, int],
     seconds: float,
@@ -36,7 +36,8 @@ def describe_pass(
         classifier: the network.
         evaluation_set: the test set.
         settings: what was asked for.
-        target: the layer that the maps come from.
+        layers: the dotted names of the layers that the maps come from.
+        no_maps_reason: why there are no maps, as a sentence; empty where there are.
         device: where the pass ran.
         input_size: height and width in pixels of what the model saw.
         seconds: duration of the pass.
@@ -49,8 +50,9 @@ def describe_pass(
         num_parameters=sum(parameter.numel() for parameter in classifier.module.parameters()),
         weights_name=classifier.weights_name,
         data_name=evaluation_set.name,
-        target_layer=target.name,
-        layer_source="given" if target.is_given else "probed",
+        target_layer=", ".join(layers),
+        layer_source="given" if settings.layers else "probed",
+        no_maps_reason=no_maps_reason,
         input_size=input_size,
         preprocessing=classifier.preprocessing.describe(),
         device=describe_device(device),

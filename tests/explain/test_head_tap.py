@@ -93,25 +93,6 @@ def test_the_hook_is_gone_after_an_exception(build):
     assert not network.features._forward_hooks
 
 
-def test_the_head_runs_in_float32_under_bfloat16(build):
-    network = build("pooling").requires_grad_(False)
-    inputs = torch.randn(4, 3, 16, 16)
-    with HeadTap(network.features, autocast=torch.bfloat16) as tap:
-        logits, activations = tap.run(network, inputs)
-        assert torch.equal(tap.output, tap.output.bfloat16().float())  # the layer itself ran in bfloat16
-    assert logits.dtype == activations.dtype == torch.float32
-    expected = nn.functional.linear(activations.mean((2, 3)), network.head.weight, network.head.bias)
-    torch.testing.assert_close(logits, expected)
-    assert not torch.is_autocast_enabled("cpu")
-
-
-def test_a_bypassed_head_may_run_in_bfloat16(build):
-    network = build("skip").requires_grad_(False)
-    with HeadTap(network.features, autocast=torch.bfloat16, float32_head=False) as tap:
-        logits, activations = tap.run(network, torch.randn(4, 3, 16, 16))
-    assert logits.dtype == activations.dtype == torch.float32
-
-
 def test_a_layer_that_is_not_called_is_an_error(build):
     network = build("pooling")
     unused = nn.ReLU()

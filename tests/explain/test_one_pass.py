@@ -17,10 +17,9 @@ from records import make_key
 from torch import Tensor, nn
 
 from reportgen.errors import DataError, LayerError, ModelError, SettingsError
-from reportgen.explain.cam import compute_gradcam
-from reportgen.explain.explained_batch import explain_batch
-from reportgen.explain.head_tap import HeadTap
-from reportgen.explain.target_layers import find_target_layer
+from reportgen.explain.explained_batch import ExplainedBatch, Explainer
+from reportgen.explain.map_sources import LayerMaps
+from reportgen.explain.target_layers import find_target_layers
 from reportgen.inputs.arrays import ArrayImages
 
 SMALL = ["pooling", "mlp", "conv head", "skip", "in place", "shared", "channels last"]
@@ -102,16 +101,22 @@ def test_both_maps_equal_plain_float64_autograd(build, make_set, to_inputs, run_
         assert (np.abs(maps - expected) <= 2 * FLOAT16_STEP * _peak(expected) + MINIMUM).all()
 
 
+def _explain(network: nn.Module, inputs: Tensor, labels: Tensor, *methods: str, layers=()) -> ExplainedBatch:
+    """By gradients, whatever the head."""
+    targets = find_target_layers(network, inputs, layers)
+    with Explainer(network, [LayerMaps(targets, methods)]) as explainer:
+        return explainer.explain_batch(inputs, labels)
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_the_mechanism_is_exact(build, make_set, to_inputs, plain_autograd, name):
     """In float64 nothing hides behind rounding: neither the detached trunk nor the summed batch costs a digit."""
     network, evaluation_set = build(name).double().requires_grad_(False), make_set(6)
     inputs, labels = to_inputs(evaluation_set).double(), torch.from_numpy(evaluation_set.labels)
-    target = find_target_layer(network, inputs)
-    with HeadTap(target.module, target.call) as tap:
-        explained = explain_batch(tap, network, inputs, labels, target=target, method=compute_gradcam)
-    for maps, classes in ((explained.true_maps, labels), (explained.predicted_maps, explained.predicted)):
-        activations, gradients = plain_autograd(network.requires_grad_(True), target.name, inputs, classes)
+    explained = _explain(network, inputs, labels, "gradcam")
+    layer = "relu" if name == "shared" else "features"
+    for maps, classes in zip(explained.maps["gradcam"], (labels, explained.predicted), strict=True):
+        activations, gradients = plain_autograd(network.requires_grad_(True), layer, inputs, classes)
         expected = (gradients.mean((2, 3), keepdims=True) * activations).sum(1)
         assert (np.abs(maps.numpy() - expected) <= 1e-12 * _peak(expected)).all()
 
@@ -132,10 +137,8 @@ def test_maps_equal_pytorch_grad_cams(build, make_set, to_inputs, name):
     inputs, labels = to_inputs(evaluation_set), torch.from_numpy(evaluation_set.labels)
     expected = _library_maps(network, network.features, inputs, labels)
     network.requires_grad_(False)
-    target = find_target_layer(network, inputs)
-    with HeadTap(target.module) as tap:
-        explained = explain_batch(tap, network, inputs, labels, target=target, method=compute_gradcam)
-    assert (np.abs(explained.true_maps.numpy() - expected) <= 5e-6 * _peak(expected)).all()
+    true, _ = _explain(network, inputs, labels, "gradcam").maps["gradcam"]
+    assert (np.abs(true.numpy() - expected) <= 5e-6 * _peak(expected)).all()
 
 
 @pytest.mark.parametrize(
@@ -158,8 +161,9 @@ def test_known_architectures_equal_plain_float64_autograd(  # noqa: PLR0917
             module.weight.data.mul_(20)
     evaluation_set = make_set(4, size=128)
     cache = run_pass(network, evaluation_set, layers=(layer,))
-    summed, recomputed = cache.checks
+    summed, closed, recomputed = cache.checks
     assert summed.passed and summed.num_checked == num_checked  # noqa: PT018
+    assert closed.passed and bool(closed.num_checked) == bool(num_checked)  # noqa: PT018
     assert recomputed.passed and recomputed.worst_error < 2e-5  # noqa: PT018
     activations, gradients = plain_autograd(
         network, layer, to_inputs(evaluation_set)[:2], torch.from_numpy(evaluation_set.labels[:2])
@@ -174,9 +178,10 @@ def test_each_batch_goes_through_the_network_once(build, make_set, run_pass):
     counts = Counter(network.sizes)  # a copy for the self-check counts apart
     assert counts.pop(25) == 4
     assert counts.pop(10) == 1
-    assert counts.keys() == {20, 4}  # for the survey, and for tries on four images
+    assert counts.keys() == {20, 4, 1}  # for the survey, for tries on four images, and for the head's closed form
     assert counts[20] == 1
     assert counts[4] <= 6
+    assert counts[1] <= 2
 
 
 def test_probing_needs_no_more_memory_than_a_batch(build, make_set, run_pass):

@@ -10,7 +10,18 @@ from reportgen.explain.pass_results import HostBatch, PassResults
 def results(make_set) -> PassResults:
     evaluation_set = make_set(6)
     view = evaluation_set.images[0]
-    return PassResults(evaluation_set, grid=(4, 4), first_view=view, thumbnail_size=8, sampled=np.array([1, 4]))
+    return PassResults(
+        evaluation_set,
+        grids={"gradcam": (4, 4), "eigencam": (2, 2)},
+        first_view=view,
+        thumbnail_size=8,
+        sampled=np.array([1, 4]),
+    )
+
+
+def _maps(true: torch.Tensor, predicted: torch.Tensor) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    shared = true[:, :2, :2].clone()
+    return {"gradcam": (true, predicted), "eigencam": (shared, shared)}
 
 
 def _batch(start: int, **changes: object) -> HostBatch:
@@ -20,8 +31,7 @@ def _batch(start: int, **changes: object) -> HostBatch:
         "views": np.full((3, 16, 16, 3), start, np.uint8),
         "logits": torch.randn(3, 5, generator=generator),
         "predicted": torch.tensor([0, 1, 2]),
-        "true_maps": torch.randn(3, 4, 4, generator=generator),
-        "predicted_maps": torch.randn(3, 4, 4, generator=generator),
+        "maps": _maps(*(torch.randn(3, 4, 4, generator=generator) for _ in range(2))),
         "sum_error": None,
     }
     return HostBatch(**{**values, **changes})
@@ -32,10 +42,18 @@ def test_batches_lie_where_they_belong(results):
     for batch in reversed(batches):
         results.place(batch)
     assert (results.logits == np.concatenate([b.logits for b in batches])).all()
-    expected = np.concatenate([b.predicted_maps for b in batches])
-    np.testing.assert_allclose(results.predicted_maps, expected, rtol=1e-3)
+    expected = np.concatenate([b.maps["gradcam"][1] for b in batches])
+    np.testing.assert_allclose(results.cams["gradcam"].predicted, expected, rtol=1e-3)
     assert results.thumbnails.shape == (6, 8, 8, 3)
     assert results.thumbnails[:, 0, 0, 0].tolist() == [0, 0, 0, 3, 3, 3]
+
+
+def test_a_method_that_knows_no_classes_keeps_one_array(results):
+    for start in (0, 3):
+        results.place(_batch(start))
+    assert results.cams["eigencam"].is_class_agnostic
+    assert results.cams["eigencam"].true.shape == (6, 2, 2)
+    assert not results.cams["gradcam"].is_class_agnostic
 
 
 def test_the_sample_keeps_maps_before_rounding(results, make_set):
@@ -43,8 +61,9 @@ def test_the_sample_keeps_maps_before_rounding(results, make_set):
     for batch in batches:
         results.place(batch)
     sample, labels = results.sample, make_set(6).labels
-    assert (sample.maps[0, 0] == batches[0].true_maps[1].numpy()).all()
-    assert (sample.maps[1, 1] == batches[1].predicted_maps[1].numpy()).all()
+    assert (sample.maps["gradcam"][0, 0] == batches[0].maps["gradcam"][0][1].numpy()).all()
+    assert (sample.maps["gradcam"][1, 1] == batches[1].maps["gradcam"][1][1].numpy()).all()
+    assert (sample.maps["eigencam"][1, 1] == batches[1].maps["eigencam"][0][1].numpy()).all()
     assert sample.classes.tolist() == [[labels[1], 1], [labels[4], 1]]
     assert sample.views[:, 0, 0, 0].tolist() == [0, 3]
 
@@ -68,15 +87,15 @@ def test_a_map_that_is_not_a_number_names_the_example(results):
     maps = torch.zeros(3, 4, 4)
     maps[1, 0, 0] = float("nan")
     with pytest.raises(LayerError, match=r"example 4\.png"):
-        results.place(_batch(3, true_maps=maps))
+        results.place(_batch(3, maps=_maps(maps, torch.zeros(3, 4, 4))))
 
 
 def test_a_map_beyond_float16_is_cut_off_and_said_so(results):
     maps = torch.zeros(3, 4, 4)
     maps[0, 0, 0] = -1e6
-    results.place(_batch(0, predicted_maps=maps))
+    results.place(_batch(0, maps=_maps(torch.zeros(3, 4, 4), maps)))
     results.place(_batch(3))
-    assert results.predicted_maps[0, 0, 0] == -65504
+    assert results.cams["gradcam"].predicted[0, 0, 0] == -65504
     assert "exceed ±65,504" in results.warnings()[0]
 
 

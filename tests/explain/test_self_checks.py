@@ -1,58 +1,13 @@
-import numpy as np
+from dataclasses import replace
+
 import pytest
 import torch
-import torchvision
 from torch import nn
 
-from reportgen.explain.cam import compute_gradcam
-from reportgen.explain.self_checks import (
-    choose_positions,
-    compute_sum_errors,
-    find_pooling_bias,
-    name_arithmetic,
-    run_self_checks,
-)
-from reportgen.explain.target_layers import find_target_layer
-
-
-def _bias(network: nn.Module, images: torch.Tensor):
-    network.requires_grad_(False)
-    return find_pooling_bias(network, images, find_target_layer(network, images))
-
-
-@pytest.mark.parametrize("name", ["pooling", "in place", "shared"])
-def test_the_bias_of_a_pooling_head_is_found(build, name):
-    network = build(name)
-    torch.testing.assert_close(_bias(network, torch.randn(2, 3, 16, 16)), network.head.bias)
-
-
-@pytest.mark.parametrize("name", ["mlp", "conv head", "skip", "channels last"])
-def test_another_head_has_no_pooling_bias(build, name):
-    assert _bias(build(name), torch.randn(2, 3, 16, 16)) is None
-
-
-def test_a_head_that_is_linear_but_weighs_places_has_no_pooling_bias(build):
-    network = build("mlp")
-    network.classifier = nn.Sequential(nn.Flatten(), nn.Linear(128, 5))
-    assert _bias(network, torch.randn(2, 3, 16, 16)) is None
-
-
-def test_a_one_by_one_convolution_before_the_pooling_counts_as_the_linear_layer():
-    network = nn.Sequential(
-        nn.Conv2d(3, 8, 3), nn.Sequential(nn.Conv2d(8, 5, 1), nn.AdaptiveAvgPool2d(1)), nn.Flatten()
-    )
-    network.requires_grad_(False)
-    images = torch.randn(2, 3, 16, 16)
-    bias = find_pooling_bias(network, images, find_target_layer(network, images, "0"))
-    torch.testing.assert_close(bias, network[1][0].bias)
-
-
-def test_the_usual_heads_of_torchvision_are_told_apart():
-    torch.manual_seed(0)
-    images = torch.randn(2, 3, 128, 128)
-    resnet = torchvision.models.resnet18(num_classes=4).eval()
-    torch.testing.assert_close(_bias(resnet, images), resnet.fc.bias)
-    assert _bias(torchvision.models.mobilenet_v3_small(num_classes=4).eval(), images[..., :64, :64]) is None
+from reportgen.explain.cam import METHODS
+from reportgen.explain.closed_form import ClosedForm, find_closed_form
+from reportgen.explain.recomputation import recompute_maps
+from reportgen.explain.self_checks import compute_sum_errors, name_arithmetic
 
 
 def test_the_sum_error_is_relative_to_the_largest_logit():
@@ -61,15 +16,6 @@ def test_the_sum_error_is_relative_to_the_largest_logit():
     logits = torch.tensor([[3.5, -7.0], [8.0, 1.5]])
     # 3 + 0.5 = 3.5 exactly; 0 + 1 is 0.5 away from 1.5, of 8
     assert compute_sum_errors(maps, bias, logits, torch.tensor([0, 1])).tolist() == [0.0, 0.0625]
-
-
-@pytest.mark.parametrize(("num_examples", "count"), [(1, 1), (5, 2), (999, 2), (3000, 6), (10_000, 16), (50_000, 16)])
-def test_the_sample_is_small_seeded_ascending_and_without_repeats(num_examples, count):
-    positions = choose_positions(num_examples)
-    assert len(set(positions.tolist())) == len(positions) == count
-    assert (np.diff(positions) > 0).all()
-    assert 0 <= positions.min() <= positions.max() < num_examples
-    assert (positions == choose_positions(num_examples)).all()
 
 
 def test_arithmetic_on_the_cpu_is_that_of_the_precision():
@@ -84,31 +30,95 @@ def test_tf32_is_named_where_cuda_may_use_it(monkeypatch):
     assert name_arithmetic("fp32", torch.device("cuda")) == "fp32"
 
 
-def test_both_checks_pass_on_a_right_pass(build, make_set, run_pass):
-    summed, recomputed = run_pass(build("pooling"), make_set(12)).checks
+def test_all_checks_pass_on_a_right_pass(build, make_set, run_pass):
+    summed, closed, recomputed = run_pass(build("pooling"), make_set(12)).checks
     assert summed.passed and summed.num_checked == 24 and summed.worst_error < 1e-5  # noqa: PT018
+    assert closed.passed and closed.num_checked >= 8 and 0 < closed.worst_error < 1e-5  # noqa: PT018
     assert recomputed.passed and recomputed.num_checked == 4 and 0 < recomputed.worst_error < 1e-4  # noqa: PT018
+    assert recomputed.name == "gradcam = full float64 recomputation"
 
 
-def test_the_sum_check_does_not_apply_to_another_head(build, make_set, run_pass):
-    summed, recomputed = run_pass(build("mlp"), make_set(12)).checks
+def test_only_the_recomputation_applies_to_another_head(build, make_set, run_pass):
+    summed, closed, recomputed = run_pass(build("mlp"), make_set(12)).checks
     assert (summed.num_checked, summed.worst_error) == (0, 0.0)
+    assert (closed.num_checked, closed.worst_error) == (0, 0.0)
     assert recomputed.num_checked == 4
 
 
-def test_maps_without_the_weighting_by_gradients_fail_both_checks(build, make_set, run_pass, monkeypatch, caplog):
-    monkeypatch.setattr("reportgen.explain.one_pass.METHODS", {"gradcam": lambda a, g: (a * g).sum(1) * 1.01})
-    monkeypatch.setattr(
-        "reportgen.explain.one_pass.run_self_checks",
-        lambda network, target, _method, *rest, **more: run_self_checks(
-            network, target, compute_gradcam, *rest, **more
-        ),
-    )
-    summed, recomputed = run_pass(build("pooling"), make_set(12)).checks
+def test_every_method_is_recomputed_and_the_signed_ones_are_summed(build, make_set, run_pass):
+    summed, _, *recomputed = run_pass(build("pooling"), make_set(12), methods=tuple(METHODS)).checks
+    assert summed.passed and summed.num_checked == 2 * 24  # noqa: PT018
+    assert [check.name.split(" = ")[0] for check in recomputed] == list(METHODS)
+    assert all(check.passed and check.num_checked == 4 and check.worst_error > 0 for check in recomputed)
+
+
+@pytest.fixture
+def spoil(monkeypatch):
+    """Changes a method in the pass, not in the recomputation."""
+
+    def change(method: str, spoilt) -> None:
+        right = METHODS[method]
+        monkeypatch.setattr("reportgen.explain.map_sources.METHODS", {**METHODS, method: spoilt})
+
+        def recompute_rightly(*args, **kwargs):
+            with monkeypatch.context() as patch:
+                patch.setattr("reportgen.explain.map_sources.METHODS", {**METHODS, method: right})
+                return recompute_maps(*args, **kwargs)
+
+        monkeypatch.setattr("reportgen.explain.self_checks.recompute_maps", recompute_rightly)
+
+    return change
+
+
+def test_maps_that_are_one_percent_off_fail_the_sum_and_the_recomputation(build, make_set, run_pass, spoil, caplog):
+    spoil("gradcam", lambda a, g: (a * g).sum(1) * 1.01)
+    summed, closed, recomputed = run_pass(build("pooling"), make_set(12)).checks
     assert not summed.passed
+    assert closed.passed
     assert recomputed.worst_error == pytest.approx(0.01, rel=1e-3)
     assert not recomputed.passed
     assert "map sum + bias = logit" in caplog.text
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_wrong_map_of_any_method_fails_its_recomputation(build, make_set, run_pass, spoil, method):
+    right = METHODS[method]
+    spoil(method, lambda a, g: right(a, g).flip(2))
+    assert not run_pass(build("pooling"), make_set(12), methods=(method,)).checks[-1].passed
+
+
+def test_a_principal_component_of_the_wrong_sign_fails_its_recomputation(build, make_set, run_pass, spoil):
+    spoil("eigencam", lambda a, g: -METHODS["eigencam"](a, g))
+    assert not run_pass(build("pooling"), make_set(12), methods=("eigencam",)).checks[-1].passed
+
+
+def test_components_of_equal_strength_do_not_fail_the_recomputation(make_set, run_pass, spoil):
+    class Even(nn.Module):
+        """Two channels, in which one half of a chequered picture and the other vary alike."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.features, self.head = nn.Conv2d(3, 2, 1, bias=False), nn.Linear(2, 5)
+            self.signs = torch.tensor([[1.0, 1.0], [1.0, -1.0]]).repeat(4, 4)
+
+        def forward(self, x):
+            return self.head(self.features(x).mean((2, 3)))
+
+    torch.manual_seed(0)
+    spoil("eigencam", lambda a, g: METHODS["eigencam"](a + 0 * g, g))
+    cache = run_pass(Even(), make_set(12), methods=("eigencam",))
+    assert cache.checks[-1].passed
+
+
+def test_a_closed_form_that_is_not_the_heads_fails(build, make_set, run_pass, monkeypatch):
+    def find_another(*args) -> ClosedForm:
+        found = find_closed_form(*args)
+        return replace(found, weights=found.weights * 1.001)
+
+    monkeypatch.setattr("reportgen.explain.explainers.find_closed_form", find_another)
+    _, closed, _ = run_pass(build("pooling"), make_set(12)).checks
+    assert closed.worst_error == pytest.approx(0.001, rel=1e-2)
+    assert not closed.passed
 
 
 def test_a_network_whose_examples_mix_fails_the_recomputation(build, make_set, run_pass):
@@ -121,7 +131,7 @@ def test_a_network_whose_examples_mix_fails_the_recomputation(build, make_set, r
             logits = self.network(x)
             return logits * logits.abs().mean()
 
-    assert not run_pass(Mixed(), make_set(12)).checks[1].passed
+    assert not run_pass(Mixed(), make_set(12)).checks[-1].passed
 
 
 def test_a_network_that_cannot_run_in_float64_is_said_so(build, make_set, run_pass):
@@ -136,8 +146,10 @@ def test_a_network_that_cannot_run_in_float64_is_said_so(build, make_set, run_pa
             return self.network(x)
 
     cache = run_pass(Single(), make_set(12))
-    assert cache.checks[1].num_checked == 0
-    assert cache.checks[0].num_checked == 24
+    summed, closed, recomputed = cache.checks
+    assert recomputed.num_checked == 0
+    assert summed.num_checked == 24
+    assert closed.num_checked == 4  # its own probes
     assert cache.provenance.warnings == (
         "No map could be recomputed in float64, as no copy of the network runs in it (RuntimeError: float32 only).",
     )

@@ -1,0 +1,91 @@
+"""From settings to an explainer: which methods ask for which hooks on a network, and what they then need."""
+
+import logging
+
+import torch
+from torch import Tensor, nn
+
+from reportgen.errors import ModelError
+from reportgen.explain.closed_form import find_closed_form
+from reportgen.explain.devices import is_out_of_memory
+from reportgen.explain.explained_batch import Explainer
+from reportgen.explain.head_tap import extract_logits
+from reportgen.explain.map_sources import LayerMaps, MapSource
+from reportgen.explain.target_layers import find_target_layers
+from reportgen.settings import CAM_METHODS, ModelSettings
+
+log = logging.getLogger(__name__)
+
+
+def build_explainer(
+    network: nn.Module, images: Tensor, settings: ModelSettings, *, num_classes: int, is_opaque: bool = False
+) -> Explainer:
+    """What runs a network and makes its maps by all methods of the settings that need no forwards of their own.
+
+    Args:
+        network: in evaluation mode, frozen, on its device.
+        images: float32 (P, 3, H, W), some normalised images.
+        settings: methods, layers and precision.
+        num_classes: how many logits the network has to have.
+        is_opaque: whether the network can be neither hooked nor differentiated: logits alone.
+
+    Raises:
+        LayerError: no layer gives maps, or the one asked for does not.
+        ModelError: the network fails on such images, or its output holds no logits, or not one for each class.
+    """
+    autocast = torch.bfloat16 if settings.precision == "bf16" else None
+    sources: list[MapSource] = []
+    if not is_opaque:
+        cam_methods = [method for method in settings.methods if method in CAM_METHODS]
+        if cam_methods:
+            sources.append(_find_layer_maps(network, images, cam_methods, settings, num_classes))
+    if not sources:
+        _check_outputs(network, images, num_classes)
+    return Explainer(network, sources, autocast=autocast)
+
+
+def _find_layer_maps(
+    network: nn.Module, images: Tensor, methods: list[str], settings: ModelSettings, num_classes: int
+) -> LayerMaps:
+    targets = find_target_layers(network, images, settings.layers, num_classes=num_classes)
+    for target in targets:
+        log.info("target layer %s, grid %s×%s", target.name, *target.grid)
+    return LayerMaps(
+        targets,
+        methods,
+        aggregate=settings.aggregate,
+        closed_form=find_closed_form(network, images, targets[0]) if len(targets) == 1 else None,
+        float32_head=not any(target.is_bypassed for target in targets),
+    )
+
+
+def _check_outputs(network: nn.Module, images: Tensor, num_classes: int) -> None:
+    """Check one forward of some images.
+
+    Raises:
+        ModelError: the network fails on such images, or its output holds no logits, or not one for each class.
+    """
+    height, width = images.shape[2:]
+    try:
+        with torch.no_grad():
+            output = network(images)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        log.debug("the network's forward failed", exc_info=True)
+        raise ModelError(
+            f"The network fails on images of {height}×{width} pixels: {type(error).__name__}: {error}",
+            hint="Give the size that it was made for with --resize and --crop; else the error lies in its forward.",
+        ) from error
+    logits = extract_logits(output)
+    if len(logits) != len(images):
+        raise ModelError(
+            f"The network returns {len(logits)} rows of logits for {len(images)} images.",
+            hint="Let the model factory return a classifier, whose output is one row of class logits per image.",
+        )
+    if logits.shape[1] != num_classes:
+        raise ModelError(
+            f"The network has {logits.shape[1]} outputs, the test set has {num_classes} classes.",
+            hint="Let the model factory build the network with one output for each class; where the test set holds "
+            "only some of its classes, name all of them with --class-names.",
+        )
