@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from reportgen.analysis.scaling import scale_maps
 from reportgen.cache import EvaluationCache
-from reportgen.report.pictures.images import coloured_map, common_scale, evidence, overlay, peaks, scale_maps
+from reportgen.report.pictures.images import coloured_map, common_scale, evidence, overlay, peaks
 
 _SHORTEST_SIDE = 120  # pixels of a picture's longer side; thumbnails of 32 pixels become 128
 _LONGEST_SIDE = 240

@@ -1,7 +1,7 @@
 """Arrays to pictures: thumbnails, class activation maps and confusion matrices, as values and as PNG bytes.
 
 The browser scales a map before it colours it, so that it interpolates values and not colours. What is made in Python
-goes the same way: `scale_maps`, then `overlay` or `coloured_map`.
+goes the same way: `analysis.scaling.scale_maps`, then `overlay` or `coloured_map`.
 """
 
 import io
@@ -161,31 +161,6 @@ def evidence(maps: NDArray[np.floating], scale: NDArray[np.float64]) -> NDArray[
     divisor = np.where(scale > 0, scale, 1.0)[:, None, None]
     shares: NDArray[np.float64] = maps.astype(np.float64) / divisor
     return np.clip(shares, 0.0, 1.0)
-
-
-def scale_maps(maps: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.float64]:
-    """Maps at another size: bilinear with half-pixel centres, the project's one way to scale a map.
-
-    Equals `torch.nn.functional.interpolate(mode="bilinear", align_corners=False, antialias=False)`.
-
-    Args:
-        maps: (..., h, w).
-        size: new height and width in pixels.
-
-    Returns:
-        float64 (..., height, width).
-    """
-    rows = _bilinear_weights(maps.shape[-2], size[0])  # (height, h)
-    columns = _bilinear_weights(maps.shape[-1], size[1])  # (width, w)
-    scaled: NDArray[np.float64] = rows @ maps.astype(np.float64) @ columns.T
-    return scaled
-
-
-def _bilinear_weights(old: int, new: int) -> NDArray[np.float64]:
-    """(new, old): how much each old cell counts in each new one. Each row sums to 1."""
-    centres = np.clip((np.arange(new) + 0.5) * (old / new) - 0.5, 0, old - 1)
-    distance: NDArray[np.float64] = np.abs(centres[:, None] - np.arange(old))
-    return np.maximum(1.0 - distance, 0.0)
 
 
 def coloured_map(levels: NDArray[np.floating], colormap: str = DEFAULT_COLORMAP) -> NDArray[np.uint8]:
