@@ -5,6 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reportgen.analysis.annotations import (
+    DEFAULT_IOU_THRESHOLD,
+    AnnotationFindings,
+    compute_annotation_findings,
+)
 from reportgen.analysis.attention import Attention, compute_attention
 from reportgen.analysis.calibration import Calibration, compute_calibration
 from reportgen.analysis.confusion import (
@@ -48,6 +53,7 @@ class Findings:
         confident_errors: positions of the mistakes with a confidence of at least `HIGH_CONFIDENCE`, falling, without
             the label suspects unless those are kept.
         num_confident_errors_set_aside: how many label suspects it leaves out.
+        annotations: how far the maps lie where people marked the pictures, where that and maps are known.
         recommendations: one for each rule; those that fired first.
     """
 
@@ -66,6 +72,7 @@ class Findings:
     selections: tuple[ClassSelection, ...]
     confident_errors: tuple[int, ...]
     num_confident_errors_set_aside: int
+    annotations: AnnotationFindings | None
     recommendations: tuple[Recommendation, ...]
 
     @property
@@ -83,6 +90,7 @@ def compute_findings(
     num_pairs: int = 15,
     num_gallery: int = NUM_GALLERY,
     keep_label_suspects: bool = False,
+    iou_threshold: float = DEFAULT_IOU_THRESHOLD,
 ) -> Findings:
     """Everything that the report tells about a cache; the same cache gives the same findings.
 
@@ -94,6 +102,7 @@ def compute_findings(
         num_pairs: most confused pairs.
         num_gallery: examples in each class's gallery.
         keep_label_suspects: whether label suspects stay among the worst, the mistaken and the confident errors.
+        iou_threshold: share of its peak from which on a map covers a place, when it is compared with annotations.
     """
     labels, num_classes, groups = cache.labels, cache.num_classes, cache.superclasses
     predictions = compute_predictions(cache.logits, labels)
@@ -134,6 +143,7 @@ def compute_findings(
         ),
         confident_errors=confident_errors,
         num_confident_errors_set_aside=len(find_confident_errors(predictions)) - len(confident_errors),
+        annotations=_compare_annotations(cache, predictions, iou_threshold),
         recommendations=apply_rules(
             predictions,
             confusion,
@@ -143,4 +153,15 @@ def compute_findings(
             pair_overlaps=overlaps,
             label_suspects=suspects,
         ),
+    )
+
+
+def _compare_annotations(
+    cache: EvaluationCache, predictions: Predictions, iou_threshold: float
+) -> AnnotationFindings | None:
+    cam = next(iter(cache.cams.values()), None)
+    if cache.annotations is None or cam is None:
+        return None
+    return compute_annotation_findings(
+        cam, cache.annotations, predictions, cache.labels, cache.num_classes, iou_threshold=iou_threshold
     )
