@@ -1,5 +1,9 @@
 import argparse
 import copy
+import datetime
+import enum
+import functools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,22 +88,120 @@ def test_whole_model_is_refused_with_reason_and_remedy(tmp_path, is_legacy):
     assert "model.state_dict()" in caught.value.hint
 
 
-def test_refused_checkpoint_runs_none_of_its_code(tmp_path):
+def test_checkpoint_runs_none_of_its_code(tmp_path):
     class Evil:
         def __reduce__(self):
             return (open, (str(tmp_path / "was-run"), "w"))
 
     torch.save({"state_dict": {"w": torch.ones(1)}, "extra": Evil()}, tmp_path / "w.pth")
+    assert list(load_state_dict(tmp_path / "w.pth")) == ["w"]
+    torch.save({"w": torch.ones(1), "extra": Evil()}, tmp_path / "w.pth")
+    with pytest.raises(CheckpointError, match=r"Python object \S*open,"):
+        load_state_dict(tmp_path / "w.pth")
+    torch.save(Evil(), tmp_path / "w.pth", _use_new_zipfile_serialization=False)
     with pytest.raises(CheckpointError, match="Python object"):
         load_state_dict(tmp_path / "w.pth")
     assert not (tmp_path / "was-run").exists()
 
 
-@pytest.mark.parametrize("extra", [argparse.Namespace(lr=0.1), np.float64(0.9)])
-def test_other_python_objects_are_refused_by_name(tmp_path, weights, extra):
+class Options(dict):
+    pass
+
+
+class Kind(enum.Enum):
+    FIRST = 1
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        argparse.Namespace(lr=0.1, folder=Path("x")),
+        np.float64(0.9),
+        functools.partial(torch.optim.SGD, lr=0.1),
+        Options(a=Options(), b={Options: [Net]}),
+        {Kind.FIRST, datetime.date(2026, 1, 1)},
+        np.arange(3),
+    ],
+)
+def test_python_objects_beside_the_state_dict_are_left_out(tmp_path, weights, extra):
     torch.save({"state_dict": weights, "extra": extra}, tmp_path / "w.pth")
-    with pytest.raises(CheckpointError, match=r"holds the Python object (argparse\.Namespace|numpy)"):
+    assert_same(load_state_dict(tmp_path / "w.pth"), weights)
+
+
+@pytest.mark.parametrize("key", ["model", "net"])
+def test_whole_model_in_a_dictionary_is_refused(tmp_path, key):
+    torch.save({"epoch": 3, key: Net()}, tmp_path / "w.pth")
+    with pytest.raises(CheckpointError, match=r"holds the Python object \S*Net, not only tensors"):
         load_state_dict(tmp_path / "w.pth")
+
+
+def write_lightning(path: Path, network: nn.Module, **others: nn.Module) -> None:
+    """What Lightning 2 writes for a training module that holds a network, and other modules."""
+    training_module = nn.Module()
+    for name, module in others.items():
+        training_module.add_module(name, module)
+    optimizer = torch.optim.Adam(network.parameters())
+    network(torch.rand(2, 3, 8, 8)).sum().backward()
+    optimizer.step()
+    torch.save(
+        {
+            "epoch": 4,
+            "global_step": 1000,
+            "pytorch-lightning_version": "2.5.1",
+            "state_dict": training_module.state_dict(),
+            "loops": {"fit_loop": {"state_dict": {}, "epoch_progress": {"total": {"ready": 5}}}},
+            "callbacks": {"ModelCheckpoint{'monitor': 'val_loss'}": {"best_model_score": torch.tensor(0.3)}},
+            "optimizer_states": [optimizer.state_dict()],
+            "lr_schedulers": [{"base_lrs": [0.1], "last_epoch": 4, "_get_lr_called_within_step": False}],
+            "hparams_name": "kwargs",
+            "hyper_parameters": {
+                "lr": 0.1,
+                "folder": Path("data"),
+                "args": argparse.Namespace(seed=1),
+                "loss": nn.ReLU(),
+            },
+        },
+        path,
+    )
+
+
+class Classifying(Net):
+    def forward(self, images):
+        return self.fc(self.norm(self.conv(images)).mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("name", ["model", "net", "backbone", "my_network"])
+def test_network_in_a_checkpoint_of_lightning_is_found_under_any_name(tmp_path, name, caplog):
+    trained, path = Classifying(), tmp_path / "epoch=4.ckpt"
+    loss = nn.CrossEntropyLoss(weight=torch.ones(3))
+    write_lightning(path, trained, **{name: trained, "loss": loss, "embedding": nn.Linear(4, 2)})
+    network = Classifying()
+    apply_state_dict(network, load_state_dict(path), path)
+    assert_same(dict(network.state_dict()), dict(trained.state_dict()))
+    assert f"{name}.*" in caplog.text
+    assert "loss.weight" in caplog.text
+
+
+def test_network_beside_its_average_is_the_one_under_the_usual_name(tmp_path):
+    trained, path = Classifying(), tmp_path / "w.ckpt"
+    write_lightning(path, trained, model=trained, ema_model=Classifying())
+    network = Classifying()
+    apply_state_dict(network, load_state_dict(path), path)
+    assert_same(dict(network.state_dict()), dict(trained.state_dict()))
+
+
+def test_networks_that_cannot_be_told_apart_are_refused(tmp_path):
+    path = tmp_path / "w.ckpt"
+    write_lightning(path, Classifying(), student=Classifying(), teacher=Classifying(), small=Classifying(2))
+    with pytest.raises(CheckpointError, match=r"holds the network 2 times: student\.\*, teacher\.\*"):
+        apply_state_dict(Classifying(), load_state_dict(path), path)
+
+
+def test_network_of_another_shape_in_a_training_module_is_explained(tmp_path):
+    path = tmp_path / "w.ckpt"
+    write_lightning(path, Classifying(), backbone=Classifying(5), loss=nn.Linear(2, 2))
+    with pytest.raises(CheckpointError, match=r"2 differently shaped: fc.weight is \(5, 4\) in the file"):
+        apply_state_dict(Classifying(), load_state_dict(path), path)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
