@@ -242,7 +242,7 @@ def _read_labels(
     if missing:
         raise DataError(
             f"Row {missing[0]} of the test set {saved.name} has no label in the column {column}"
-            + (f", nor have {len(missing) - 1} others." if len(missing) > 1 else "."),
+            + (f" ({len(missing)} rows in all)." if len(missing) > 1 else "."),
             hint="Choose a split with labels: hf:FOLDER#SPLIT.",
         )
     class_names = getattr(rows.features[column], "names", None)

@@ -160,7 +160,7 @@ def _name_columns(columns: Sequence[_Column], path: Path) -> dict[str, list[str]
 def _require_values(values: Sequence[str], column: str, path: Path) -> None:
     empty = [position for position, value in enumerate(values) if not value]
     if empty:
-        more = f", nor have {len(empty) - 1} others" if len(empty) > 1 else ""
+        more = f" ({len(empty)} rows in all)" if len(empty) > 1 else ""
         raise DataError(
             f"Row {empty[0] + 1} of the manifest {path} has no {column}{more}.",
             hint="Fill it in, or take the row out.",

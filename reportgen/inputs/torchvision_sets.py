@@ -78,18 +78,10 @@ class TorchvisionImages:
         return len(self.positions)
 
     def __getitem__(self, position: int, /) -> NDArray[np.uint8]:
-        index = int(self.positions[position])
-        title = type(self.data).__name__
-        try:
-            image = self.data[index][0]
-        except Exception as error:  # as many exceptions as data sets and damaged files
-            raise DataError(
-                f"Image {index} of torchvision's {title} cannot be read: {error}",
-                hint="Fetch the data again with --download, after moving the damaged copy away.",
-            ) from error
+        image, _ = _read_example(self.data, int(self.positions[position]))
         if not isinstance(image, Image.Image):
             raise DataError(
-                f"torchvision's {title} gives {type(image).__name__}, not pictures.",
+                f"torchvision's {type(self.data).__name__} gives {type(image).__name__}, not pictures.",
                 hint="Name a data set of single images with class labels.",
             )
         return to_rgb(image)
@@ -250,12 +242,24 @@ def _read_labels(data: Any, title: str) -> NDArray[np.int64]:
     if not count:
         raise DataError(f"torchvision's {title} holds no image.", hint="Fetch it again with --download.")
     probed = sorted({0, count // 2, count - 1})
-    seen = [_as_label(data[position][1], title) for position in probed]
+    seen = [_as_label(_read_example(data, position)[1], title) for position in probed]
     for name in _LABEL_ATTRIBUTES:
         labels = _as_label_list(getattr(data, name, None), count)
         if labels is not None and labels[probed].tolist() == seen:
             return labels
-    return np.array([_as_label(data[position][1], title) for position in range(count)], dtype=np.int64)
+    return np.array([_as_label(_read_example(data, position)[1], title) for position in range(count)], dtype=np.int64)
+
+
+def _read_example(data: Any, index: int) -> tuple[Any, Any]:
+    """An image and its target, as the data set gives them."""
+    try:
+        image, target = data[index]
+    except Exception as error:  # as many exceptions as there are data sets and damages
+        raise DataError(
+            f"Image {index} of torchvision's {type(data).__name__} cannot be read: {error}",
+            hint="Move the damaged copy away and fetch the data again with --download.",
+        ) from error
+    return image, target
 
 
 def _as_label(target: Any, title: str) -> int:
