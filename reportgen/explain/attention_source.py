@@ -81,9 +81,6 @@ class PlainAttentionMaps:
     the first layer to the last, not a row from the last to the first. Twice the time and many times the memory.
     """
 
-    needs_gradients = True
-    warnings: tuple[str, ...] = ()
-
     def __init__(self, network: nn.Module, attention: Attention, methods: Sequence[str], *, rollout: Rollout) -> None:
         """Prepare the hooks.
 
@@ -101,6 +98,8 @@ class PlainAttentionMaps:
         self._matrices: list[Tensor] = []
         self.grids: Mapping[str, tuple[int, int]] = dict.fromkeys(methods, attention.layout.grid)
         self.layers = (attention.describe(),)
+        self.warnings = attention.warnings
+        self.needs_gradients = "chefer" in methods
 
     def __enter__(self) -> Self:
         for module in self._layers:

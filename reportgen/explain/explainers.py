@@ -6,19 +6,22 @@ import torch
 from torch import Tensor, nn
 
 from reportgen.errors import ModelError
+from reportgen.explain.attention_source import AttentionMaps
+from reportgen.explain.attention_survey import find_attention
+from reportgen.explain.attention_tap import Rollout
 from reportgen.explain.closed_form import find_closed_form
 from reportgen.explain.devices import is_out_of_memory
 from reportgen.explain.explained_batch import Explainer
 from reportgen.explain.head_tap import extract_logits
 from reportgen.explain.map_sources import LayerMaps, MapSource
 from reportgen.explain.target_layers import find_target_layers
-from reportgen.settings import CAM_METHODS, ModelSettings
+from reportgen.settings import ATTENTION_METHODS, CAM_METHODS, ModelSettings
 
 log = logging.getLogger(__name__)
 
 
 def build_explainer(
-    network: nn.Module, images: Tensor, settings: ModelSettings, *, num_classes: int, is_opaque: bool = False
+    network: nn.Module, images: Tensor, settings: ModelSettings, *, num_classes: int | None, is_opaque: bool = False
 ) -> Explainer:
     """What runs a network and makes its maps by all methods of the settings that need no forwards of their own.
 
@@ -26,7 +29,7 @@ def build_explainer(
         network: in evaluation mode, frozen, on its device.
         images: float32 (P, 3, H, W), some normalised images.
         settings: methods, layers and precision.
-        num_classes: how many logits the network has to have.
+        num_classes: how many logits the network has to have; `None` takes any number.
         is_opaque: whether the network can be neither hooked nor differentiated: logits alone.
 
     Raises:
@@ -41,11 +44,15 @@ def build_explainer(
             sources.append(_find_layer_maps(network, images, cam_methods, settings, num_classes))
     if not sources:
         _check_outputs(network, images, num_classes)
+    attention_methods = [method for method in settings.methods if method in ATTENTION_METHODS and not is_opaque]
+    if attention_methods:  # in front, as its hooks must see a layer's output before those of a target layer do
+        rollout = Rollout(head_fusion=settings.head_fusion, discard_ratio=settings.discard_ratio)
+        sources.insert(0, AttentionMaps(find_attention(network, images), attention_methods, rollout=rollout))
     return Explainer(network, sources, autocast=autocast)
 
 
 def _find_layer_maps(
-    network: nn.Module, images: Tensor, methods: list[str], settings: ModelSettings, num_classes: int
+    network: nn.Module, images: Tensor, methods: list[str], settings: ModelSettings, num_classes: int | None
 ) -> LayerMaps:
     targets = find_target_layers(network, images, settings.layers, num_classes=num_classes)
     for target in targets:
@@ -59,7 +66,7 @@ def _find_layer_maps(
     )
 
 
-def _check_outputs(network: nn.Module, images: Tensor, num_classes: int) -> None:
+def _check_outputs(network: nn.Module, images: Tensor, num_classes: int | None) -> None:
     """Check one forward of some images.
 
     Raises:
@@ -83,7 +90,7 @@ def _check_outputs(network: nn.Module, images: Tensor, num_classes: int) -> None
             f"The network returns {len(logits)} rows of logits for {len(images)} images.",
             hint="Let the model factory return a classifier, whose output is one row of class logits per image.",
         )
-    if logits.shape[1] != num_classes:
+    if num_classes is not None and logits.shape[1] != num_classes:
         raise ModelError(
             f"The network has {logits.shape[1]} outputs, the test set has {num_classes} classes.",
             hint="Let the model factory build the network with one output for each class; where the test set holds "
