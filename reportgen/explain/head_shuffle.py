@@ -1,0 +1,64 @@
+"""A network with its last weights shuffled: what it learned of the classes is gone, everything else is as it was."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+_SEED = 17
+
+
+def find_head_weights(network: nn.Module, images: Tensor, num_classes: int) -> list[nn.Parameter]:
+    """The weights of the last linear layer, or of the last ones side by side; empty where the network ends otherwise.
+
+    Of the modules that are called and call no other, those with a matrix of weights are walked through from the last
+    backwards, as long as the matrix has one row (in Keras: one column) for each class. A convolution of 1x1 is such a
+    layer too.
+
+    Args:
+        network: in evaluation mode.
+        images: float32 (P, 3, H, W), normalised.
+        num_classes: K.
+    """
+    called: dict[nn.Module, None] = {}  # in the order of their last calls
+    handles = [module.register_forward_hook(lambda own, *_: _move_last(called, own)) for module in network.modules()]
+    try:
+        with torch.no_grad():
+            network(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    found: list[nn.Parameter] = []
+    for module in reversed(called):
+        if any(child in called for child in module.modules() if child is not module):
+            continue
+        matrices = [parameter for parameter in module.parameters() if parameter.ndim >= 2]
+        if any(not _is_onto_classes(matrix, num_classes) for matrix in matrices):
+            break
+        found += matrices
+    return found
+
+
+def _move_last(called: dict[nn.Module, None], module: nn.Module) -> None:
+    called.pop(module, None)
+    called[module] = None
+
+
+def _is_onto_classes(matrix: Tensor, num_classes: int) -> bool:
+    return num_classes in matrix.shape and sum(length > 1 for length in matrix.shape) <= 2
+
+
+@contextmanager
+def shuffled(weights: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Within it, the values of each of the weights stand at seeded random places of it; afterwards where they stood."""
+    found = [weight.data for weight in weights]
+    generator = torch.Generator().manual_seed(_SEED)
+    try:
+        for weight, values in zip(weights, found, strict=True):
+            order = torch.randperm(values.numel(), generator=generator).to(values.device)
+            weight.data = values.flatten()[order].view(values.shape)
+        yield
+    finally:
+        for weight, values in zip(weights, found, strict=True):
+            weight.data = values
