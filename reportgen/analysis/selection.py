@@ -6,9 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reportgen.analysis.predictions import Predictions
+from reportgen.analysis.label_suspects import find_label_suspects
+from reportgen.analysis.predictions import Predictions, compute_predictions
+from reportgen.cache import EvaluationCache
+from reportgen.settings import RenderSettings
 
 HIGH_CONFIDENCE = 0.9
+
+NUM_CONFIDENT_ERRORS = 6
+"""Mistakes with a high confidence that the first page shows."""
 
 NUM_GALLERY = 200
 """Examples of a class that its gallery shows."""
@@ -128,3 +134,26 @@ def split_by_class(positions: NDArray[np.intp], classes: NDArray[np.int64], num_
     keys = classes[positions]
     ends = np.cumsum(np.bincount(keys, minlength=num_classes))
     return np.split(positions[np.argsort(keys, kind="stable")], ends[:-1])
+
+
+def find_shown_positions(cache: EvaluationCache) -> NDArray[np.int64]:
+    """Positions of the examples whose maps a report with default settings shows: int64 (M,), ascending.
+
+    The worst, the best and the mistaken ones of each class page, and the confident errors of the first page.
+    """
+    shown = RenderSettings()
+    predictions = compute_predictions(cache.logits, cache.labels)
+    suspects = [suspect.position for suspect in find_label_suspects(cache.logits, cache.labels).suspects]
+    selections = select_examples(
+        predictions,
+        cache.labels,
+        cache.num_classes,
+        num_worst=shown.num_worst,
+        num_best=shown.num_best,
+        num_mistaken=shown.num_mistaken,
+        set_aside=suspects,
+    )
+    positions = set(find_confident_errors(predictions, set_aside=suspects)[:NUM_CONFIDENT_ERRORS])
+    for selection in selections:
+        positions.update(selection.worst, selection.best, selection.mistaken)
+    return np.array(sorted(positions), dtype=np.int64)

@@ -2,7 +2,14 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reportgen.analysis.selection import find_confident_errors, select_examples, split_by_class
+from reportgen.analysis.findings import compute_findings
+from reportgen.analysis.selection import (
+    NUM_CONFIDENT_ERRORS,
+    find_confident_errors,
+    find_shown_positions,
+    select_examples,
+    split_by_class,
+)
 
 
 def _select(predictions, labels, k, *, worst=5, best=3, mistaken=3, gallery=200, set_aside=()):
@@ -121,3 +128,19 @@ def test_split_keeps_the_given_order_and_every_class():
     classes = np.array([2, 0, 2, 0, 2])
     groups = split_by_class(np.array([4, 3, 0, 1]), classes, 4)
     assert [group.tolist() for group in groups] == [[3, 1], [], [4, 0], []]
+
+
+def test_shown_positions_are_those_of_the_findings_at_default_settings(make_cache):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 120)
+    logits = rng.normal(size=(120, 3)) + 2.5 * np.eye(3)[labels]
+    logits[:40] = 6 * rng.normal(size=(40, 3))  # some are wrong and sure
+    cache = make_cache(logits, labels)
+    findings = compute_findings(cache)
+    shown = {position for own in findings.selections for position in (*own.worst, *own.best, *own.mistaken)}
+    assert findings.confident_errors
+    shown |= set(findings.confident_errors[:NUM_CONFIDENT_ERRORS])
+    found = find_shown_positions(cache)
+    assert found.tolist() == sorted(shown)
+    assert found.dtype == np.int64
+    assert len(found) < 120
