@@ -142,6 +142,35 @@ def test_npz_is_its_files_digest(options, write_npz):
     assert (key.data, key.data_digest) == ("set.npz", sha(path.read_bytes()))
 
 
+def test_manifest_is_the_digest_of_its_rows_and_its_images(options, tmp_path, image_folder):
+    manifest = tmp_path / "set.csv"
+    manifest.write_text("path,label\npictures/cat/0.png,cat\npictures/dog/0.png,dog\n")
+    first = key_of(options, data=str(manifest))
+    assert first.data == "set.csv"
+    (image_folder / "owl/0.png").write_bytes(b"in no row")
+    assert first.differences(key_of(options, data=str(manifest))) == ()
+    path = image_folder / "dog/0.png"
+    path.write_bytes(path.read_bytes() + b"x")
+    second = key_of(options, data=str(manifest))
+    assert first.differences(second) == ("data_digest",)
+    manifest.write_text(manifest.read_text().replace(",dog", ",cat"))
+    assert second.differences(key_of(options, data=str(manifest))) == ("data_digest",)
+
+
+def test_saved_data_set_is_the_digest_of_its_rows(options, tmp_path):
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    (folder / "state.json").write_text('{"_data_files": [{"filename": "data.arrow"}], "_fingerprint": "1"}')
+    (folder / "dataset_info.json").write_text("{}")
+    (folder / "data.arrow").write_bytes(b"rows")
+    first = key_of(options, data=f"hf:{folder}")
+    assert first.data == "hf:saved"
+    (folder / "state.json").write_text('{"_data_files": [{"filename": "data.arrow"}], "_fingerprint": "2"}')
+    assert first.differences(key_of(options, data=f"hf:{folder}")) == ()
+    (folder / "data.arrow").write_bytes(b"others")
+    assert first.differences(key_of(options, data=f"hf:{folder}")) == ("data_digest",)
+
+
 def test_library_weights_are_named_and_not_fetched(options):
     key = key_of(options, model="torchvision:resnet18", weights="pretrained")
     assert (key.model, key.model_digest, key.weights_digest) == ("torchvision:resnet18", "", "pretrained")
@@ -187,13 +216,19 @@ def test_neither_torch_nor_the_model_is_imported(tmp_path, image_folder, write_n
         {"model": "some_pkg.nets:make", "data": str(image_folder), "weights": "w.pth"},
         {"model": "some_pkg/nets.py:make", "data": str(write_npz())},
         {"model": "timm:resnet18", "data": str(image_folder), "weights": "pretrained"},
+        {"model": "demo", "data": "set.csv"},
+        {"model": "demo", "data": "hf:saved"},
     ]
+    (tmp_path / "set.csv").write_text("path,label\npictures/cat/0.png,cat\n")
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved/state.json").write_text('{"_data_files": []}')
+    (tmp_path / "saved/dataset_info.json").write_text("{}")
     script = (
         "import json, sys\n"
         "from reportgen.inputs.digests import compute_cache_key\n"
         "from reportgen.settings import AnalyzeSettings\n"
         f"keys = [compute_cache_key(AnalyzeSettings(**run)) for run in json.loads({json.dumps(json.dumps(runs))})]\n"
-        "loaded = [name for name in ('torch', 'torchvision', 'timm', 'some_pkg') if name in sys.modules]\n"
+        "loaded = [name for name in ('torch', 'torchvision', 'timm', 'datasets', 'some_pkg') if name in sys.modules]\n"
         "print(json.dumps([len(keys), loaded]))\n"
     )
     root = Path(__file__).parents[2]
@@ -205,16 +240,17 @@ def test_neither_torch_nor_the_model_is_imported(tmp_path, image_folder, write_n
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout) == [4, []]
+    assert json.loads(result.stdout) == [6, []]
 
 
-def test_test_sets_other_than_cifar_are_loaded_without_torch(image_folder):
+def test_test_sets_in_files_are_loaded_without_torch(image_folder):
+    (image_folder / "set.csv").write_text("path,label\ncat/0.png,cat\ndog/0.png,dog\n")
     script = (
         "import sys\n"
         "from reportgen.inputs.datasets import load_evaluation_set\n"
         "from reportgen.settings import AnalyzeSettings\n"
-        f"loaded = load_evaluation_set(AnalyzeSettings(model='demo', data={str(image_folder)!r}))\n"
-        "loaded.images[0]\n"
+        f"for data in ({str(image_folder)!r}, {str(image_folder / 'set.csv')!r}):\n"
+        "    load_evaluation_set(AnalyzeSettings(model='demo', data=data)).images[0]\n"
         "assert 'torch' not in sys.modules\n"
     )
     root = Path(__file__).parents[2]

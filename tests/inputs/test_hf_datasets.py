@@ -150,7 +150,7 @@ def test_a_row_without_picture_and_a_damaged_one_are_named(make, save, image_fol
     (image_folder / "dog/0.png").write_bytes(b"no picture")
     images = load(save(make(image=(files, datasets.Image())))).images
     assert images[0].shape == (8, 8, 3)
-    with pytest.raises(DataError, match="Row 1 .* has no image"):
+    with pytest.raises(DataError, match=r"Row 1 .* has no image"):
         images[1]
     with pytest.raises(DataError, match="The image in row 2 of the test set cannot be read"):
         images[2]
@@ -165,7 +165,7 @@ def test_images_survive_the_way_to_a_worker_and_can_be_picked(make, save):
 
 def test_folders_that_hold_no_saved_data_set_are_explained(make, save, tmp_path, image_folder):
     for folder in (image_folder, tmp_path / "nowhere"):
-        with pytest.raises(DataError, match="holds no saved data set|is no folder") as caught:
+        with pytest.raises(DataError, match=r"holds no saved data set|is no folder") as caught:
             list_dataset_files(f"hf:{folder}")
         assert "save_to_disk" in caught.value.hint
     spec = save(make())

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from reportgen.errors import DataError
-from reportgen.inputs.image_files import FileImages, list_image_names, read_image, to_rgb
+from reportgen.inputs.image_files import FileImages, decode_image, list_image_names, read_image, to_rgb
 
 
 def saved(tmp_path, image: Image.Image, name: str = "x.png", **options):
@@ -130,6 +130,16 @@ def test_unreadable_files_are_named(tmp_path, pixels):
         assert "Repair" in caught.value.hint
     with pytest.raises(DataError, match=r"gone\.png is gone"):
         read_image(tmp_path / "gone.png")
+
+
+def test_content_alone_is_read_as_its_file(tmp_path, pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels(5, 7, 3)).save(buffer, "PNG")
+    np.testing.assert_array_equal(decode_image(buffer, "in row 3"), pixels(5, 7, 3))
+    with pytest.raises(
+        DataError, match=r"The image in row 3 cannot be read: its content is no picture of a known format"
+    ):
+        decode_image(io.BytesIO(b"no picture"), "in row 3")
 
 
 def test_listing_is_sorted_and_leaves_out_what_is_hidden_or_no_image(tmp_path):

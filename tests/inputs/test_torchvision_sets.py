@@ -177,7 +177,7 @@ def test_missing_data_say_how_to_get_them(tmp_path):
 
 def test_incomplete_data_say_how_to_get_them(mnist):
     (mnist / "MNIST/raw/t10k-labels-idx1-ubyte").unlink()
-    with pytest.raises(DataError, match="MNIST cannot be read from .* not found") as caught:
+    with pytest.raises(DataError, match=r"MNIST cannot be read from .* not found") as caught:
         load("MNIST", mnist)
     assert "--download" in caught.value.hint
 
@@ -185,7 +185,7 @@ def test_incomplete_data_say_how_to_get_them(mnist):
 def test_missing_data_are_fetched_where_they_may_be(mnist, tmp_path_factory, monkeypatch):
     empty = tmp_path_factory.mktemp("empty")
     monkeypatch.setattr(
-        torchvision.datasets.MNIST, "download", lambda self: shutil.copytree(mnist / "MNIST", empty / "MNIST")
+        torchvision.datasets.MNIST, "download", lambda _: shutil.copytree(mnist / "MNIST", empty / "MNIST")
     )
     assert load("MNIST", empty, download=True).labels.tolist() == [7, 2, 1, 2]
 
@@ -205,7 +205,7 @@ def test_failed_download_says_what_to_do(tmp_path, monkeypatch):
     [((1, 2), "labelled with tuple"), ("cat", "labelled with str"), (0.5, "labelled with float")],
 )
 def test_sets_without_one_class_for_each_image_are_refused(image_folder, monkeypatch, label, problem):
-    monkeypatch.setattr(torchvision.datasets.ImageFolder, "__getitem__", lambda self, index: (None, label))
+    monkeypatch.setattr(torchvision.datasets.ImageFolder, "__getitem__", lambda *_: (None, label))
     with pytest.raises(DataError, match=problem) as caught:
         load("ImageFolder", image_folder)
     assert "classification" in caught.value.hint
