@@ -148,12 +148,12 @@ def plain_rollout(
 def plain_relevance(
     attentions: list[NDArray[np.float64]], gradients: list[NDArray[np.float64]], name: str
 ) -> NDArray[np.float64]:
-    """Relevance of one image (h, w), by rules 5 and 6 of Chefer et al., ICCV 2021."""
+    """Relevance of one image (h, w), by rules 5 and 6 of Chefer et al., ICCV 2021, without what it starts from."""
     relevance = np.eye(attentions[0].shape[-1])
     for attention, gradient in zip(attentions, gradients, strict=True):
         weighted = np.maximum(gradient * attention, 0).mean(axis=0)
         relevance = relevance + weighted @ relevance
-    return _to_map(relevance, name)
+    return _to_map(relevance - np.eye(len(relevance)), name)
 
 
 def _to_map(matrix: NDArray[np.float64], name: str) -> NDArray[np.float64]:

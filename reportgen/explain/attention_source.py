@@ -142,10 +142,11 @@ class PlainAttentionMaps:
         """The maps (B, h, w) of relevance, where it is among the methods."""
         if "chefer" not in self._methods:
             return {}
-        relevance = torch.eye(values[0].shape[-1]).to(values[0]).expand(len(values[0]), -1, -1)
+        identity = torch.eye(values[0].shape[-1]).to(values[0])
+        relevance = identity
         for matrix, gradient in zip(values, gradients, strict=True):
             relevance = relevance + weigh_attention(matrix.detach(), gradient) @ relevance
-        return {"chefer": self._read(relevance)}
+        return {"chefer": self._read(relevance - identity)}
 
     def on(self, network: nn.Module) -> "PlainAttentionMaps":
         """The same on another copy of the network."""

@@ -139,6 +139,9 @@ class AttentionTap:
     def relevance_maps(self, gradients: Sequence[Tensor]) -> Tensor:
         """The relevance of each patch to a logit, by way of the tokens that the head reads: float32 (B, h, w).
 
+        The identity that relevance starts from is left out. A class token's row has nothing of it on the patches; where
+        the head averages the patches, it is the same 1 / N on each, and hundreds of times what attention adds.
+
         Args:
             gradients: derivative of each example's logit with respect to each of `outputs`.
 
@@ -146,12 +149,13 @@ class AttentionTap:
             LayerError: the last forward has not called each layer once.
         """
         self._require_all_calls()
-        relevance = self._attention.reading.expand(len(self._inputs[0]), -1)
+        reading = self._attention.reading
+        relevance = reading.expand(len(self._inputs[0]), -1)
         followed = zip(self._attention.layers, self._inputs, gradients, strict=True)
         for layer, tokens, gradient in reversed(list(followed)):
             weighted = weigh_attention(*layer.differentiate(tokens, layer.to_batch_first(gradient)))
             relevance = pass_relevance_back(relevance, weighted.float())
-        return self._attention.to_maps(relevance)
+        return self._attention.to_maps(relevance - reading)
 
     def _look_at(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
         call, self._num_calls = self._num_calls, self._num_calls + 1
