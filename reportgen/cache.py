@@ -14,6 +14,9 @@ from reportgen.errors import CacheError
 
 SCHEMA_VERSION: Final = 2
 
+BASELINES: Final = ("random", "centre")
+"""What the maps are tested against: a map of random values, and a blob in the middle of the picture."""
+
 REFRESH_HINT: Final = "Make the cache anew with `reportgen analyze`, or give --refresh to `reportgen run`."
 
 
@@ -168,10 +171,11 @@ class RemovalCurves:
     """The probability of the predicted class while pixels are removed or restored in the order of one explanation.
 
     Attributes:
-        deletion: float32 (M, F), the most important first, replaced by the data's mean (RISE, Petsiuk et al. 2018).
+        deletion: float32 (M, F), the most important first, replaced by the mean that the normalisation takes off (RISE,
+            Petsiuk et al. 2018).
         insertion: float32 (M, F), the most important first, restored to a blurred picture (RISE).
         road: float32 (M, F, 2), removed by noisy linear imputation: the most important first, the least important
-            first (ROAD, Rong et al. 2022).
+            first (ROAD, Rong et al. 2022). Where all are removed, the picture is the mean.
     """
 
     deletion: NDArray[np.float32]
@@ -185,10 +189,11 @@ class Faithfulness:
 
     Attributes:
         positions: int64 (M,), ascending, the positions of the tested examples.
-        fractions: float32 (F,), ascending from 0, the share of cells removed or restored.
-        curves: by explanation: the methods' names, `random` and `centre`.
-        randomised: by method, float32 (M,): Spearman's correlation of a map with that of the same network with
-            shuffled head weights (model parameter randomisation, Adebayo et al. 2018).
+        fractions: float32 (F,), ascending from 0 to 1, the share of pixels removed or restored.
+        curves: by explanation: the methods' names, then `BASELINES`.
+        randomised: by method, float32 (M,): Spearman's correlation of a map with that of the same class by the same
+            network with shuffled head weights (model parameter randomisation, Adebayo et al. 2018); NaN where a map is
+            the same everywhere. Empty where the network does not end in a linear layer.
     """
 
     positions: NDArray[np.int64]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
-from reportgen.cache import CacheKey, EvaluationCache, Faithfulness, RemovalCurves
+from reportgen.cache import BASELINES, CacheKey, EvaluationCache, Faithfulness, RemovalCurves
 from reportgen.errors import SettingsError
 from reportgen.explain.devices import memory_hint, resolve_device
 from reportgen.explain.head_shuffle import find_head_weights, shuffled
@@ -32,9 +32,6 @@ log = logging.getLogger(__name__)
 
 NUM_STEPS: Final = 10
 """Pixels are removed in tenths of the picture, as by ROAD."""
-
-RANDOM: Final = "random"
-CENTRE: Final = "centre"
 
 _CENTRE_SIGMA = 0.25  # of the picture's sides; any other gives the same order of pixels, but for their interpolation
 _SAMPLE_SEED = 19
@@ -141,7 +138,8 @@ def _make_baselines(seeds: Sequence[int], grid: tuple[int, ...]) -> dict[str, ND
     random = [np.random.default_rng([_EXAMPLE_SEED, seed]).random(grid, dtype=np.float32) for seed in seeds]
     y, x = ((np.arange(length) + 0.5) / length - 0.5 for length in grid)
     blob = np.exp(-(y[:, np.newaxis] ** 2 + x**2) / (2 * _CENTRE_SIGMA**2)).astype(np.float32)
-    return {RANDOM: np.stack(random), CENTRE: np.broadcast_to(blob, (len(seeds), *blob.shape)).copy()}
+    centre = np.broadcast_to(blob, (len(seeds), *blob.shape)).copy()
+    return dict(zip(BASELINES, (np.stack(random), centre), strict=True))
 
 
 def _make_noise(seeds: Sequence[int], shape: tuple[int, int, int]) -> Tensor:
