@@ -22,6 +22,7 @@ from reportgen.analysis.confusion import (
     order_by_superclass,
 )
 from reportgen.analysis.coverage import Coverage, compute_coverage
+from reportgen.analysis.faithfulness import FaithfulnessFindings, compute_faithfulness
 from reportgen.analysis.label_suspects import LabelSuspects, find_label_suspects
 from reportgen.analysis.metrics import ClassMetrics, OverallMetrics, compute_class_metrics, compute_overall_metrics
 from reportgen.analysis.pair_attention import PairAttention, compute_pair_attention, count_pair_overlaps
@@ -48,6 +49,7 @@ class Findings:
         coverage: how much it may answer alone to be as right as asked.
         attention: where it was looking, by the cache's first CAM method.
         pair_attention: where it was looking in the mistakes of each of `pairs`, in their order.
+        faithfulness: how the maps stood their tests, where those were made.
         label_suspects: the labels that deserve a second look.
         selections: the examples shown for each class, in index order.
         confident_errors: positions of the mistakes with a confidence of at least `HIGH_CONFIDENCE`, falling, without
@@ -68,6 +70,7 @@ class Findings:
     coverage: Coverage
     attention: Attention
     pair_attention: tuple[PairAttention, ...]
+    faithfulness: FaithfulnessFindings | None
     label_suspects: LabelSuspects
     selections: tuple[ClassSelection, ...]
     confident_errors: tuple[int, ...]
@@ -130,6 +133,7 @@ def compute_findings(
         pair_attention=compute_pair_attention(
             cam, attention, overlaps, pairs, labels=labels, predicted=predictions.predicted
         ),
+        faithfulness=None if cache.faithfulness is None else compute_faithfulness(cache.faithfulness),
         label_suspects=suspects,
         selections=select_examples(
             predictions,
