@@ -56,7 +56,7 @@ class FocusStatistic:
         overall: the predicted class's map, over all answers.
         right: the predicted class's map, over right answers.
         wrong: the same over wrong answers.
-        wrong_true: the true class's map, over wrong answers.
+        wrong_true: the true class's map, over wrong answers; the same as `wrong` where one map stands for every class.
         difference: wrong - right, among examples with the same predicted class, so that classes that are often wrong
             and look alike in this respect do not make it; it may differ from the difference of both means.
         uniform: what a uniform map would give.
@@ -71,20 +71,13 @@ class FocusStatistic:
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Attention:
-    """What the maps say of N examples.
+class MapComparison:
+    """How the true class's map and the predicted class's differ; only methods whose maps know classes have it.
 
     Attributes:
         true: statistics of the true class's map.
-        predicted: statistics of the predicted class's map.
         overlap: float64 (N,), cosine in [0, 1] of both maps' positive parts: 1 where they are the same but for a
             factor, as for right answers, 0 where no cell supports both classes. NaN where a map is blank.
-        border_share: share of the evidence near the border.
-        spread: effective share of the area that holds the evidence.
-        centre_distance: how far from the centre the evidence lies.
-        sure_spread: mean spread of the predicted class's map over the third with the highest confidence.
-        unsure_spread: the same over the third with the lowest.
-        spread_difference: unsure - sure, among examples with the same predicted class.
         blank_true: examples whose true class no location supports, out of all.
         blank_true_wrong: the same among wrong answers.
         overlap_mistakes: mean overlap over wrong answers.
@@ -96,20 +89,38 @@ class Attention:
     """
 
     true: MapStatistics
-    predicted: MapStatistics
     overlap: NDArray[np.float64]
-    border_share: FocusStatistic
-    spread: FocusStatistic
-    centre_distance: FocusStatistic
-    sure_spread: Estimate
-    unsure_spread: Estimate
-    spread_difference: Estimate
     blank_true: Proportion
     blank_true_wrong: Proportion
     overlap_mistakes: Estimate
     overlap_unrelated: Estimate
     unrelated_median: float
     unrelated_high: float
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Attention:
+    """What the maps say of N examples.
+
+    Attributes:
+        predicted: statistics of the predicted class's map.
+        border_share: share of the evidence near the border.
+        spread: effective share of the area that holds the evidence.
+        centre_distance: how far from the centre the evidence lies.
+        sure_spread: mean spread of the predicted class's map over the third with the highest confidence.
+        unsure_spread: the same over the third with the lowest.
+        spread_difference: unsure - sure, among examples with the same predicted class.
+        comparison: how both maps of an example differ; `None` where one map stands for every class.
+    """
+
+    predicted: MapStatistics
+    border_share: FocusStatistic
+    spread: FocusStatistic
+    centre_distance: FocusStatistic
+    sure_spread: Estimate
+    unsure_spread: Estimate
+    spread_difference: Estimate
+    comparison: MapComparison | None
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -134,18 +145,12 @@ def compute_attention(cam: CamPair, predictions: Predictions) -> Attention:
         cam: both maps of each example.
         predictions: what the model said of it.
     """
-    true, predicted = compute_map_statistics(cam.true), compute_map_statistics(cam.predicted)
-    overlap = compute_overlap(cam)
-    is_wrong, num_examples = ~predictions.is_correct, len(overlap)
-    is_overlap = ~np.isnan(overlap)
-    unrelated, median, high = _compare_unrelated(cam, np.flatnonzero(is_wrong & is_overlap))
+    predicted = compute_map_statistics(cam.predicted)
+    true = predicted if cam.is_class_agnostic else compute_map_statistics(cam.true)
     is_unsure, is_sure = _outer_thirds(predictions.confidence)
     compared = (is_unsure | is_sure) & ~predicted.is_blank
-    num_blank, num_blank_wrong = (int(np.count_nonzero(true.is_blank & group)) for group in (True, is_wrong))
     return Attention(
-        true=true,
         predicted=predicted,
-        overlap=overlap,
         border_share=_focus(true.border_share, predicted.border_share, predictions, 1.0, UNIFORM_BORDER_SHARE),
         spread=_focus(true.spread, predicted.spread, predictions, 1.0, 1.0),
         centre_distance=_focus(true.centre_distance, predicted.centre_distance, predictions, math.sqrt(0.5), 0.0),
@@ -154,7 +159,19 @@ def compute_attention(cam: CamPair, predictions: Predictions) -> Attention:
         spread_difference=difference_within(
             predicted.spread[compared], is_unsure[compared], predictions.predicted[compared]
         ),
-        blank_true=Proportion(count=num_blank, total=num_examples),
+        comparison=None if cam.is_class_agnostic else _compare_maps(cam, true, predictions),
+    )
+
+
+def _compare_maps(cam: CamPair, true: MapStatistics, predictions: Predictions) -> MapComparison:
+    overlap, is_wrong = compute_overlap(cam), ~predictions.is_correct
+    is_overlap = ~np.isnan(overlap)
+    unrelated, median, high = _compare_unrelated(cam, np.flatnonzero(is_wrong & is_overlap))
+    num_blank, num_blank_wrong = (int(np.count_nonzero(true.is_blank & group)) for group in (True, is_wrong))
+    return MapComparison(
+        true=true,
+        overlap=overlap,
+        blank_true=Proportion(count=num_blank, total=len(overlap)),
         blank_true_wrong=Proportion(count=num_blank_wrong, total=int(np.count_nonzero(is_wrong))),
         overlap_mistakes=mean_estimate(overlap[is_wrong & is_overlap], within=(0, 1)),
         overlap_unrelated=unrelated,

@@ -25,10 +25,16 @@ from reportgen.analysis.coverage import Coverage, compute_coverage
 from reportgen.analysis.faithfulness import FaithfulnessFindings, compute_faithfulness
 from reportgen.analysis.label_suspects import LabelSuspects, find_label_suspects
 from reportgen.analysis.metrics import ClassMetrics, OverallMetrics, compute_class_metrics, compute_overall_metrics
-from reportgen.analysis.pair_attention import PairAttention, compute_pair_attention, count_pair_overlaps
+from reportgen.analysis.pair_attention import (
+    PairAttention,
+    PairOverlap,
+    compute_pair_attention,
+    count_pair_overlaps,
+)
 from reportgen.analysis.predictions import Predictions, compute_predictions
 from reportgen.analysis.recommendations import Recommendation, apply_rules
 from reportgen.analysis.selection import NUM_GALLERY, ClassSelection, find_confident_errors, select_examples
+from reportgen.analysis.slices import ColumnSlices, compute_slices
 from reportgen.cache import EvaluationCache
 
 
@@ -47,8 +53,9 @@ class Findings:
         superclasses: the mistakes seen through the superclasses, where those are known.
         calibration: how confidence and accuracy agree.
         coverage: how much it may answer alone to be as right as asked.
-        attention: where it was looking, by the cache's first CAM method.
-        pair_attention: where it was looking in the mistakes of each of `pairs`, in their order.
+        attention: where it was looking, by the cache's first CAM method; `None` without maps.
+        pair_attention: where it was looking in the mistakes of each of `pairs`, in their order; empty where no map is
+            a class's own.
         faithfulness: how the maps stood their tests, where those were made.
         label_suspects: the labels that deserve a second look.
         selections: the examples shown for each class, in index order.
@@ -56,6 +63,7 @@ class Findings:
             the label suspects unless those are kept.
         num_confident_errors_set_aside: how many label suspects it leaves out.
         annotations: how far the maps lie where people marked the pictures, where that and maps are known.
+        slices: accuracy by what else the test set says of its examples, a record for each column of few values.
         recommendations: one for each rule; those that fired first.
     """
 
@@ -68,7 +76,7 @@ class Findings:
     superclasses: SuperclassFindings | None
     calibration: Calibration
     coverage: Coverage
-    attention: Attention
+    attention: Attention | None
     pair_attention: tuple[PairAttention, ...]
     faithfulness: FaithfulnessFindings | None
     label_suspects: LabelSuspects
@@ -76,6 +84,7 @@ class Findings:
     confident_errors: tuple[int, ...]
     num_confident_errors_set_aside: int
     annotations: AnnotationFindings | None
+    slices: tuple[ColumnSlices, ...]
     recommendations: tuple[Recommendation, ...]
 
     @property
@@ -112,9 +121,14 @@ def compute_findings(
     confusion = compute_confusion(labels, predictions.predicted, num_classes)
     calibration = compute_calibration(predictions, cache.logits, labels)
     pairs = find_confused_pairs(confusion, num_pairs, None if groups is None else groups.superclass_of)
-    cam = next(iter(cache.cams.values()))
-    attention = compute_attention(cam, predictions)
-    overlaps = count_pair_overlaps(attention, labels, predictions.predicted, num_classes)
+    cam = next(iter(cache.cams.values()), None)
+    attention = None if cam is None else compute_attention(cam, predictions)
+    overlaps: tuple[PairOverlap, ...] = ()
+    pair_attention: tuple[PairAttention, ...] = ()
+    if attention is not None and attention.comparison is not None:
+        predicted, comparison = predictions.predicted, attention.comparison
+        overlaps = count_pair_overlaps(comparison, labels, predicted, num_classes)
+        pair_attention = compute_pair_attention(comparison, overlaps, pairs, labels=labels, predicted=predicted)
     suspects = find_label_suspects(cache.logits, labels)
     set_aside = () if keep_label_suspects else tuple(suspect.position for suspect in suspects.suspects)
     confident_errors = find_confident_errors(predictions, set_aside=set_aside)
@@ -130,9 +144,7 @@ def compute_findings(
         calibration=calibration,
         coverage=compute_coverage(predictions),
         attention=attention,
-        pair_attention=compute_pair_attention(
-            cam, attention, overlaps, pairs, labels=labels, predicted=predictions.predicted
-        ),
+        pair_attention=pair_attention,
         faithfulness=None if cache.faithfulness is None else compute_faithfulness(cache.faithfulness),
         label_suspects=suspects,
         selections=select_examples(
@@ -148,6 +160,7 @@ def compute_findings(
         confident_errors=confident_errors,
         num_confident_errors_set_aside=len(find_confident_errors(predictions)) - len(confident_errors),
         annotations=_compare_annotations(cache, predictions, iou_threshold),
+        slices=compute_slices(cache.columns, predictions.is_correct),
         recommendations=apply_rules(
             predictions,
             confusion,

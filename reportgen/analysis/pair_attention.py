@@ -7,10 +7,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from reportgen.analysis.attention import Attention, MeanMaps, mean_maps
+from reportgen.analysis.attention import MapComparison
 from reportgen.analysis.confusion import ConfusedPair
 from reportgen.analysis.intervals import CONFIDENCE_LEVEL, Estimate, Proportion, mean_estimate
-from reportgen.cache import CamPair
 
 MAJORITY = 0.5
 """Most of a pair's mistakes have to be of one kind, before it is the pair's."""
@@ -43,9 +42,9 @@ class PairOverlap:
 
     Attributes:
         pair: both class indices, the lower one first.
-        same_place: mistakes whose maps overlap more than `Attention.unrelated_high`, out of those without a blank map.
-            The interval is exact and holds for all pairs that were looked at together.
-        elsewhere: mistakes whose maps overlap less than `Attention.unrelated_median`, out of the same.
+        same_place: mistakes whose maps overlap more than `MapComparison.unrelated_high`, out of those without a blank
+            map. The interval is exact and holds for all pairs that were looked at together.
+        elsewhere: mistakes whose maps overlap less than `MapComparison.unrelated_median`, out of the same.
     """
 
     pair: tuple[int, int]
@@ -64,24 +63,20 @@ class PairOverlap:
 class PairAttention:
     """Where the model looked in the mistakes between the two classes of a confused pair.
 
-    To be held against `Attention.overlap_unrelated` and `Attention.overlap_mistakes`: the maps of two classes whose
-    weights are alike overlap on any image.
+    To be held against `MapComparison.overlap_unrelated` and `MapComparison.overlap_mistakes`: the maps of two classes
+    whose weights are alike overlap on any image.
 
     Attributes:
         forth: mean overlap of both maps over the pair's own mistakes.
         back: the same over the mistakes the other way.
         both: the same over both.
         overlap: the mistakes of both directions, counted; `None` where they are fewer than `MIN_PAIR_MISTAKES`.
-        forth_maps: mean maps over the pair's own mistakes.
-        back_maps: mean maps over the mistakes the other way: its true class is the pair's predicted one.
     """
 
     forth: Estimate
     back: Estimate
     both: Estimate
     overlap: PairOverlap | None
-    forth_maps: MeanMaps
-    back_maps: MeanMaps
 
     @property
     def verdict(self) -> PairVerdict:
@@ -90,26 +85,26 @@ class PairAttention:
 
 
 def count_pair_overlaps(
-    attention: Attention, labels: NDArray[np.int64], predicted: NDArray[np.int64], num_classes: int
+    comparison: MapComparison, labels: NDArray[np.int64], predicted: NDArray[np.int64], num_classes: int
 ) -> tuple[PairOverlap, ...]:
     """Every pair of classes with at least `MIN_PAIR_MISTAKES` mistakes between them, in index order.
 
     The level of the intervals is 1 - 0.05 / their number (Bonferroni).
 
     Args:
-        attention: what the maps say of N examples.
+        comparison: how both maps of N examples differ.
         labels: int64 (N,), true class index.
         predicted: int64 (N,), predicted class index.
         num_classes: K.
     """
-    counted = np.flatnonzero((labels != predicted) & ~np.isnan(attention.overlap))
+    counted = np.flatnonzero((labels != predicted) & ~np.isnan(comparison.overlap))
     low, high = np.minimum(labels, predicted)[counted], np.maximum(labels, predicted)[counted]
     keys, member, totals = np.unique(low * num_classes + high, return_inverse=True, return_counts=True)
     same, elsewhere = (
         np.bincount(member[chosen], minlength=len(keys))
         for chosen in (
-            attention.overlap[counted] > attention.unrelated_high + _ROUNDING,
-            attention.overlap[counted] < attention.unrelated_median - _ROUNDING,
+            comparison.overlap[counted] > comparison.unrelated_high + _ROUNDING,
+            comparison.overlap[counted] < comparison.unrelated_median - _ROUNDING,
         )
     )
     tested = np.flatnonzero(totals >= MIN_PAIR_MISTAKES)
@@ -125,8 +120,7 @@ def count_pair_overlaps(
 
 
 def compute_pair_attention(
-    cam: CamPair,
-    attention: Attention,
+    comparison: MapComparison,
     overlaps: Sequence[PairOverlap],
     pairs: Sequence[ConfusedPair],
     *,
@@ -136,8 +130,7 @@ def compute_pair_attention(
     """Where the model looked in each of the confused pairs, in their order.
 
     Args:
-        cam: both maps of N examples.
-        attention: what they say.
+        comparison: how both maps of N examples differ.
         overlaps: the pairs of classes with enough mistakes; the verdict on others is open.
         pairs: the confused pairs.
         labels: int64 (N,), true class index.
@@ -152,17 +145,15 @@ def compute_pair_attention(
         key = min(first, second), max(first, second)
         found.append(
             PairAttention(
-                forth=_mean_overlap(attention, forth),
-                back=_mean_overlap(attention, back),
-                both=_mean_overlap(attention, np.concatenate([forth, back])),
+                forth=_mean_overlap(comparison, forth),
+                back=_mean_overlap(comparison, back),
+                both=_mean_overlap(comparison, np.concatenate([forth, back])),
                 overlap=counted.get(key),
-                forth_maps=mean_maps(cam, forth),
-                back_maps=mean_maps(cam, back),
             )
         )
     return tuple(found)
 
 
-def _mean_overlap(attention: Attention, positions: NDArray[np.intp]) -> Estimate:
-    overlap = attention.overlap[positions]
+def _mean_overlap(comparison: MapComparison, positions: NDArray[np.intp]) -> Estimate:
+    overlap = comparison.overlap[positions]
     return mean_estimate(overlap[~np.isnan(overlap)], within=(0, 1))

@@ -151,7 +151,7 @@ def apply_rules(
     superclasses: SuperclassFindings | None,
     calibration: Calibration,
     *,
-    attention: Attention,
+    attention: Attention | None,
     pair_overlaps: Sequence[PairOverlap],
     label_suspects: LabelSuspects,
 ) -> tuple[Recommendation, ...]:
@@ -162,8 +162,8 @@ def apply_rules(
         confusion: int64 (K, K), rows true, columns predicted.
         superclasses: the mistakes seen through the superclasses, where those are known.
         calibration: how confidence and accuracy agree.
-        attention: where the model was looking.
-        pair_overlaps: the pairs of classes with enough mistakes to compare their maps.
+        attention: where the model was looking; `None` without maps.
+        pair_overlaps: the pairs of classes with enough mistakes to compare their maps; empty where maps know no class.
         label_suspects: the labels that deserve a second look.
     """
     gap = calibration.gap
@@ -318,7 +318,9 @@ def _find_weak_classes(confusion: NDArray[np.int64]) -> Recommendation:
     return _conclude(Rule.WEAK_CLASSES, evidence, len(tested))
 
 
-def _find_background_focus(attention: Attention) -> Recommendation:
+def _find_background_focus(attention: Attention | None) -> Recommendation:
+    if attention is None:
+        return _conclude(Rule.BACKGROUND_FOCUS, [], 0)
     border = attention.border_share
     tested = [
         Evidence(measured=measured, threshold=threshold, fires_above=True)
@@ -328,10 +330,10 @@ def _find_background_focus(attention: Attention) -> Recommendation:
     return _conclude(Rule.BACKGROUND_FOCUS, tested, min(len(tested), 1))
 
 
-def _find_diffuse_focus(attention: Attention) -> Recommendation:
-    difference = attention.spread_difference
-    if math.isnan(difference.low):
+def _find_diffuse_focus(attention: Attention | None) -> Recommendation:
+    if attention is None or math.isnan(attention.spread_difference.low):
         return _conclude(Rule.DIFFUSE_FOCUS, [], 0)
+    difference = attention.spread_difference
     evidence = Evidence(measured=difference, threshold=MIN_SPREAD_EXCESS, fires_above=True)
     return _conclude(Rule.DIFFUSE_FOCUS, [evidence], 1)
 

@@ -101,11 +101,15 @@ def _suspect_row(cache: EvaluationCache, suspect: LabelSuspect) -> Sequence[Any]
 
 
 def predictions_csv(cache: EvaluationCache, findings: Findings) -> str:
-    """One row an example, in the order of the test set; `true_rank` is 1 where the prediction is right."""
-    header = (
+    """One row an example, in the order of the test set; `true_rank` is 1 where the prediction is right.
+
+    The data's own columns follow; one that is called as another is called `data.` and its name.
+    """
+    own = (
         "example_index", "id", "true_index", "true", "predicted_index", "predicted",
         "confidence", "true_probability", "true_rank",
     )  # fmt: skip
+    header = (*own, *(f"data.{name}" if name in own else name for name in cache.columns))
     predictions, labels, names = findings.predictions, cache.labels.tolist(), cache.class_names
     predicted = predictions.predicted.tolist()
     rows = zip(
@@ -118,6 +122,7 @@ def predictions_csv(cache: EvaluationCache, findings: Findings) -> str:
         predictions.confidence.tolist(),
         predictions.true_probability.tolist(),
         predictions.true_rank.tolist(),
+        *(column.tolist() for column in cache.columns.values()),
         strict=True,
     )
     return _csv_text(header, rows)
@@ -156,6 +161,7 @@ def metrics_json(cache: EvaluationCache, findings: Findings) -> str:
         "confident_errors": {"confidence_at_least": HIGH_CONFIDENCE, "count": findings.num_confident_errors},
         "label_suspects": {**_plain(findings.label_suspects), "suspects": len(findings.label_suspects.suspects)},
         "attention": _plain(findings.attention),
+        "slices": _plain(findings.slices),
         "superclasses": _superclasses(findings),
         "classes": [_class(cache, metrics) for metrics in findings.classes],
         "pairs": [

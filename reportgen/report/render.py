@@ -26,9 +26,18 @@ from reportgen.report.pictures.colormaps import (
     filter_tables,
     opacity_table,
 )
+from reportgen.report.pictures.example_pictures import has_pictures
 from reportgen.report.pictures.images import confusion_picture
 from reportgen.report.templating import find_templates, make_environment, render_page
-from reportgen.report.urls import HOW_PATH, INDEX_PATH, SUSPECTS_PATH, class_figure_path, class_path, pair_figure_path
+from reportgen.report.urls import (
+    HOW_PATH,
+    INDEX_PATH,
+    SUSPECTS_PATH,
+    VARIANTS_CSS_PATH,
+    class_figure_path,
+    class_path,
+    pair_figure_path,
+)
 from reportgen.report.views.shared import FilterSpec, Link, SiteFrame
 from reportgen.report.words import summaries
 from reportgen.settings import RenderSettings
@@ -83,7 +92,15 @@ def _frame(
         logo=context.branding.logo_path,
         extra_css=context.branding.extra_css_path,
         filters=_filters(colormaps),
+        styles=() if _is_usual(context) else (VARIANTS_CSS_PATH,),
     )
+
+
+def _is_usual(context: ReportContext) -> bool:
+    """Whether examples have an image and a map for each class, by one method: what most style sheets are made for."""
+    maps = context.maps
+    has_all = context.cache.thumbnails is not None and maps is not None and not context.grouping
+    return has_all and len(context.methods) == 1 and maps is not None and not maps.is_class_agnostic
 
 
 def _filters(colormaps: tuple[str, ...]) -> tuple[FilterSpec, ...]:
@@ -118,7 +135,7 @@ def _assets(context: ReportContext) -> Iterator[tuple[str, bytes]]:
 
 def _class_files(context: ReportContext, environment: Environment) -> Iterator[tuple[str, bytes]]:
     drawn = figures.class_figures(context.cache, context.findings)
-    for class_index, (name, figure) in enumerate(zip(context.cache.class_names, drawn, strict=True)):
+    for class_index, name in enumerate(context.cache.class_names):
         frame = _frame(
             context,
             root="../",
@@ -128,7 +145,9 @@ def _class_files(context: ReportContext, environment: Environment) -> Iterator[t
         page, pictures = make_class_page(context, frame, class_index)
         yield from pictures
         yield class_path(class_index, name), render_page(environment, "class.html.j2", page)
-        yield class_figure_path(class_index, name), figure
+        figure = next(drawn, None)
+        if figure is not None:
+            yield class_figure_path(class_index, name), figure
 
 
 def _pair_files(context: ReportContext, environment: Environment) -> Iterator[tuple[str, bytes]]:
@@ -181,7 +200,8 @@ def _downloads(context: ReportContext) -> Iterator[_Download]:
 
 
 def _pair_figures(context: ReportContext) -> Iterator[tuple[str, str, str]]:
-    for rank, pair in enumerate(context.findings.pairs[:NUM_PAIR_FIGURES], start=1):
+    pairs = context.findings.pairs[:NUM_PAIR_FIGURES] if has_pictures(context.cache) else ()
+    for rank, pair in enumerate(pairs, start=1):
         true_name, predicted_name = context.class_name(pair.true_index), context.class_name(pair.predicted_index)
         yield pair_figure_path(rank, true_name, predicted_name), true_name, predicted_name
 

@@ -9,6 +9,7 @@ INDEX_PATH = "index.html"
 HOW_PATH = "how-to-read.html"
 SUSPECTS_PATH = "label-suspects.html"
 EXTRA_CSS_PATH = "assets/extra.css"
+VARIANTS_CSS_PATH = "assets/variants.css"
 
 EXTERNAL_REL = "external noreferrer"
 """What marks a link that a reviewer's notes lead out of the site with; no other may."""
@@ -22,6 +23,11 @@ def make_slug(name: str) -> str:
     """
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", ascii_name.lower())[:MAX_SLUG_LENGTH].strip("-")
+
+
+def method_slug(method: str) -> str:
+    """The name of a method in paths and ids: `gradcam++` is `gradcam-plus-plus`, and not `gradcam`."""
+    return make_slug(method.replace("+", " plus "))
 
 
 def class_stem(class_index: int, class_name: str) -> str:

@@ -5,14 +5,19 @@
   const forms = [...document.querySelectorAll("[data-map-controls], [data-gallery-filter]")];
   const items = [...document.querySelectorAll(".gallery > li")];
   const details = new Map(
-    JSON.parse(document.getElementById("details")?.textContent ?? "[]").map(([number, id, truePeak, predictedPeak, top, reasons]) => [
+    JSON.parse(document.getElementById("details")?.textContent ?? "[]").map(([number, id, truePeak, predictedPeak, top, reasons, columns = []]) => [
       number,
-      { id, truePeak, predictedPeak, top, reasons },
+      { id, peaks: [truePeak, predictedPeak], top, reasons, columns },
     ]),
   );
   const fields = forms.flatMap((form) => [...form.elements].filter((field) => field.name));
   const initial = new Map(fields.filter((field) => field.type !== "radio" || field.defaultChecked).map((field) => [field.name, field.value]));
+  const columns = fields.filter((field) => field.dataset.column !== undefined);
+  const methods = fields.filter((field) => field.name === "method");
+  const layerChoices = fields.filter((field) => field.name === "map");
+  const itemsByMethod = new Map(); // by method, what stands at each of its places
   let shown = null; // the number of the image in the detail view
+  let method = methods.find((field) => field.defaultChecked);
 
   for (const field of document.querySelectorAll("[data-needs-script]")) field.hidden = false;
 
@@ -47,19 +52,57 @@
     apply();
     if (state.has("image")) open(state.get("image"));
     else if (dialog.open) dialog.close();
-    if (["as", "only", "sure"].some((name) => state.has(name)) && !state.has("image")) {
+    if (["as", "only", "sure", ...columns.map((field) => field.name)].some((name) => state.has(name)) && !state.has("image")) {
       document.getElementById("gallery")?.scrollIntoView();
     }
   }
 
   const value = (name) => fields.find((field) => field.name === name && (field.type !== "radio" || field.checked))?.value;
 
+  // The methods of the maps: the page holds the parts of all but the first in templates, which load nothing
+
+  const PLACES = [".legend:not(.difference-legend) > span", ".means", ".panels", "a.picture"];
+
+  /** What stands at the places of a part of the page that depend on the method: photos stay. */
+  const contents = (part) =>
+    PLACES.map((places) => [...part.querySelectorAll(places)].map((place) => [...place.childNodes].filter((node) => !node.classList?.contains("photo"))));
+
+  function showMethod(wanted) {
+    if (!wanted || wanted === method) return;
+    if (!itemsByMethod.size) itemsByMethod.set(method.value, { contents: contents(document.getElementById("main")), peaks: [] });
+    if (!itemsByMethod.has(wanted.value)) {
+      const part = document.querySelector(`template[data-method="${wanted.value}"]`).content;
+      document.querySelector(".definitions defs").append(...part.querySelectorAll("image"));
+      itemsByMethod.set(wanted.value, {
+        contents: contents(part),
+        peaks: [...part.querySelectorAll("[data-peaks]")].map((item) => item.dataset.peaks.split(" ")),
+      });
+    }
+    const { contents: parts } = itemsByMethod.get(wanted.value);
+    PLACES.forEach((places, kind) => {
+      [...document.getElementById("main").querySelectorAll(places)].forEach((place, at) => {
+        const photos = [...place.children].filter((node) => node.classList.contains("photo"));
+        place.replaceChildren(...photos, ...parts[kind][at]);
+      });
+    });
+    method = wanted;
+    for (const choice of layerChoices) choice.disabled = "classAgnostic" in wanted.dataset && ["true", "difference"].includes(choice.value);
+  }
+
+  /** Largest evidence for the true and for the predicted class, by the method that is shown. */
+  const peaksOf = (item, detail) => itemsByMethod.get(method?.value)?.peaks[items.indexOf(item)] ?? detail.peaks;
+
   function apply() {
+    showMethod(methods.find((field) => field.checked));
     document.documentElement.style.setProperty("--overlay-opacity", String(Number(value("opacity") ?? 100) / 100));
     const [only, as, sure] = [value("only"), value("as"), Number(value("sure") ?? 0) / 100];
     let count = 0;
     for (const item of items) {
-      item.hidden = Boolean(as && item.dataset.as !== as) || Number(item.dataset.confidence) < sure;
+      const values = item.dataset.columns?.split(" ") ?? [];
+      item.hidden =
+        Boolean(as && item.dataset.as !== as) ||
+        Number(item.dataset.confidence) < sure ||
+        columns.some((field, at) => field.value && field.value !== values[at]);
       if (!item.hidden && (only === "all" || item.classList.contains(only))) count += 1;
     }
     for (const output of document.querySelectorAll("output")) output.value = `${Math.round(sure * 100)}%`;
@@ -110,14 +153,27 @@
     const detail = details.get(number);
     if (!item || !detail) return;
     const isRight = item.classList.contains("right");
-    const [photo, trueMap, predictedMap, difference] = [".photo", ".t", ".p", ".difference"].map((part) => item.querySelector(part));
+    const [photo, trueMap, predictedMap, difference, anyMap] = [".photo", ".t", ".p", ".difference", ".evidence:not(.t, .p, .difference)"].map(
+      (part) => item.querySelector(part),
+    );
     const name = document.querySelector("h1").textContent;
     const predicted = className(item.dataset.as);
+    const [truePeak, predictedPeak] = peaksOf(item, detail);
     const peak = (height) => (Number(height) > 0 ? `peak ${height}` : "no evidence anywhere");
-    const panels = element("div", { className: "panels" }, panel("photo-panel", "photo", name, photo));
-    if (!isRight) panels.append(panel(trueMap ? "overlay" : "blank", `for ${name}`, peak(detail.truePeak), photo, trueMap));
-    panels.append(panel("overlay", `for ${predicted}`, peak(detail.predictedPeak), photo, predictedMap));
-    if (difference) panels.append(panel("overlay shows-difference", "difference", `${predicted} − ${name}`, photo, difference));
+    const kind = (map) => (map ? (photo ? "overlay" : "map") : "blank");
+    const panels = element("div", { className: "panels" });
+    if (photo) panels.append(panel("photo-panel", "photo", name, photo));
+    if (truePeak !== "") {
+      if (method ? "classAgnostic" in method.dataset : anyMap) {
+        panels.append(panel(kind(anyMap), "where it looked", `whatever the class, ${peak(truePeak)}`, photo, anyMap));
+      } else {
+        if (!isRight) panels.append(panel(kind(trueMap), `for ${name}`, peak(truePeak), photo, trueMap));
+        panels.append(panel(kind(predictedMap), `for ${predicted}`, peak(predictedPeak), photo, predictedMap));
+        if (difference) panels.append(panel("overlay shows-difference", "difference", `${predicted} − ${name}`, photo, difference));
+      }
+    } else if (method) {
+      panels.append(panel("blank", "no map", `by ${method.closest("label").textContent}`, photo));
+    }
     const top = element("ol", {}, ...detail.top.map(([index, probability]) => element("li", {}, classLink(index), ` ${probability}`)));
     const link = element("a", { href: `#image=${number}`, textContent: "link to this image" });
     const button = (text, label, act) => {
@@ -149,6 +205,8 @@
           {},
           element("h3", { textContent: "Why it is listed" }),
           element("ul", {}, ...detail.reasons.map((reason) => element("li", { textContent: reason }))),
+          detail.columns.length ? element("h3", { textContent: "What the data says" }) : "",
+          element("dl", {}, ...detail.columns.flatMap(([name, value]) => [element("dt", { textContent: name }), element("dd", { textContent: value })])),
           element("p", {}, link),
         ),
       ),

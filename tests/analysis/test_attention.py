@@ -152,8 +152,8 @@ def test_groups_are_right_and_wrong_and_blank_maps_do_not_count(make_predictions
     predicted[::3] = (predicted[::3] + 1) % 4
     wrong = labels != predicted
     found = compute_attention(cam, make_predictions(labels, predicted, np.linspace(0.2, 0.9, 40)))
-    assert found.blank_true == Proportion(count=2, total=40)
-    assert found.blank_true_wrong == Proportion(count=int(wrong[3]) + int(wrong[7]), total=int(wrong.sum()))
+    assert found.comparison.blank_true == Proportion(count=2, total=40)
+    assert found.comparison.blank_true_wrong == Proportion(count=int(wrong[3]) + int(wrong[7]), total=int(wrong.sum()))
     for name in STATISTICS:
         statistic = getattr(found, name)
         expected = np.array([_reference(m)[STATISTICS.index(name)] if (m > 0).any() else np.nan for m in cam.predicted])
@@ -164,7 +164,7 @@ def test_groups_are_right_and_wrong_and_blank_maps_do_not_count(make_predictions
         assert statistic.wrong_true.value == pytest.approx(np.nanmean(expected_true[wrong]), abs=5e-3)
         assert (statistic.overall.n, statistic.right.n + statistic.wrong.n) == (39, 39)
         assert statistic.wrong_true.n == np.count_nonzero(wrong & ~np.isin(np.arange(40), [3, 7]))
-    assert found.overlap_mistakes.value == pytest.approx(np.nanmean(found.overlap[wrong]))
+    assert found.comparison.overlap_mistakes.value == pytest.approx(np.nanmean(found.comparison.overlap[wrong]))
 
 
 def test_difference_is_within_predicted_classes(make_predictions):
@@ -213,10 +213,10 @@ def test_unrelated_overlap_is_that_of_every_pair_of_different_mistakes(make_pred
     positive = [np.maximum(maps.reshape(25, -1).astype(float), 0) for maps in (cam.true, cam.predicted)]
     table = cosine_similarity(positive[0][mistakes], positive[1][mistakes])
     pairs = table[~np.eye(len(mistakes), dtype=bool)]
-    assert found.overlap_unrelated.value == pytest.approx(pairs.mean())
-    assert found.overlap_unrelated.n == len(mistakes)
-    assert found.unrelated_median == pytest.approx(np.median(pairs))
-    assert found.unrelated_high == pytest.approx(np.quantile(pairs, 0.95))
+    assert found.comparison.overlap_unrelated.value == pytest.approx(pairs.mean())
+    assert found.comparison.overlap_unrelated.n == len(mistakes)
+    assert found.comparison.unrelated_median == pytest.approx(np.median(pairs))
+    assert found.comparison.unrelated_high == pytest.approx(np.quantile(pairs, 0.95))
 
 
 @pytest.mark.parametrize("n", [12, 300])
@@ -236,16 +236,16 @@ def test_interval_of_the_unrelated_covers_the_truth_about_as_often_as_it_says(ma
     truth = cosine_similarity(*positive)[~np.eye(1500, dtype=bool)].mean()
     covered = 0
     for seed in range(150):
-        found = attention(np.random.default_rng(seed), n).overlap_unrelated
+        found = attention(np.random.default_rng(seed), n).comparison.overlap_unrelated
         covered += found.low <= truth <= found.high
     assert 0.90 <= covered / 150 <= 0.99
 
 
 def test_fewer_than_two_mistakes_have_no_baseline(make_predictions):
     found = compute_attention(_random_cam(5), make_predictions([0] * 5, [0, 0, 0, 1, 0], [0.5] * 5))
-    assert math.isnan(found.overlap_unrelated.value)
-    assert math.isnan(found.unrelated_high)
-    assert found.overlap_mistakes.n == 1
+    assert math.isnan(found.comparison.overlap_unrelated.value)
+    assert math.isnan(found.comparison.unrelated_high)
+    assert found.comparison.overlap_mistakes.n == 1
 
 
 def test_attention_does_not_depend_on_the_order_of_examples(make_predictions):
@@ -257,15 +257,17 @@ def test_attention_does_not_depend_on_the_order_of_examples(make_predictions):
         _cam(cam.true[order], cam.predicted[order]),
         make_predictions(labels[order], predicted[order], confidence[order]),
     )
-    np.testing.assert_array_equal(second.overlap, first.overlap[order])
+    np.testing.assert_array_equal(second.comparison.overlap, first.comparison.overlap[order])
     for name in STATISTICS:
         for field in ("right", "wrong", "difference"):
             a, b = (getattr(getattr(found, name), field) for found in (first, second))
             assert (b.value, b.low, b.high, b.n) == pytest.approx((a.value, a.low, a.high, a.n))
     # 60 examples are few enough for all of their pairs.
     for field in ("value", "low", "high"):
-        assert getattr(second.overlap_unrelated, field) == pytest.approx(getattr(first.overlap_unrelated, field))
-    assert second.unrelated_median == pytest.approx(first.unrelated_median)
+        assert getattr(second.comparison.overlap_unrelated, field) == pytest.approx(
+            getattr(first.comparison.overlap_unrelated, field)
+        )
+    assert second.comparison.unrelated_median == pytest.approx(first.comparison.unrelated_median)
 
 
 def test_mean_maps_by_hand():

@@ -65,7 +65,7 @@ def test_attention_is_that_of_the_caches_maps_and_of_its_pairs(make_cache):
     maps = rng.standard_normal((2, 300, 5, 5)).astype(np.float16)
     cache = dataclasses.replace(cache, cams={"gradcam": CamPair(true=maps[0], predicted=maps[1])})
     found = compute_findings(cache, num_pairs=6)
-    np.testing.assert_array_equal(found.attention.overlap, compute_overlap(cache.cams["gradcam"]))
+    np.testing.assert_array_equal(found.attention.comparison.overlap, compute_overlap(cache.cams["gradcam"]))
     assert len(found.pair_attention) == len(found.pairs) == 6
     for pair, item in zip(found.pairs, found.pair_attention, strict=True):
         assert (item.forth.n, item.back.n) == (pair.share.count, pair.reverse.count)

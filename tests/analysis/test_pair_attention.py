@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from reportgen.analysis.attention import compute_attention, mean_maps
+from reportgen.analysis.attention import compute_attention
 from reportgen.analysis.confusion import compute_confusion, find_confused_pairs
 from reportgen.analysis.intervals import Proportion, mean_estimate
 from reportgen.analysis.pair_attention import (
@@ -40,8 +40,8 @@ def _world(seed, *, same=(), elsewhere=(), per_pair=24, noise=0.25):
 
 
 def _found(make_predictions, labels, predicted, cam):
-    attention = compute_attention(cam, make_predictions(labels, predicted, np.full(len(labels), 0.5)))
-    return attention, count_pair_overlaps(attention, labels, predicted, K)
+    comparison = compute_attention(cam, make_predictions(labels, predicted, np.full(len(labels), 0.5))).comparison
+    return comparison, count_pair_overlaps(comparison, labels, predicted, K)
 
 
 def test_pairs_are_told_apart_by_where_their_maps_lie(make_predictions):
@@ -57,13 +57,13 @@ def test_counts_are_those_of_going_from_mistake_to_mistake(make_predictions):
     labels, predicted, cam = _world(1, same=[6], elsewhere=[0], per_pair=120)
     predicted[::5] = labels[::5]  # right answers don't count
     cam.true[3] = -1  # nor do blank maps
-    attention, overlaps = _found(make_predictions, labels, predicted, cam)
+    comparison, overlaps = _found(make_predictions, labels, predicted, cam)
     counts = {}
-    for i, overlap in enumerate(attention.overlap):
+    for i, overlap in enumerate(comparison.overlap):
         if labels[i] != predicted[i] and not math.isnan(overlap):
             row = counts.setdefault((min(labels[i], predicted[i]), max(labels[i], predicted[i])), [0, 0, 0])
-            row[0] += overlap > attention.unrelated_high
-            row[1] += overlap < attention.unrelated_median
+            row[0] += overlap > comparison.unrelated_high
+            row[1] += overlap < comparison.unrelated_median
             row[2] += 1
     assert len(overlaps) == len(counts) == K // 2
     for found in overlaps:
@@ -105,43 +105,29 @@ def test_few_mistakes_are_not_looked_at(make_predictions):
 
 
 def _pair_attention(make_predictions, labels, predicted, cam, limit=K):
-    attention, overlaps = _found(make_predictions, labels, predicted, cam)
+    comparison, overlaps = _found(make_predictions, labels, predicted, cam)
     pairs = find_confused_pairs(compute_confusion(labels, predicted, K), limit, None)
-    found = compute_pair_attention(cam, attention, overlaps, pairs, labels=labels, predicted=predicted)
-    return attention, overlaps, pairs, found
+    found = compute_pair_attention(comparison, overlaps, pairs, labels=labels, predicted=predicted)
+    return comparison, overlaps, pairs, found
 
 
 def test_pair_attention_stands_beside_the_pairs(make_predictions):
     labels, predicted, cam = _world(2, same=[2], elsewhere=[4], per_pair=40)
-    attention, overlaps, pairs, found = _pair_attention(make_predictions, labels, predicted, cam)
+    comparison, overlaps, pairs, found = _pair_attention(make_predictions, labels, predicted, cam)
     assert len(found) == len(pairs) == K
     by_pair = {overlap.pair: overlap for overlap in overlaps}
     for pair, item in zip(pairs, found, strict=True):
         i, j = pair.true_index, pair.predicted_index
         forth, back = (labels == i) & (predicted == j), (labels == j) & (predicted == i)
-        assert item.forth == mean_estimate(attention.overlap[forth], within=(0, 1))
-        assert item.back == mean_estimate(attention.overlap[back], within=(0, 1))
+        assert item.forth == mean_estimate(comparison.overlap[forth], within=(0, 1))
+        assert item.back == mean_estimate(comparison.overlap[back], within=(0, 1))
         assert item.both.n == forth.sum() + back.sum()
-        assert item.both.value == pytest.approx(attention.overlap[forth | back].mean())
+        assert item.both.value == pytest.approx(comparison.overlap[forth | back].mean())
         assert item.overlap is by_pair[min(i, j), max(i, j)]
         assert item.verdict is item.overlap.verdict
-        np.testing.assert_array_equal(item.back_maps.true, mean_maps(cam, np.flatnonzero(back)).true)
     verdicts = {(p.true_index, p.predicted_index): item.verdict for p, item in zip(pairs, found, strict=True)}
     assert verdicts[2, 3] is verdicts[3, 2] is PairVerdict.SAME_PLACE
     assert verdicts[4, 5] is verdicts[5, 4] is PairVerdict.ELSEWHERE
-
-
-def test_mean_maps_of_both_directions_belong_to_the_classes(make_predictions):
-    labels, predicted, cam = _world(3)
-    _, _, pairs, found = _pair_attention(make_predictions, labels, predicted, cam, limit=3)
-    for pair, item in zip(pairs, found, strict=True):
-        forth = (labels == pair.true_index) & (predicted == pair.predicted_index)
-        back = (labels == pair.predicted_index) & (predicted == pair.true_index)
-        for maps, members in ((item.forth_maps, forth), (item.back_maps, back)):
-            expected = mean_maps(cam, np.flatnonzero(members))
-            assert maps.n == expected.n == members.sum()
-            np.testing.assert_allclose(maps.true, expected.true)
-            np.testing.assert_allclose(maps.predicted, expected.predicted)
 
 
 def test_pair_with_few_mistakes_is_undecided(make_predictions):
@@ -156,7 +142,7 @@ def test_pair_with_few_mistakes_is_undecided(make_predictions):
 def test_mistakes_without_evidence_have_no_overlap(make_predictions):
     labels, predicted, cam = _world(5, per_pair=12)
     cam.true[:] = -1
-    attention, overlaps, _, found = _pair_attention(make_predictions, labels, predicted, cam)
+    comparison, overlaps, _, found = _pair_attention(make_predictions, labels, predicted, cam)
     assert overlaps == ()
-    assert math.isnan(attention.unrelated_median)
+    assert math.isnan(comparison.unrelated_median)
     assert all(math.isnan(item.both.value) and item.both.n == 0 for item in found)

@@ -56,7 +56,7 @@ def _of_logits(logits, labels, *, superclass_of=None, maps=None):
         superclasses,
         compute_calibration(predictions, logits, labels),
         attention=attention,
-        pair_overlaps=count_pair_overlaps(attention, labels, predictions.predicted, logits.shape[1]),
+        pair_overlaps=count_pair_overlaps(attention.comparison, labels, predictions.predicted, logits.shape[1]),
         label_suspects=find_label_suspects(logits, labels),
     )
     assert sorted(r.rule for r in found) == sorted(Rule)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reportgen.analysis.attention import MeanMaps, mean_maps
+from reportgen.analysis.attention import mean_maps
 from reportgen.analysis.intervals import Estimate, Proportion
 from reportgen.analysis.metrics import ClassCount, ClassMetrics
 from reportgen.analysis.selection import ClassSelection
@@ -10,8 +10,12 @@ from reportgen.report.pages.cards import make_group
 from reportgen.report.pages.context import ReportContext
 from reportgen.report.pages.diagrams import draw_confidence
 from reportgen.report.pages.gallery import make_gallery
+from reportgen.report.pages.map_set import MapSet
+from reportgen.report.pages.map_sheet import Files
 from reportgen.report.pages.mean_maps import make_mean_sheet
-from reportgen.report.pages.sheets import Files, Sheet, make_sheet
+from reportgen.report.pages.method_parts import Means, make_controls, make_method_parts
+from reportgen.report.pages.sheets import Sheet, make_sheet
+from reportgen.report.pictures.example_pictures import has_pictures
 from reportgen.report.urls import class_figure_path, class_path, class_stem, relative_url
 from reportgen.report.views.class_view import ClassPage, CountRow, CountTable
 from reportgen.report.views.shared import CardGroup, Fact, Link, SiteFrame
@@ -24,6 +28,14 @@ from reportgen.report.words.text import (
 )
 
 NUM_COUNT_ROWS = 8
+
+_LAYERS = (
+    ("predicted", "predicted class"),
+    ("true", "true class"),
+    ("difference", "difference"),
+    ("none", "photo only"),
+)
+_OVER_RIGHT, _OVER_WRONG = "right answers", "mistakes"
 
 
 def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) -> tuple[ClassPage, Files]:
@@ -43,16 +55,21 @@ def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) 
         [*selection.gallery, *selection.worst, *selection.best, *selection.mistaken],
         page=page,
         stem=f"images/{class_stem(class_index, name)}",
+        every_method=True,
     )
-    right, wrong = _mean_maps(context, class_index)
-    means = make_mean_sheet(
-        [right.true, wrong.true, wrong.predicted], page=page, stem=f"images/{class_stem(class_index, name)}"
+    means, mean_figures = (None, ()) if context.maps is None else _means(context, class_index, context.maps)
+    methods, method_files = make_method_parts(
+        context,
+        sheet,
+        cards=[*selection.worst, *selection.best, *selection.mistaken],
+        items=selection.gallery,
+        means=lambda maps, suffix: _means(context, class_index, maps, suffix),
     )
     num_classes = context.cache.num_classes
     return (
         ClassPage(
             frame=frame,
-            sprites=(*sheet.sprites(), *means.sprites()),
+            sprites=(*sheet.sprites(), *(() if means is None else means.sprites())),
             name=name,
             position=f"class {class_index + 1} of {count_text(num_classes)}",
             superclass=context.superclass_name(class_index),
@@ -66,29 +83,51 @@ def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) 
                 metrics.precision, "images that get its name are another class", "Nothing gets its name."
             ),
             confidence=draw_confidence(context, class_index),
-            means=(
-                means.figure(0, title=f"for {name}", n=right.n, over="right answers"),
-                means.figure(1, title=f"for {name}", n=wrong.n, over="mistakes"),
-                means.figure(2, title="for what it said", n=wrong.n, over="mistakes"),
-            ),
+            means=mean_figures,
             groups=_groups(context, sheet, class_index),
             gallery=make_gallery(context, sheet, class_index),
-            grid_note=context.maps.grid_note,
+            missing=context.missing_note,
+            maps=make_controls(context, _LAYERS),
+            methods=methods,
             figure=Link(
                 text="these examples as one picture",
                 url=relative_url(class_figure_path(class_index, name), page=page),
-            ),
+            )
+            if has_pictures(context.cache)
+            else None,
         ),
-        (*sheet.files(), *means.files()),
+        (*sheet.files(), *(() if means is None else means.files()), *method_files),
     )
 
 
-def _mean_maps(context: ReportContext, class_index: int) -> tuple[MeanMaps, MeanMaps]:
-    """The mean maps over the class's right answers and over its mistakes."""
-    cam = context.cache.cams[context.maps.method]
+def _means(context: ReportContext, class_index: int, maps: MapSet, suffix: str = "") -> Means:
+    """The mean maps over the class's right answers and over its mistakes, for both classes where they differ."""
+    if maps.cam.positions is not None:
+        return None, ()
+    name = context.class_name(class_index)
     is_member, is_correct = context.cache.labels == class_index, context.findings.predictions.is_correct
-    right, wrong = (mean_maps(cam, np.flatnonzero(is_member & chosen)) for chosen in (is_correct, ~is_correct))
-    return right, wrong
+    right, wrong = (mean_maps(maps.cam, np.flatnonzero(is_member & chosen)) for chosen in (is_correct, ~is_correct))
+    if maps.is_class_agnostic:
+        shown = [
+            (right, right.true, "where it looked", _OVER_RIGHT),
+            (wrong, wrong.true, "where it looked", _OVER_WRONG),
+        ]
+    else:
+        shown = [
+            (right, right.true, f"for {name}", _OVER_RIGHT),
+            (wrong, wrong.true, f"for {name}", _OVER_WRONG),
+            (wrong, wrong.predicted, "for what it said", _OVER_WRONG),
+        ]
+    sheet = make_mean_sheet(
+        [values for _, values, _, _ in shown],
+        page=class_path(class_index, name),
+        stem=f"images/{class_stem(class_index, name)}",
+        suffix=suffix,
+    )
+    figures = (
+        sheet.figure(cell, title=title, n=mean.n, over=over) for cell, (mean, _, title, over) in enumerate(shown)
+    )
+    return sheet, tuple(figures)
 
 
 def _facts(metrics: ClassMetrics, num_classes: int) -> tuple[Fact, ...]:

@@ -2,59 +2,47 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from reportgen.analysis.findings import Findings
 from reportgen.cache import EvaluationCache
 from reportgen.report.pages.branding import Branding, load_branding
-from reportgen.report.pictures.images import common_scale, peaks
+from reportgen.report.pages.column_filters import GroupingColumn, make_grouping_columns
+from reportgen.report.pages.map_set import MapSet, make_map_set
 from reportgen.report.urls import class_path, relative_url
 from reportgen.report.views.shared import Link
+from reportgen.report.words.run_facts import no_maps_text
 from reportgen.settings import RenderSettings
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class MapSet:
-    """The maps of one method, with what each pair is shown on.
+class ReportContext:
+    """One report in the making.
 
     Attributes:
-        method: the CAM method.
-        true: (N, h, w), signed, in units of the logit.
-        predicted: (N, h, w), likewise.
-        true_peaks: float64 (N,), largest evidence for the true class; 0 where the map is blank.
-        predicted_peaks: float64 (N,), likewise for the predicted class.
-        scale: float64 (N,), what both maps of an example are divided by.
+        cache: the arrays.
+        findings: what was found in them.
+        settings: what is shown.
+        branding: the user's logo and style sheet.
+        methods: the maps by method, the one that pages start with first; empty where there are no maps.
+        grouping: what else the test set says of its examples, in few values.
     """
-
-    method: str
-    true: NDArray[np.float16]
-    predicted: NDArray[np.float16]
-    true_peaks: NDArray[np.float64]
-    predicted_peaks: NDArray[np.float64]
-    scale: NDArray[np.float64]
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Rows and columns of a map."""
-        return self.true.shape[1], self.true.shape[2]
-
-    @property
-    def grid_note(self) -> str:
-        """The grid and how it is scaled, in words."""
-        height, width = self.grid
-        return f"{width}×{height} cells, scaled bilinearly"
-
-
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class ReportContext:
-    """One report in the making."""
 
     cache: EvaluationCache
     findings: Findings
     settings: RenderSettings
     branding: Branding
-    maps: MapSet
+    methods: tuple[MapSet, ...]
+    grouping: tuple[GroupingColumn, ...]
+
+    @property
+    def maps(self) -> MapSet | None:
+        """The maps that pages start with; `None` where there are none."""
+        return self.methods[0] if self.methods else None
+
+    @property
+    def missing_note(self) -> str:
+        """What the cache lacks, maps or images, as sentences; empty where it holds both."""
+        images = "No images were given: examples are listed by their names." if self.cache.thumbnails is None else ""
+        return " ".join(filter(None, ("" if self.methods else no_maps_text(self.cache), images)))
 
     def class_name(self, class_index: int) -> str:
         """The name of a class."""
@@ -72,18 +60,16 @@ class ReportContext:
 
 
 def make_context(cache: EvaluationCache, findings: Findings, settings: RenderSettings) -> ReportContext:
-    """The context of a report on the cache's first CAM method.
+    """The context of a report; its pages start with the cache's first CAM method.
 
     Raises:
         SettingsError: the logo or the style sheet cannot be used.
     """
-    method, pair = next(iter(cache.cams.items()))
-    maps = MapSet(
-        method=method,
-        true=pair.true,
-        predicted=pair.predicted,
-        true_peaks=peaks(pair.true),
-        predicted_peaks=peaks(pair.predicted),
-        scale=common_scale(pair.true, pair.predicted),
+    return ReportContext(
+        cache=cache,
+        findings=findings,
+        settings=settings,
+        branding=load_branding(settings),
+        methods=tuple(make_map_set(method, cam, cache.num_examples) for method, cam in cache.cams.items()),
+        grouping=make_grouping_columns(cache.columns),
     )
-    return ReportContext(cache=cache, findings=findings, settings=settings, branding=load_branding(settings), maps=maps)

@@ -1,15 +1,17 @@
 """Every image of a class with its maps, the most instructive first, and what its detail view tells."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reportgen.analysis.selection import HIGH_CONFIDENCE
 from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.map_sheet import MapSheet
 from reportgen.report.pages.sheets import Sheet
 from reportgen.report.views.class_view import Gallery, GalleryItem, ImageDetail
-from reportgen.report.views.shared import Crop
+from reportgen.report.views.shared import Crop, ItemLayers
 from reportgen.report.words.text import count_text, peak_text, percent_text, plural_text
 
 NUM_TOP_CLASSES = 5
@@ -31,6 +33,8 @@ def make_gallery(context: ReportContext, sheet: Sheet, class_index: int) -> Gall
             for rank, position in enumerate(positions, start=1)
         ),
         predicted_names=tuple((str(indices[name]), name) for name in names),
+        filters=tuple(column.filter for column in context.grouping),
+        has_pictures=sheet.photos is not None or sheet.maps is not None,
     )
 
 
@@ -48,25 +52,43 @@ def _make_item(context: ReportContext, sheet: Sheet, position: int) -> GalleryIt
     confidence = float(predictions.confidence[position])
     is_correct = bool(predictions.is_correct[position])
     words = f"{'right' if is_correct else f'called {predicted}'}, {percent_text(confidence)} sure"
+    photo = sheet.photo(position)
+    maps = make_layers(context, sheet.maps, position)
+    layers = maps.layers if photo is None else (("photo", photo), *maps.layers)
     return GalleryItem(
         number=str(context.cache.example_index[position]),
         is_correct=is_correct,
+        name=str(context.cache.example_id[position]),
         label=words,
         caption="" if is_correct else predicted,
         confidence=percent_text(confidence, digits=0),
         confidence_value=f"{confidence:.4f}",
         predicted_value=str(predicted_index),
-        layers=tuple(_layers(context, sheet, position)),
+        column_values=" ".join(str(column.codes[position]) for column in context.grouping),
+        pictures=replace(maps, layers=layers),
     )
 
 
-def _layers(context: ReportContext, sheet: Sheet, position: int) -> Iterator[tuple[str, Crop]]:
-    yield "photo", sheet.photo(position)
-    is_correct = bool(context.findings.predictions.is_correct[position])
-    if context.maps.true_peaks[position] > 0:
-        yield "evidence t p" if is_correct else "evidence t", sheet.true_map(position)
-    if not is_correct:
-        yield "evidence p", sheet.predicted_map(position)
+def make_layers(context: ReportContext, sheet: MapSheet | None, position: int) -> ItemLayers:
+    """The maps of an image by one method, as the gallery shows them; none without maps, or where it has none."""
+    if sheet is None or not sheet.maps.has(position):
+        return ItemLayers(layers=(), true_peak="", predicted_peak="")
+    return ItemLayers(
+        layers=tuple(_layers(sheet, position, is_correct=bool(context.findings.predictions.is_correct[position]))),
+        true_peak=peak_text(sheet.maps.true_peak(position)),
+        predicted_peak=peak_text(sheet.maps.predicted_peak(position)),
+    )
+
+
+def _layers(sheet: MapSheet, position: int, *, is_correct: bool) -> Iterator[tuple[str, Crop]]:
+    true_map, predicted_map = sheet.true_map(position), sheet.predicted_map(position)
+    if true_map is not None and sheet.maps.true_peak(position) > 0:
+        if sheet.maps.is_class_agnostic:
+            yield "evidence", true_map
+        else:
+            yield "evidence t p" if is_correct else "evidence t", true_map
+    if predicted_map is not None and not is_correct and not sheet.maps.is_class_agnostic:
+        yield "evidence p", predicted_map
     difference = sheet.difference(position)
     if difference is not None:
         yield "evidence difference", difference
@@ -77,13 +99,17 @@ def _make_detail(context: ReportContext, position: int, reasons: tuple[str, ...]
     probabilities = np.exp(logits - np.logaddexp.reduce(logits))
     top = find_top_classes(logits)
     maps = context.maps
+    peaks = (
+        ("", "") if maps is None else (peak_text(maps.true_peak(position)), peak_text(maps.predicted_peak(position)))
+    )
     return ImageDetail(
         number=str(context.cache.example_index[position]),
         example_id=str(context.cache.example_id[position]),
         top=tuple((index, percent_text(float(probabilities[index]))) for index in top),
-        true_peak=peak_text(float(maps.true_peaks[position])),
-        predicted_peak=peak_text(float(maps.predicted_peaks[position])),
+        true_peak=peaks[0],
+        predicted_peak=peaks[1],
         reasons=reasons,
+        columns=tuple((name, str(column[position])) for name, column in context.cache.columns.items()),
     )
 
 
@@ -113,6 +139,8 @@ def _reasons(
             reasons.append(f"wrong and sure ({percent_text(HIGH_CONFIDENCE, digits=0)} or more)")
     if suggested_index is not None:
         reasons.append(f"label suspect: perhaps {context.class_name(suggested_index)}")
-    if not context.maps.true_peaks[position] > 0:
-        reasons.append("no location supports the true class")
+    maps = context.maps
+    if maps is not None and not maps.is_class_agnostic and not maps.true_peak(position) > 0:
+        by = f", by {maps.words.name}" if len(context.methods) > 1 else ""
+        reasons.append(f"no location supports the true class{by}")
     return tuple(reasons)

@@ -3,33 +3,70 @@
 from reportgen.analysis.calibration import NUM_BINS
 from reportgen.analysis.selection import HIGH_CONFIDENCE
 from reportgen.report.pages.context import ReportContext
-from reportgen.report.views.how_view import HowPage
+from reportgen.report.pages.map_set import MapSet
+from reportgen.report.views.how_view import ExplainedMethod, HowPage, MapsText
 from reportgen.report.views.shared import SiteFrame
-from reportgen.report.words.run_facts import METHOD_NAMES, check_sentences
-from reportgen.report.words.text import percent_text
-
-METHOD_FORMULAS = {
-    "gradcam": "each channel is weighted by the mean gradient of the class’s logit over the layer’s locations, and the"
-    " weighted channels are summed (Selvaraju et al. 2017)",
-}
+from reportgen.report.words.methods import LOGIT_UNITS
+from reportgen.report.words.run_facts import check_sentences, coverage_text
+from reportgen.report.words.text import list_text, percent_text
 
 
 def make_how_page(context: ReportContext, frame: SiteFrame) -> HowPage:
-    """The page for this report's layer, method and grid."""
-    cache, (height, width) = context.cache, context.maps.grid
-    input_height, input_width = cache.provenance.input_size
+    """The page for this report's layers, methods and grids."""
+    cache = context.cache
     return HowPage(
         frame=frame,
         sprites=(),
-        method=METHOD_NAMES[context.maps.method],
-        layer=cache.provenance.target_layer,
-        formula=METHOD_FORMULAS[context.maps.method],
-        grid=f"{width}×{height}",
-        cell_size=f"one covers {input_width / width:.3g}×{input_height / height:.3g} of the"
-        f" {input_width}×{input_height} pixels that the model sees",
+        missing=context.missing_note,
+        maps=_maps_text(context),
         num_bins=str(NUM_BINS),
         sure=percent_text(HIGH_CONFIDENCE, digits=0),
         has_superclasses=cache.superclasses is not None,
+        has_slices=bool(context.findings.slices),
         checks=check_sentences(cache),
         warnings=cache.provenance.warnings,
     )
+
+
+def _maps_text(context: ReportContext) -> MapsText | None:
+    """What is true of this report's maps, and no more; `None` without any."""
+    if context.maps is None:
+        return None
+    in_logits = [maps.words.name for maps in context.methods if maps.words.unit == LOGIT_UNITS]
+    others = [maps.words.name for maps in context.methods if maps.words.unit != LOGIT_UNITS]
+    signed = [maps.words.name for maps in context.methods if maps.words.is_signed]
+    return MapsText(
+        layer=context.cache.provenance.target_layer,
+        methods=tuple(_explain(context, maps) for maps in context.methods),
+        units=_units_text(in_logits, others),
+        is_signed=bool(signed),
+        has_classes=any(not maps.is_class_agnostic for maps in context.methods),
+        has_agnostic=any(maps.is_class_agnostic for maps in context.methods),
+        legend=context.maps.legend("Low evidence leaves the photo as it is"),
+    )
+
+
+def _explain(context: ReportContext, maps: MapSet) -> ExplainedMethod:
+    words, (height, width) = maps.words, maps.grid
+    input_height, input_width = context.cache.provenance.input_size
+    cell = (
+        f"one covers {input_width / width:.3g}×{input_height / height:.3g} of the"
+        f" {input_width}×{input_height} pixels that the model sees"
+        if input_height and input_width
+        else ""
+    )
+    return ExplainedMethod(
+        name=words.name,
+        formula=f"{words.formula} ({words.source})" if words.source else words.formula,
+        grid=f"{width}×{height}",
+        cell_size=cell,
+        covered=coverage_text(context.cache, maps.cam),
+    )
+
+
+def _units_text(in_logits: list[str], others: list[str]) -> str:
+    """`in units of the logit`, and which methods have units of their own."""
+    if not others:
+        return f"in {LOGIT_UNITS}"
+    own = "in units of the method’s own, which compare within it and with nothing else"
+    return f"in {LOGIT_UNITS} by {list_text(in_logits)}, {own} by {list_text(others)}" if in_logits else own

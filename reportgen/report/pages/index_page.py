@@ -16,10 +16,13 @@ from reportgen.report.pages.attention_section import make_attention_section
 from reportgen.report.pages.cards import make_group
 from reportgen.report.pages.context import ReportContext
 from reportgen.report.pages.diagrams import draw_reliability, draw_strip
+from reportgen.report.pages.map_sheet import Files
 from reportgen.report.pages.matrices import make_class_matrix, make_superclass_matrix
+from reportgen.report.pages.method_parts import first_method_note
 from reportgen.report.pages.notes import load_notes
 from reportgen.report.pages.pair_page import pair_link
-from reportgen.report.pages.sheets import Files, Sheet, make_sheet
+from reportgen.report.pages.sheets import Sheet, make_sheet
+from reportgen.report.pages.slice_tables import make_slice_tables
 from reportgen.report.urls import INDEX_PATH, SUSPECTS_PATH
 from reportgen.report.views.index_view import (
     ClassRow,
@@ -87,7 +90,11 @@ def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[L
             calibration_sentence=_calibration_sentence(context),
             coverage=tuple(_coverage_row(target) for target in findings.coverage.targets),
             coverage_note=_coverage_note(context),
+            slices=make_slice_tables(context),
             attention=make_attention_section(context),
+            missing=context.missing_note,
+            single_file_note=first_method_note(context),
+            legend=None if context.maps is None else context.maps.legend("Low evidence leaves the photo as it is"),
             confident_errors=_confident_errors(context, sheet, errors),
             suspects=_suspects_link(context),
             rows=tuple(_class_row(context, metrics) for metrics in findings.classes),

@@ -1,17 +1,23 @@
 """The page of two classes that are taken for each other: how often, where the model looked, and what that suggests."""
 
-import numpy as np
+from dataclasses import dataclass
 
-from reportgen.analysis.attention import HIGH_OVERLAP_SHARE
+import numpy as np
+from numpy.typing import NDArray
+
+from reportgen.analysis.attention import HIGH_OVERLAP_SHARE, MapComparison, MeanMaps, mean_maps
 from reportgen.analysis.confusion import ConfusedPair
 from reportgen.analysis.pair_attention import PairAttention, PairVerdict
 from reportgen.report.pages.cards import make_group
 from reportgen.report.pages.context import ReportContext
-from reportgen.report.pages.mean_maps import MeanSheet, make_mean_sheet
-from reportgen.report.pages.sheets import Files, make_sheet
+from reportgen.report.pages.map_set import MapSet
+from reportgen.report.pages.map_sheet import Files
+from reportgen.report.pages.mean_maps import make_mean_sheet
+from reportgen.report.pages.method_parts import Means, make_controls, make_method_parts
+from reportgen.report.pages.sheets import make_sheet
 from reportgen.report.urls import pair_path, pair_stem, relative_url
 from reportgen.report.views.pair_view import PairPage
-from reportgen.report.views.shared import Fact, Link, MeanMapFigure, SiteFrame
+from reportgen.report.views.shared import Fact, Link, SiteFrame
 from reportgen.report.words.text import (
     count_text,
     number_interval_text,
@@ -23,6 +29,8 @@ from reportgen.report.words.text import (
 
 NUM_PAIR_EXAMPLES = 24
 """Mistakes shown in each direction."""
+
+_LAYERS = (("predicted", "map alone"), ("difference", "difference"), ("none", "photo only"))
 
 VERDICTS = {
     PairVerdict.SAME_PLACE: "It looked at the same place and read it differently.",
@@ -39,10 +47,14 @@ ADVICE = {
 }
 
 
-def unordered_pairs(context: ReportContext) -> list[tuple[ConfusedPair, PairAttention]]:
-    """The confused pairs that have a page, each once however often its two directions are listed."""
-    first: dict[frozenset[int], tuple[ConfusedPair, PairAttention]] = {}
-    for pair, attention in zip(context.findings.pairs, context.findings.pair_attention, strict=True):
+def unordered_pairs(context: ReportContext) -> list[tuple[ConfusedPair, PairAttention | None]]:
+    """The confused pairs that have a page, each once however often its two directions are listed.
+
+    Beside each stands where the model looked, as far as maps know it.
+    """
+    first: dict[frozenset[int], tuple[ConfusedPair, PairAttention | None]] = {}
+    looked = context.findings.pair_attention or (None,) * len(context.findings.pairs)
+    for pair, attention in zip(context.findings.pairs, looked, strict=True):
         first.setdefault(frozenset((pair.true_index, pair.predicted_index)), (pair, attention))
     return list(first.values())
 
@@ -71,32 +83,34 @@ def make_pair_page(context: ReportContext, frame: SiteFrame, place: int) -> tupl
     stem = pair_stem(low, names[0], high, names[1])
     forth = _examples(context, pair.true_index, pair.predicted_index)
     back = _examples(context, pair.predicted_index, pair.true_index)
-    sheet = make_sheet(context, [*forth, *back], page=page, stem=f"images/{stem}", with_differences=True)
-    means = make_mean_sheet(
-        [maps for mean in (attention.forth_maps, attention.back_maps) for maps in (mean.true, mean.predicted)],
-        page=page,
-        stem=f"images/{stem}",
-    )
+    sheet = make_sheet(context, [*forth, *back], page=page, stem=f"images/{stem}", every_method=True)
+
+    def make_means(maps: MapSet, suffix: str) -> Means:
+        return _means(context, pair, maps, page=page, stem=f"images/{stem}", suffix=suffix)
+
+    means, mean_figures = (None, ()) if context.maps is None else make_means(context.maps, "")
+    methods, method_files = make_method_parts(context, sheet, cards=[*forth, *back], items=(), means=make_means)
     neighbours = [
         pair_link(context, other.true_index, other.predicted_index, page=page)
         for other, _ in (pairs[place - 1], pairs[(place + 1) % len(pairs)])
     ]
     true = context.class_link(pair.true_index, page=page)
     predicted = context.class_link(pair.predicted_index, page=page)
+    told = _tell(context, attention)
     return (
         PairPage(
             frame=frame,
-            sprites=(*sheet.sprites(), *means.sprites()),
+            sprites=(*sheet.sprites(), *(() if means is None else means.sprites())),
             true=true,
             predicted=predicted,
             position=f"pair {place + 1} of {len(pairs)}",
             previous=neighbours[0],
             following=neighbours[1],
-            verdict=VERDICTS[attention.verdict],
-            evidence=_evidence(context, attention),
-            advice=ADVICE[attention.verdict],
-            facts=_facts(context, pair, attention, true.text, predicted.text),
-            means=_mean_figures(means, attention, true.text, predicted.text),
+            verdict=told.verdict,
+            evidence=told.evidence,
+            advice=told.advice,
+            facts=(*_facts(pair, true.text, predicted.text), *told.facts),
+            means=mean_figures,
             groups=tuple(
                 make_group(
                     context,
@@ -112,9 +126,11 @@ def make_pair_page(context: ReportContext, frame: SiteFrame, place: int) -> tupl
                     ("back", predicted.text, true.text, back, pair.reverse.count),
                 )
             ),
-            grid_note=context.maps.grid_note,
+            missing=context.missing_note,
+            maps=make_controls(context, _LAYERS),
+            methods=methods,
         ),
-        (*sheet.files(), *means.files()),
+        (*sheet.files(), *(() if means is None else means.files()), *method_files),
     )
 
 
@@ -127,8 +143,36 @@ def _examples(context: ReportContext, true_index: int, predicted_index: int) -> 
     return shown
 
 
-def _evidence(context: ReportContext, attention: PairAttention) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What the maps of a pair's mistakes say, in words; without any, why they say nothing."""
+
+    verdict: str
+    advice: str
+    evidence: str
+    facts: tuple[Fact, ...]
+
+
+def _tell(context: ReportContext, attention: PairAttention | None) -> _Told:
     found = context.findings.attention
+    comparison = None if found is None else found.comparison
+    if attention is not None and comparison is not None:
+        return _Told(
+            verdict=VERDICTS[attention.verdict],
+            advice=ADVICE[attention.verdict],
+            evidence=_evidence(comparison, attention),
+            facts=_overlap_facts(comparison, attention),
+        )
+    why = (
+        "Without maps it cannot be told where it looked."
+        if context.maps is None
+        else f"The maps by {context.maps.words.name} are the same for every class: whether the evidence for both"
+        " lies on the same spot, they do not say."
+    )
+    return _Told(verdict=VERDICTS[PairVerdict.UNDECIDED], advice=why, evidence="", facts=())
+
+
+def _evidence(found: MapComparison, attention: PairAttention) -> str:
     baseline = (
         f"Two unrelated images’ maps overlap by {number_text(found.overlap_unrelated.value, digits=2)}"
         f" ({number_interval_text(found.overlap_unrelated, digits=2)}), those of all mistakes by"
@@ -150,23 +194,19 @@ def _evidence(context: ReportContext, attention: PairAttention) -> str:
     )
 
 
-def _facts(
-    context: ReportContext, pair: ConfusedPair, attention: PairAttention, true: str, predicted: str
-) -> tuple[Fact, ...]:
-    found = context.findings.attention
+def _facts(pair: ConfusedPair, true: str, predicted: str) -> tuple[Fact, ...]:
+    return tuple(
+        Fact(
+            name=f"{label} called {said}",
+            value=count_text(share.count),
+            detail=f"of {count_text(share.total)}: {percent_text(share.value)} ({percent_interval_text(share)})",
+        )
+        for label, said, share in ((true, predicted, pair.share), (predicted, true, pair.reverse))
+    )
+
+
+def _overlap_facts(found: MapComparison, attention: PairAttention) -> tuple[Fact, ...]:
     return (
-        Fact(
-            name=f"{true} called {predicted}",
-            value=count_text(pair.share.count),
-            detail=f"of {count_text(pair.share.total)}: {percent_text(pair.share.value)}"
-            f" ({percent_interval_text(pair.share)})",
-        ),
-        Fact(
-            name=f"{predicted} called {true}",
-            value=count_text(pair.reverse.count),
-            detail=f"of {count_text(pair.reverse.total)}: {percent_text(pair.reverse.value)}"
-            f" ({percent_interval_text(pair.reverse)})",
-        ),
         Fact(
             name="Overlap of their maps",
             value=number_text(attention.both.value, digits=2),
@@ -185,10 +225,22 @@ def _facts(
     )
 
 
-def _mean_figures(means: MeanSheet, attention: PairAttention, true: str, predicted: str) -> tuple[MeanMapFigure, ...]:
-    directions = ((true, predicted, attention.forth_maps.n), (predicted, true, attention.back_maps.n))
-    return tuple(
-        means.figure(2 * place + offset, title=f"for {target}", n=n, over=f"{label} called {said}")
-        for place, (label, said, n) in enumerate(directions)
-        for offset, target in enumerate((label, said))
+def _means(context: ReportContext, pair: ConfusedPair, maps: MapSet, *, page: str, stem: str, suffix: str) -> Means:
+    """The mean maps over the mistakes of both directions, for both classes where they differ."""
+    if maps.cam.positions is not None:
+        return None, ()
+    labels, predicted = context.cache.labels, context.findings.predictions.predicted
+    shown: list[tuple[MeanMaps, NDArray[np.float64], str, str]] = []
+    for label, said in ((pair.true_index, pair.predicted_index), (pair.predicted_index, pair.true_index)):
+        mean = mean_maps(maps.cam, np.flatnonzero((labels == label) & (predicted == said)))
+        names = context.class_name(label), context.class_name(said)
+        over = f"{names[0]} called {names[1]}"
+        if maps.is_class_agnostic:
+            shown.append((mean, mean.true, "where it looked", over))
+        else:
+            shown += [(mean, mean.true, f"for {names[0]}", over), (mean, mean.predicted, f"for {names[1]}", over)]
+    sheet = make_mean_sheet([values for _, values, _, _ in shown], page=page, stem=stem, suffix=suffix)
+    figures = (
+        sheet.figure(cell, title=title, n=mean.n, over=over) for cell, (mean, _, title, over) in enumerate(shown)
     )
+    return sheet, tuple(figures)

@@ -3,7 +3,8 @@
 from reportgen.analysis.label_suspects import LabelSuspect
 from reportgen.report.pages.cards import make_card
 from reportgen.report.pages.context import ReportContext
-from reportgen.report.pages.sheets import Files, Sheet, make_sheet
+from reportgen.report.pages.map_sheet import Files
+from reportgen.report.pages.sheets import Sheet, make_sheet
 from reportgen.report.urls import SUSPECTS_PATH
 from reportgen.report.views.shared import Link, SiteFrame
 from reportgen.report.views.suspects_view import SuspectCard, SuspectsPage
@@ -12,6 +13,8 @@ from reportgen.report.words.text import count_text, number_text, percent_interva
 NUM_SUSPECTS = 60
 """Suspects on the page; the table to take away holds all of them."""
 
+_SIDES = "Left the class given, right the class suggested"
+
 SUSPECTS_CSV_PATH = "data/label_suspects.csv"
 
 
@@ -19,6 +22,7 @@ def make_suspects_page(context: ReportContext, frame: SiteFrame) -> tuple[Suspec
     """The page of label suspects with the sprites that it shows."""
     found = context.findings.label_suspects
     shown = found.suspects[:NUM_SUSPECTS]
+    knows_classes = context.maps is not None and not context.maps.is_class_agnostic
     sheet = make_sheet(
         context,
         [suspect.position for suspect in shown],
@@ -34,6 +38,8 @@ def make_suspects_page(context: ReportContext, frame: SiteFrame) -> tuple[Suspec
             temperature=number_text(found.temperature, digits=2),
             expectation=_expectation(context),
             note=_note(len(shown), len(found.suspects)),
+            missing=context.missing_note,
+            legend=None if context.maps is None else context.maps.legend(_SIDES if knows_classes else ""),
             cards=tuple(_make_card(context, sheet, suspect) for suspect in shown),
             table=Link(text=f"all {plural_text(len(found.suspects), 'candidate')} as a table", url=SUSPECTS_CSV_PATH),
         ),

@@ -1,6 +1,6 @@
 """The pictures of an example for figures made in Python: photo, maps over the photo, predicted map alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,20 +20,26 @@ class ExamplePictures:
     """One example, drawn on the common scale of its two maps. Where a map is blank, its picture is the photo.
 
     Attributes:
-        photo: uint8 (H, W, 3), enlarged by a whole number.
-        true_overlay: likewise, with the map of the true class over it.
+        photo: uint8 (H, W, 3), enlarged by a whole number; `None` where images are not known.
+        true_overlay: likewise, with the map of the true class over it; the map alone without a photo, `None` without
+            maps.
         predicted_overlay: likewise, with the map of the predicted class.
-        predicted_map: the map of the predicted class alone.
-        true_peak: largest evidence for the true class, in units of the logit; 0 where the map is blank.
+        predicted_map: the map of the predicted class alone; `None` without maps.
+        true_peak: largest evidence for the true class; 0 where the map is blank.
         predicted_peak: likewise for the predicted class.
     """
 
-    photo: NDArray[np.uint8]
-    true_overlay: NDArray[np.uint8]
-    predicted_overlay: NDArray[np.uint8]
-    predicted_map: NDArray[np.uint8]
+    photo: NDArray[np.uint8] | None
+    true_overlay: NDArray[np.uint8] | None
+    predicted_overlay: NDArray[np.uint8] | None
+    predicted_map: NDArray[np.uint8] | None
     true_peak: float
     predicted_peak: float
+
+
+def has_pictures(cache: EvaluationCache) -> bool:
+    """Whether an example of the cache has anything to show."""
+    return cache.thumbnails is not None or bool(cache.cams)
 
 
 def make_pictures(cache: EvaluationCache, positions: Sequence[int]) -> list[ExamplePictures]:
@@ -41,42 +47,77 @@ def make_pictures(cache: EvaluationCache, positions: Sequence[int]) -> list[Exam
     if not positions:
         return []
     shown = np.array(positions)
-    pair = next(iter(cache.cams.values()))
-    true, predicted = pair.true[shown], pair.predicted[shown]
-    scale = common_scale(true, predicted)
     width, height = picture_size(cache)
-    # Where the photo's pixels are blocks of an even size, maps are drawn at half the resolution: steps of two pixels
-    # are finer than those of the photo below, and a figure takes a third less time and space.
-    step = 2 if height // cache.thumbnails.shape[1] % 2 == 0 and height >= cache.thumbnails.shape[1] else 1
-    photos = _resize(cache.thumbnails[shown], width // step, height // step)
-    true_levels, predicted_levels = (scale_maps(evidence(maps, scale), photos.shape[1:3]) for maps in (true, predicted))
-    predicted_peaks = peaks(predicted)
-    is_blank = (predicted_peaks == 0)[:, None, None, None]
-    pictures = (
-        photos,
-        overlay(photos, true_levels),
-        overlay(photos, predicted_levels),
-        np.where(is_blank, photos, coloured_map(predicted_levels)),
-    )
-    drawn = zip(
-        *(_repeat(picture, step) for picture in pictures), peaks(true).tolist(), predicted_peaks.tolist(), strict=True
-    )
-    return [
-        ExamplePictures(
-            photo=photo,
-            true_overlay=true_overlay,
-            predicted_overlay=predicted_overlay,
-            predicted_map=predicted_map,
-            true_peak=true_peak,
-            predicted_peak=predicted_peak,
+    step = _map_step(cache, height)
+    photos = None if cache.thumbnails is None else _resize(cache.thumbnails[shown], width // step, height // step)
+    cam = next(iter(cache.cams.values()), None)
+    if cam is None:
+        drawn = [(photo, None, None, None) for photo in _repeated(photos, step, len(shown))]
+        return [_join(pictures, 0.0, 0.0) for pictures in drawn]
+    true, predicted = cam.true[shown], cam.predicted[shown]
+    scale, size = common_scale(true, predicted), (height // step, width // step)
+    true_levels, predicted_levels = (scale_maps(evidence(maps, scale), size) for maps in (true, predicted))
+    true_peaks, predicted_peaks = peaks(true), peaks(predicted)
+    if photos is None:
+        pictures: tuple[NDArray[np.uint8] | None, ...] = (
+            None,
+            coloured_map(true_levels),
+            coloured_map(predicted_levels),
+            coloured_map(predicted_levels),
         )
-        for photo, true_overlay, predicted_overlay, predicted_map, true_peak, predicted_peak in drawn
-    ]
+    else:
+        is_blank = (predicted_peaks == 0)[:, None, None, None]
+        pictures = (
+            photos,
+            overlay(photos, true_levels),
+            overlay(photos, predicted_levels),
+            np.where(is_blank, photos, coloured_map(predicted_levels)),
+        )
+    columns = [_repeated(picture, step, len(shown)) for picture in pictures]
+    rows = zip(zip(*columns, strict=True), true_peaks.tolist(), predicted_peaks.tolist(), strict=True)
+    return [_join(row, true_peak, predicted_peak) for row, true_peak, predicted_peak in rows]
+
+
+def _map_step(cache: EvaluationCache, height: int) -> int:
+    """How many pixels of a picture a drawn pixel becomes.
+
+    Where the photo's pixels are blocks of an even size, maps are drawn at half the resolution: steps of two pixels are
+    finer than those of the photo below, and a figure takes a third less time and space.
+    """
+    if cache.thumbnails is None:
+        return 1
+    rows = cache.thumbnails.shape[1]
+    return 2 if height // rows % 2 == 0 and height >= rows else 1
+
+
+def _repeated(pictures: NDArray[np.uint8] | None, step: int, num: int) -> Iterable[NDArray[np.uint8] | None]:
+    return [None] * num if pictures is None else _repeat(pictures, step)
+
+
+def _join(pictures: tuple[NDArray[np.uint8] | None, ...], true_peak: float, predicted_peak: float) -> ExamplePictures:
+    photo, true_overlay, predicted_overlay, predicted_map = pictures
+    return ExamplePictures(
+        photo=photo,
+        true_overlay=true_overlay,
+        predicted_overlay=predicted_overlay,
+        predicted_map=predicted_map,
+        true_peak=true_peak,
+        predicted_peak=predicted_peak,
+    )
 
 
 def picture_size(cache: EvaluationCache) -> tuple[int, int]:
-    """Width and height of an example's pictures: its thumbnail times a whole number, or shrunk where that is large."""
-    height, width = cache.thumbnails.shape[1:3]
+    """Width and height of an example's pictures: its thumbnail times a whole number, or shrunk where that is large.
+
+    Without thumbnails the cells of a map take their place.
+    """
+    cam = next(iter(cache.cams.values()), None)
+    if cache.thumbnails is not None:
+        height, width = cache.thumbnails.shape[1:3]
+    elif cam is not None:
+        height, width = cam.true.shape[1:]
+    else:
+        return 0, 0
     longer = max(height, width)
     if longer > _LONGEST_SIDE:
         return max(1, round(width * _LONGEST_SIDE / longer)), max(1, round(height * _LONGEST_SIDE / longer))

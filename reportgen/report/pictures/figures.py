@@ -31,8 +31,9 @@ from reportgen.report.pictures.canvas import (
     wrap_text,
 )
 from reportgen.report.pictures.colormaps import DEFAULT_COLORMAP, colour_levels
-from reportgen.report.pictures.example_pictures import ExamplePictures, make_pictures, picture_size
-from reportgen.report.words.run_facts import METHOD_NAMES
+from reportgen.report.pictures.example_pictures import ExamplePictures, has_pictures, make_pictures, picture_size
+from reportgen.report.words.methods import LOGIT_UNITS, describe_method
+from reportgen.report.words.run_facts import grid_text, no_maps_text
 from reportgen.report.words.text import count_text, peak_text, percent_interval_text, percent_text, plural_text
 
 NUM_WORST = 5
@@ -56,6 +57,9 @@ _LIST_GAP = 14
 _FOOTER_HEIGHT = 72
 _FOOTER_LINE_HEIGHT = 19
 _NARROWEST_SLOT = 112
+_NARROWEST_COLUMN = 3 * (_NARROWEST_SLOT + _PANEL_GAP) - _PANEL_GAP
+
+_HIGHER_PEAK = "the higher peak of the two maps"
 
 _TITLE = TextStyle(size=34, face="Serif-Bold")
 _SUBTITLE = TextStyle(size=16, colour=QUIET)
@@ -109,11 +113,13 @@ class _Column:
 
 
 def class_figures(cache: EvaluationCache, findings: Findings) -> Iterator[bytes]:
-    """The figure of every class in index order: see `class_figure`.
+    """The figure of every class in index order: see `class_figure`; none where examples have nothing to show.
 
     A few are drawn ahead in threads of their own, while the caller does something else with the last: most of the time
     goes into compression, which leaves the interpreter to others.
     """
+    if not has_pictures(cache):
+        return
     num_threads = max(1, min(_MAX_THREADS, os.cpu_count() or 1))
     ahead: deque[Future[bytes]] = deque()
     with ThreadPoolExecutor(num_threads, thread_name_prefix="figures") as pool:
@@ -144,14 +150,14 @@ def class_figure(cache: EvaluationCache, findings: Findings, class_index: int) -
         note=_worst_note(metrics, findings, selection.worst[:NUM_WORST]),
         empty_text=f"The test set has no image of {name}.",
         cards=_make_cards(cache, findings, selection.worst[:NUM_WORST]),
-        num_panels=4 if metrics.recall.count < metrics.recall.total else 3,
+        num_panels=_num_panels(cache, is_correct=metrics.recall.count == metrics.recall.total),
     )
     best = _Column(
         title="The surest right answers",
         note=f"{len(selection.best[:NUM_BEST])} of {count_text(metrics.recall.count)}",
         empty_text=f"No image of {name} is named right.",
         cards=_make_cards(cache, findings, selection.best[:NUM_BEST]),
-        num_panels=3,
+        num_panels=_num_panels(cache, is_correct=True),
         lists=tuple(
             _CountList(
                 title=title,
@@ -185,7 +191,7 @@ def confused_pair_figure(cache: EvaluationCache, findings: Findings, pair: Confu
             note=f"{min(count, NUM_OF_PAIR)} of {count_text(count)}",
             empty_text=f"No {first} is called {second}.",
             cards=_make_cards(cache, findings, _select_confused(cache, findings, first_index, second_index)),
-            num_panels=4,
+            num_panels=_num_panels(cache, is_correct=False),
         )
         for first, second, first_index, second_index, count in (
             (true, predicted, pair.true_index, pair.predicted_index, pair.share.count),
@@ -205,7 +211,7 @@ def _compose(cache: EvaluationCache, title: str, sentence: str, columns: Sequenc
     """Columns of cards under a title, above a legend."""
     cell_width, cell_height = picture_size(cache)
     slot_width = max(cell_width, _NARROWEST_SLOT)
-    widths = [column.num_panels * (slot_width + _PANEL_GAP) - _PANEL_GAP for column in columns]
+    widths = [max(column.num_panels * (slot_width + _PANEL_GAP) - _PANEL_GAP, _NARROWEST_COLUMN) for column in columns]
     inner_width = sum(widths) + _COLUMN_GAP * (len(columns) - 1)
     lines = wrap_text(sentence, _SUBTITLE, inner_width)
     top = _MARGIN + 66 + 24 * len(lines)
@@ -233,7 +239,7 @@ def _compose(cache: EvaluationCache, title: str, sentence: str, columns: Sequenc
         for counts in column.lists:
             y = _draw_list(canvas, left, y, width, counts, most=most)
         left += width + _COLUMN_GAP
-    _draw_legend(canvas, bottom + 16, inner_width, legend)
+    _draw_legend(canvas, bottom + 16, inner_width, legend, _legend_ends(cache))
     return canvas.png()
 
 
@@ -280,23 +286,47 @@ def _draw_card(canvas: Canvas, card: _Card, left: int, top: int, *, width: int, 
         x += slot_width + _PANEL_GAP
 
 
-def _draw_legend(canvas: Canvas, top: int, width: int, lines: Sequence[str]) -> None:
+def _draw_legend(canvas: Canvas, top: int, width: int, lines: Sequence[str], ends: tuple[str, str] | None) -> None:
+    """The colours of the maps between what their ends mean, where there are maps, above lines of text."""
     canvas.fill(_MARGIN, top - 6, width, 1, RULE)
-    x = canvas.write(_MARGIN, top + 22, "no evidence", _NOTE) + 10
-    bar = np.broadcast_to(colour_levels(DEFAULT_COLORMAP), (12, 256, 3))
-    canvas.picture(round(x), top + 11, bar)
-    canvas.write(x + 266, top + 22, "the higher peak of the two maps", _NOTE)
+    if ends is not None:
+        x = canvas.write(_MARGIN, top + 22, ends[0], _NOTE) + 10
+        bar = np.broadcast_to(colour_levels(DEFAULT_COLORMAP), (12, 256, 3))
+        canvas.picture(round(x), top + 11, bar)
+        canvas.write(x + 266, top + 22, ends[1], _NOTE)
     for row, line in enumerate(lines):
         canvas.write(_MARGIN, top + 46 + _FOOTER_LINE_HEIGHT * row, line, _DETAIL)
 
 
+def _legend_ends(cache: EvaluationCache) -> tuple[str, str] | None:
+    cam = next(iter(cache.cams.values()), None)
+    if cam is None:
+        return None
+    return ("nothing", "the peak of the map") if cam.is_class_agnostic else ("no evidence", _HIGHER_PEAK)
+
+
 def _legend_text(cache: EvaluationCache) -> str:
-    method, pair = next(iter(cache.cams.items()))
-    height, width = pair.true.shape[1:]
-    return (
-        "Both maps share one scale, from zero to the higher of their peaks, in units of the logit."
-        f" {METHOD_NAMES[method]} at {cache.provenance.target_layer}, {width}×{height} cells, scaled bilinearly."
+    if not cache.cams:
+        return no_maps_text(cache)
+    method, cam = next(iter(cache.cams.items()))
+    words = describe_method(method)
+    unit = f"in {LOGIT_UNITS}" if words.unit == LOGIT_UNITS else "in units of the method’s own"
+    scale = (
+        f"A map stands for every class and reaches from zero to its own peak, {unit}."
+        if cam.is_class_agnostic
+        else f"Both maps share one scale, from zero to the higher of their peaks, {unit}."
     )
+    layer = f" at {cache.provenance.target_layer}" if cache.provenance.target_layer else ""
+    return f"{scale} {words.name}{layer}, {grid_text(cam)} cells, scaled bilinearly."
+
+
+def _num_panels(cache: EvaluationCache, *, is_correct: bool) -> int:
+    """How many pictures a card shows: the photo, the maps over it where they differ, and the map alone."""
+    cam, has_photo = next(iter(cache.cams.values()), None), cache.thumbnails is not None
+    if cam is None:
+        return 1
+    num_maps = 1 if is_correct or cam.is_class_agnostic else 2
+    return num_maps + 2 if has_photo else num_maps
 
 
 def _make_cards(cache: EvaluationCache, findings: Findings, positions: Sequence[int]) -> tuple[_Card, ...]:
@@ -312,24 +342,38 @@ def _make_card(cache: EvaluationCache, findings: Findings, position: int, pictur
     true = class_name(cache, int(cache.labels[position]))
     predicted = class_name(cache, int(predictions.predicted[position]))
     confidence = percent_text(float(predictions.confidence[position]))
-    predicted_detail = _peak_detail(pictures.predicted_peak)
-    photo = _Panel(pixels=pictures.photo, title="photo", detail=str(cache.example_id[position]), is_named_by_file=True)
-    over_true = _Panel(pixels=pictures.true_overlay, title=f"for {true}", detail=_peak_detail(pictures.true_peak))
-    over_predicted = _Panel(pixels=pictures.predicted_overlay, title=f"for {predicted}", detail=predicted_detail)
-    alone = _Panel(
-        pixels=pictures.predicted_map,
-        title="map alone",
-        detail=f"for {predicted}" if pictures.predicted_peak else predicted_detail,
-    )
-    if predictions.is_correct[position]:
-        return _Card(verdict="right", rest=f", {confidence} sure", colour=RIGHT, panels=(photo, over_predicted, alone))
+    is_correct = bool(predictions.is_correct[position])
+    panels = tuple(_make_panels(cache, position, pictures, true, predicted, is_correct=is_correct))
+    if is_correct:
+        return _Card(verdict="right", rest=f", {confidence} sure", colour=RIGHT, panels=panels)
     probability = percent_text(float(predictions.true_probability[position]))
     return _Card(
         verdict=f"called {predicted}",
         rest=f", {confidence} sure; the true class had {probability}",
         colour=WRONG,
-        panels=(photo, over_true, over_predicted, alone),
+        panels=panels,
     )
+
+
+def _make_panels(
+    cache: EvaluationCache, position: int, pictures: ExamplePictures, true: str, predicted: str, *, is_correct: bool
+) -> Iterator[_Panel]:
+    """The pictures of one example, as far as there are any, with their captions."""
+    if pictures.photo is not None:
+        name = str(cache.example_id[position])
+        yield _Panel(pixels=pictures.photo, title="photo", detail=name, is_named_by_file=True)
+    over_true, over_predicted, alone = pictures.true_overlay, pictures.predicted_overlay, pictures.predicted_map
+    if over_true is None or over_predicted is None or alone is None:
+        return
+    detail = _peak_detail(pictures.predicted_peak)
+    is_agnostic = next(iter(cache.cams.values())).is_class_agnostic
+    if not is_correct and not is_agnostic:
+        yield _Panel(pixels=over_true, title=f"for {true}", detail=_peak_detail(pictures.true_peak))
+    target = "where it looked" if is_agnostic else f"for {predicted}"
+    yield _Panel(pixels=over_predicted, title=target, detail=detail)
+    if pictures.photo is not None:
+        whose = "whatever the class" if is_agnostic else f"for {predicted}"
+        yield _Panel(pixels=alone, title="map alone", detail=whose if pictures.predicted_peak else detail)
 
 
 def _peak_detail(peak: float) -> str:

@@ -2,7 +2,18 @@
 
 from dataclasses import dataclass
 
-from reportgen.report.views.shared import AxisTick, CardGroup, Crop, Fact, Link, MeanMapFigure, SiteFrame, Sprite
+from reportgen.report.views.shared import (
+    AxisTick,
+    CardGroup,
+    Fact,
+    ItemLayers,
+    Link,
+    MapControls,
+    MeanMapFigure,
+    MethodParts,
+    SiteFrame,
+    Sprite,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,24 +23,26 @@ class GalleryItem:
     Attributes:
         number: the example's position in the test set; `e` + number is its fragment.
         is_correct: whether the prediction is right.
+        name: its name in the data, where there is no picture to show.
         label: what the model said of it.
         caption: the predicted class of a mistake, else nothing.
         confidence: the prediction's probability.
         confidence_value: the same as a number, to filter by.
         predicted_value: the predicted class's index, to filter by.
-        layers: its pictures from the lowest, each with what it is in the style sheet's words: `photo`; `evidence t` for
-            the map of the true class, `evidence p` for that of the predicted one, `evidence t p` where both are the
-            same; `evidence difference` for predicted - true.
+        column_values: places of its values among those of the page's filters, in the filters' order.
+        pictures: its pictures.
     """
 
     number: str
     is_correct: bool
+    name: str
     label: str
     caption: str
     confidence: str
     confidence_value: str
     predicted_value: str
-    layers: tuple[tuple[str, Crop], ...]
+    column_values: str
+    pictures: ItemLayers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +53,10 @@ class ImageDetail:
         number: the example's position in the test set.
         example_id: its name in the data.
         top: class index and probability of the likeliest classes.
-        true_peak: largest evidence for the true class, in units of the logit.
+        true_peak: largest evidence for the true class; empty without maps.
         predicted_peak: likewise for the predicted class.
         reasons: why the image is listed where it is.
+        columns: names and values of what else the data says of it.
     """
 
     number: str
@@ -51,6 +65,22 @@ class ImageDetail:
     true_peak: str
     predicted_peak: str
     reasons: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnFilter:
+    """A column of the data to filter by.
+
+    Attributes:
+        field: its name in the page's address.
+        name: the column's name.
+        values: place and text of its values, over the whole test set.
+    """
+
+    field: str
+    name: str
+    values: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +92,16 @@ class Gallery:
         items: the images.
         details: what each one's detail view tells.
         predicted_names: index and name of the classes that they are predicted as.
+        filters: the columns to filter by.
+        has_pictures: whether any image has a photo or a map to show.
     """
 
     note: str
     items: tuple[GalleryItem, ...]
     details: tuple[ImageDetail, ...]
     predicted_names: tuple[tuple[str, str], ...]
+    filters: tuple[ColumnFilter, ...]
+    has_pictures: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +164,11 @@ class ConfidenceHistogram:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassPage:
-    """One class: its numbers, what it is mistaken for, and its examples."""
+    """One class: its numbers, what it is mistaken for, and its examples.
+
+    `maps` is `None` and `means` empty without maps, `figure` is `None` where there is no picture to take away, and
+    `missing` says what the report lacks.
+    """
 
     frame: SiteFrame
     sprites: tuple[Sprite, ...]
@@ -148,5 +186,7 @@ class ClassPage:
     means: tuple[MeanMapFigure, ...]
     groups: tuple[CardGroup, ...]
     gallery: Gallery
-    grid_note: str
-    figure: Link
+    missing: str
+    maps: MapControls | None
+    methods: tuple[MethodParts, ...]
+    figure: Link | None

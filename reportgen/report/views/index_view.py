@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from reportgen.report.views.shared import AxisTick, CardGroup, Cell, Crop, Fact, Link, SiteFrame, Sprite
+from reportgen.report.views.shared import AxisTick, CardGroup, Cell, Crop, Fact, Link, MapLegend, SiteFrame, Sprite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +171,7 @@ class PairRow:
     Attributes:
         true: the true class.
         predicted: the class it was taken for.
-        true_photo: the surest mistake of the pair.
+        true_photo: the surest mistake of the pair; `None` where images are not known.
         predicted_photo: the surest right example of the class it was taken for; `None` where there is none.
         true_alt: the first picture in words.
         predicted_alt: the second picture in words.
@@ -185,7 +185,7 @@ class PairRow:
 
     true: Link
     predicted: Link
-    true_photo: Crop
+    true_photo: Crop | None
     predicted_photo: Crop | None
     true_alt: str
     predicted_alt: str
@@ -210,11 +210,32 @@ class AttentionRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttentionSection:
-    """Where the model looks."""
+    """Where the model looks: what the means are over, the means, and what else is known of the maps."""
 
+    note: str
     rows: tuple[AttentionRow, ...]
-    overlap: str
-    blank: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceRow:
+    """The examples that share a value of a column; `standing` says where they differ by more than chance explains."""
+
+    value: str
+    count: str
+    accuracy: Cell
+    interval: str
+    bar: str
+    standing: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceTable:
+    """Accuracy by one column of the data."""
+
+    anchor: str
+    name: str
+    rows: tuple[SliceRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,7 +292,8 @@ class SuperclassSummary:
 class IndexPage:
     """The page that answers: how good, how sure, what is wrong, where to look next.
 
-    `notes` is a reviewer's text as HTML, safe as it stands; `None` where there is none.
+    `notes` is a reviewer's text as HTML, safe as it stands; `None` where there is none. So are `attention` and `legend`
+    without maps; `missing` says what the report lacks, and `single_file_note` what a single file leaves out of it.
     """
 
     frame: SiteFrame
@@ -293,7 +315,11 @@ class IndexPage:
     calibration_sentence: str
     coverage: tuple[CoverageRow, ...]
     coverage_note: str
-    attention: AttentionSection
+    slices: tuple[SliceTable, ...]
+    attention: AttentionSection | None
+    missing: str
+    single_file_note: str
+    legend: MapLegend | None
     confident_errors: CardGroup
     suspects: Link | None
     rows: tuple[ClassRow, ...]

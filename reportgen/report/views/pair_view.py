@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass
 
-from reportgen.report.views.shared import CardGroup, Fact, Link, MeanMapFigure, SiteFrame, Sprite
+from reportgen.report.views.shared import (
+    CardGroup,
+    Fact,
+    Link,
+    MapControls,
+    MeanMapFigure,
+    MethodParts,
+    SiteFrame,
+    Sprite,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +27,14 @@ class PairPage:
         previous: the pair before it.
         following: the pair after it.
         verdict: what most of the mistakes have in common.
-        evidence: what that rests on.
-        advice: what it suggests.
+        evidence: what that rests on; empty where maps say nothing of it.
+        advice: what it suggests; else why maps say nothing.
         facts: both directions, and how far the maps overlap beside two baselines.
-        means: mean maps of both directions.
+        means: mean maps of both directions; empty without maps.
         groups: the examples of both directions.
-        grid_note: the grid and how it is scaled.
+        missing: what the report lacks, in words.
+        maps: what may be chosen about the maps; `None` without any.
+        methods: what the page shows by its further methods.
     """
 
     frame: SiteFrame
@@ -39,4 +50,6 @@ class PairPage:
     facts: tuple[Fact, ...]
     means: tuple[MeanMapFigure, ...]
     groups: tuple[CardGroup, ...]
-    grid_note: str
+    missing: str
+    maps: MapControls | None
+    methods: tuple[MethodParts, ...]

@@ -59,11 +59,12 @@ class Panel:
     """One picture of an example.
 
     Attributes:
-        kind: `photo`, `overlay` (a map over the photo), `map` (the map alone) or `blank` (no cell supports the class).
+        kind: `photo`, `overlay` (a map over the photo), `map` (the map alone) or `blank` (no cell supports the class,
+            or there is no map).
         title: what it shows.
         detail: a number about it.
         alt: the picture in words.
-        photo: the photo; absent from a map alone.
+        photo: the photo; absent from a map alone, and where images are not known.
         evidence: the map; absent from a photo and where it is blank.
         difference: predicted - true, beside the map alone of a mistake.
     """
@@ -88,7 +89,7 @@ class ExampleCard:
         confidence: the prediction's probability.
         verdict: the rest of the sentence that begins with the predicted class.
         example_id: the example's name in the data, leading to its detail view.
-        panels: photo, overlays and map alone.
+        panels: photo, overlays and map alone, as far as there are any.
     """
 
     is_correct: bool
@@ -127,6 +128,95 @@ class MeanMapFigure:
     detail: str
     alt: str
     picture: Crop | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapLegend:
+    """What the shades of a page's maps mean: both ends in words, and a sentence on scale and unit."""
+
+    low: str
+    high: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapLayerChoice:
+    """One of the things that a gallery image may show: as the script knows it, and in words.
+
+    It is disabled where the method that the page starts with does not have it.
+    """
+
+    value: str
+    text: str
+    is_disabled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodChoice:
+    """One of the methods of the page's maps: as the script knows it, and in words."""
+
+    value: str
+    text: str
+    is_class_agnostic: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapControls:
+    """What a reader may choose about a page's maps, besides colours and scale.
+
+    Attributes:
+        layers: what a gallery image shows.
+        methods: by which method, the one that the page starts with first; empty where there is one only.
+        legend: what the shades mean at first.
+        has_differences: whether differences of maps can be shown.
+        has_photos: whether the maps lie over photos.
+    """
+
+    layers: tuple[MapLayerChoice, ...]
+    methods: tuple[MethodChoice, ...]
+    legend: MapLegend
+    has_differences: bool
+    has_photos: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemLayers:
+    """The pictures of one image of the gallery.
+
+    Attributes:
+        layers: the pictures from the lowest, each with what it is in the style sheet's words: `photo`; `evidence t` for
+            the map of the true class, `evidence p` for that of the predicted one, `evidence t p` where both are the
+            same; `evidence` where it stands for every class; `evidence difference` for predicted - true.
+        true_peak: largest evidence for the true class; empty where there is no map.
+        predicted_peak: likewise for the predicted class.
+    """
+
+    layers: tuple[tuple[str, Crop], ...]
+    true_peak: str
+    predicted_peak: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodParts:
+    """What a page shows by a method other than the one it starts with, in the order in which it stands on the page.
+
+    Attributes:
+        value: the method, as its choice calls it.
+        sprites: its pictures.
+        legend: what the shades mean.
+        means: the mean maps.
+        means_note: why there are none; else empty.
+        panels: of each card, without its photo.
+        items: of each image of the gallery, without its photo.
+    """
+
+    value: str
+    sprites: tuple[Sprite, ...]
+    legend: MapLegend
+    means: tuple[MeanMapFigure, ...]
+    means_note: str
+    panels: tuple[tuple[Panel, ...], ...]
+    items: tuple[ItemLayers, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +265,7 @@ class SiteFrame:
         logo: the user's picture for the bar, from the site's root; empty where there is none.
         extra_css: the user's style sheet, likewise.
         filters: what colours the page's grey pictures.
+        styles: style sheets that only some reports need, likewise.
     """
 
     title: str
@@ -183,3 +274,4 @@ class SiteFrame:
     logo: str
     extra_css: str
     filters: tuple[FilterSpec, ...]
+    styles: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reportgen.report.views.shared import ExampleCard, Link, SiteFrame, Sprite
+from reportgen.report.views.shared import ExampleCard, Link, MapLegend, SiteFrame, Sprite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,10 @@ class SuspectCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuspectsPage:
-    """The labels that deserve a second look, and how much to expect of the list."""
+    """The labels that deserve a second look, and how much to expect of the list.
+
+    `missing` says what the report lacks; `legend` is `None` without maps.
+    """
 
     frame: SiteFrame
     sprites: tuple[Sprite, ...]
@@ -27,5 +30,7 @@ class SuspectsPage:
     temperature: str
     expectation: str
     note: str
+    missing: str
+    legend: MapLegend | None
     cards: tuple[SuspectCard, ...]
     table: Link

@@ -2,11 +2,12 @@
 
 import math
 
-from reportgen.analysis.attention import BORDER_WIDTH, HIGH_OVERLAP_SHARE
+from reportgen.analysis.attention import BORDER_WIDTH, HIGH_OVERLAP_SHARE, MapComparison
 from reportgen.analysis.findings import Findings
 from reportgen.analysis.intervals import Estimate
 from reportgen.analysis.recommendations import MIN_BORDER_EXCESS, MIN_SPREAD_EXCESS, Recommendation
 from reportgen.cache import EvaluationCache
+from reportgen.report.words.methods import describe_method
 from reportgen.report.words.phrases import (
     RecommendationText,
     counted_text,
@@ -15,6 +16,7 @@ from reportgen.report.words.phrases import (
     named_text,
     proportion_of,
 )
+from reportgen.report.words.run_facts import no_maps_text
 from reportgen.report.words.text import (
     count_text,
     number_interval_text,
@@ -26,14 +28,26 @@ from reportgen.report.words.text import (
     points_text,
 )
 
-_NO_MAPS_TEXT = "Too few images have a map to compare where it looks."
+_NO_EVIDENCE_TEXT = "Too few images have a map to compare where it looks."
 _NO_PAIR_TEXT = "No pair of classes has enough mistakes to compare their maps."
 
 
-def describe_background_focus(item: Recommendation, findings: Findings) -> RecommendationText:
+def _unjudged(cache: EvaluationCache, otherwise: str, *, compares_classes: bool = False) -> RecommendationText:
+    """Why a rule about maps has nothing to measure: there are none, they know no class, or what else it may be."""
+    cam = next(iter(cache.cams.items()), None)
+    if cam is None:
+        headline = f"Where it looks cannot be judged. {no_maps_text(cache)}"
+    elif compares_classes and cam[1].is_class_agnostic:
+        headline = f"The maps by {describe_method(cam[0]).name} are the same for every class: none to compare."
+    else:
+        headline = otherwise
+    return RecommendationText(headline=headline, advice="", evidence="")
+
+
+def describe_background_focus(item: Recommendation, cache: EvaluationCache, findings: Findings) -> RecommendationText:
     """Whether it looks at the border where it is wrong, or at all."""
-    if not item.evidence:
-        return RecommendationText(headline=_NO_MAPS_TEXT, advice="", evidence="")
+    if not item.evidence or findings.attention is None:
+        return _unjudged(cache, _NO_EVIDENCE_TEXT)
     border = findings.attention.border_share
     area = percent_text(border.uniform)
     evidence = (
@@ -70,10 +84,10 @@ def describe_background_focus(item: Recommendation, findings: Findings) -> Recom
     )
 
 
-def describe_diffuse_focus(item: Recommendation, findings: Findings) -> RecommendationText:
+def describe_diffuse_focus(item: Recommendation, cache: EvaluationCache, findings: Findings) -> RecommendationText:
     """Whether its maps are more spread where it is unsure."""
-    if not item.evidence:
-        return RecommendationText(headline=_NO_MAPS_TEXT, advice="", evidence="")
+    if not item.evidence or findings.attention is None:
+        return _unjudged(cache, _NO_EVIDENCE_TEXT)
     attention = findings.attention
     unsure, sure, difference = attention.unsure_spread, attention.sure_spread, attention.spread_difference
     evidence = (
@@ -112,11 +126,12 @@ def _mean_text(mean: Estimate) -> str:
 
 def describe_pairs_same_place(item: Recommendation, cache: EvaluationCache, findings: Findings) -> RecommendationText:
     """Pairs of classes that are mistaken for each other at the same place."""
-    if not item.evidence:
-        return RecommendationText(headline=_NO_PAIR_TEXT, advice="", evidence="")
+    comparison = _comparison_of(findings)
+    if not item.evidence or comparison is None:
+        return _unjudged(cache, _NO_PAIR_TEXT, compares_classes=True)
     names = _pair_names(item, cache)
     line = f"more than {percent_text(HIGH_OVERLAP_SHARE, digits=0)} of unrelated images"
-    evidence = _pair_evidence(item, names, findings, line, findings.attention.unrelated_high)
+    evidence = _pair_evidence(item, names, comparison, line, comparison.unrelated_high)
     if not item.fired:
         return RecommendationText(
             headline="No pair of classes is proven to be taken for each other at the same place;"
@@ -138,11 +153,12 @@ def describe_pairs_same_place(item: Recommendation, cache: EvaluationCache, find
 
 def describe_pairs_elsewhere(item: Recommendation, cache: EvaluationCache, findings: Findings) -> RecommendationText:
     """Pairs of classes that are mistaken for each other at different places."""
-    if not item.evidence:
-        return RecommendationText(headline=_NO_PAIR_TEXT, advice="", evidence="")
+    comparison = _comparison_of(findings)
+    if not item.evidence or comparison is None:
+        return _unjudged(cache, _NO_PAIR_TEXT, compares_classes=True)
     names = _pair_names(item, cache)
     line = "less than half of unrelated images"
-    evidence = _pair_evidence(item, names, findings, line, findings.attention.unrelated_median)
+    evidence = _pair_evidence(item, names, comparison, line, comparison.unrelated_median)
     if not item.fired:
         return RecommendationText(
             headline=f"No pair of classes is proven to be mistaken by looking elsewhere; {names[0]} comes nearest.",
@@ -160,14 +176,18 @@ def describe_pairs_elsewhere(item: Recommendation, cache: EvaluationCache, findi
     )
 
 
+def _comparison_of(findings: Findings) -> MapComparison | None:
+    return None if findings.attention is None else findings.attention.comparison
+
+
 def _pair_names(item: Recommendation, cache: EvaluationCache) -> list[str]:
     return [" ↔ ".join(cache.class_names[index] for index in found.pair or ()) for found in item.evidence]
 
 
-def _pair_evidence(item: Recommendation, names: list[str], findings: Findings, line: str, overlap: float) -> str:
+def _pair_evidence(item: Recommendation, names: list[str], comparison: MapComparison, line: str, overlap: float) -> str:
     """How many of each pair's mistakes lie beyond a line of overlap, and what overlap is worth with this model."""
     counts = [f"{name} {counted_text(proportion_of(found))}" for name, found in zip(names, item.evidence, strict=True)]
-    unrelated, mistakes = findings.attention.overlap_unrelated, findings.attention.overlap_mistakes
+    unrelated, mistakes = comparison.overlap_unrelated, comparison.overlap_mistakes
     return (
         f"Mistakes whose two maps overlap {line} do ({number_text(overlap)}): {listed_text(counts)}; the rule fires"
         f" where the interval lies above {percent_text(item.evidence[0].threshold, digits=0)}. Mean overlap (cosine):"

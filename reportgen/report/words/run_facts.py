@@ -1,29 +1,65 @@
-"""How the numbers came about: the model, the data, the layer, the grid, and what the self-checks found."""
+"""How the numbers came about: the model, the data, the layers, the grids, and what the self-checks found."""
 
-from reportgen.cache import EvaluationCache, SelfCheck
-from reportgen.report.words.text import count_text, plural_text
+from collections.abc import Iterator, Sequence
 
-METHOD_NAMES = {"gradcam": "Grad-CAM"}
+from reportgen.cache import CamPair, EvaluationCache, SelfCheck
+from reportgen.report.words.methods import describe_method
+from reportgen.report.words.text import count_text, list_text, plural_text
 
 
 def run_summary(cache: EvaluationCache) -> str:
-    """The run in two sentences, for the head of the first page."""
-    provenance, (_, grid) = cache.provenance, _method_and_grid(cache)
+    """The run in a few sentences, for the head of the first page."""
+    provenance = cache.provenance
     model = (
         f"{provenance.model_name} with {provenance.weights_name}" if provenance.weights_name else provenance.model_name
     )
-    return (
-        f"One evaluation of {model} on {provenance.data_name}, with the class activation maps of every image for its"
-        f" true and its predicted class. {provenance.created[:10]} · target layer {provenance.target_layer},"
-        f" {grid} cells · {_checks_text(cache)}."
+    run = f"One evaluation of {model} on {provenance.data_name}"
+    if not cache.cams:
+        return f"{run}. {provenance.created[:10]} · {_checks_text(cache)}."
+    method, cam = next(iter(cache.cams.items()))
+    whose = (
+        f"the {describe_method(method).name} map of every image"
+        if cam.is_class_agnostic
+        else "the class activation maps of every image for its true and its predicted class"
     )
+    parts = [provenance.created[:10], f"{_layers_text(provenance.target_layer)}{grid_text(cam)} cells"]
+    if len(cache.cams) > 1:
+        parts.append(list_text([describe_method(name).name for name in cache.cams]))
+    return f"{run}, with {whose}. {' · '.join([*parts, _checks_text(cache)])}."
 
 
-def _method_and_grid(cache: EvaluationCache) -> tuple[str, str]:
-    """The CAM method that the report shows, and its grid as `8×8`."""
-    method, pair = next(iter(cache.cams.items()))
-    height, width = pair.true.shape[1:]
-    return METHOD_NAMES[method], f"{width}×{height}"
+def no_maps_text(cache: EvaluationCache) -> str:
+    """That there are no maps, and why, as sentences."""
+    reason = cache.provenance.no_maps_reason.strip().removesuffix(".")
+    return f"There are no maps: {reason[:1].lower()}{reason[1:]}." if reason else "There are no maps."
+
+
+def maps_text(cache: EvaluationCache) -> str:
+    """The methods of the maps, their layers and grids, for a text without pages."""
+    if not cache.cams:
+        return no_maps_text(cache)
+    place = f" at {cache.provenance.target_layer}" if cache.provenance.target_layer else ""
+    methods = list_text([f"{describe_method(name).name}, {grid_text(cam)} cells" for name, cam in cache.cams.items()])
+    return f"{methods}{place}"
+
+
+def grid_text(cam: CamPair) -> str:
+    """The grid of a method's maps as `8×8`, columns first."""
+    height, width = cam.true.shape[1:]
+    return f"{width}×{height}"
+
+
+def coverage_text(cache: EvaluationCache, cam: CamPair) -> str:
+    """`1,234 of 10,000 images`, where only some have a map; else nothing."""
+    if cam.positions is None:
+        return ""
+    return f"{count_text(len(cam.positions))} of {plural_text(cache.num_examples, 'image')}"
+
+
+def _layers_text(target_layer: str) -> str:
+    if not target_layer:
+        return ""
+    return f"target {'layers' if ', ' in target_layer else 'layer'} {target_layer}, "
 
 
 def _checks_text(cache: EvaluationCache) -> str:
@@ -52,27 +88,74 @@ def _check_sentence(check: SelfCheck) -> str:
 
 
 def run_facts(cache: EvaluationCache) -> tuple[tuple[str, str], ...]:
-    """Names and values of everything that identifies the run."""
-    key, provenance, (method, grid) = cache.key, cache.provenance, _method_and_grid(cache)
-    input_height, input_width = provenance.input_size
-    weights = {"": "as the model's code returns them", "pretrained": "pretrained, from the model's library"}.get(
-        key.weights_digest, f"{provenance.weights_name}, SHA-256 {key.weights_digest[:16]}…"
-    )
+    """Names and values of everything that identifies the run; what is not known has no row."""
+    key, provenance = cache.key, cache.provenance
     rate = cache.num_examples / provenance.seconds if provenance.seconds > 0 else 0.0
-    source = "given" if provenance.layer_source == "given" else "found by probing the network"
     rows = [
-        ("Model", f"{provenance.model_name}, {count_text(provenance.num_parameters)} parameters ({key.model})"),
-        ("Weights", weights),
+        ("Model", f"{model_text(cache)} ({key.model})" if key.model else model_text(cache)),
+        ("Weights", _weights_text(cache)),
         ("Data", f"{provenance.data_name}, SHA-256 {key.data_digest[:16]}…"),
         (
             "Examples",
             f"{plural_text(cache.num_examples, 'image')} of {plural_text(cache.num_classes, 'class', 'classes')}",
         ),
-        ("Preprocessing", f"{provenance.preprocessing}; {input_width}×{input_height} pixels"),
-        ("Maps", f"{method}, signed, in units of the logit"),
-        ("Target layer", f"{provenance.target_layer}, {grid} cells, {source}"),
-        ("Run", f"{provenance.created}, {provenance.seconds:.1f} s, {rate:,.0f} images/s"),
-        ("Device", f"{provenance.device}, {provenance.precision}"),
+        ("Preprocessing", _preprocessing_text(cache)),
+        *_map_rows(cache),
+        ("Run", f"{provenance.created}, {provenance.seconds:.1f} s" + (f", {rate:,.0f} images/s" if rate else "")),
+        ("Device", ", ".join(filter(None, (provenance.device, provenance.precision)))),
         ("Versions", ", ".join(f"{name} {version}" for name, version in provenance.versions)),
     ]
-    return tuple(rows)
+    return tuple((name, value) for name, value in rows if value)
+
+
+def model_text(cache: EvaluationCache) -> str:
+    """The network, and the number of its parameters where that is known."""
+    provenance = cache.provenance
+    size = f", {count_text(provenance.num_parameters)} parameters" if provenance.num_parameters else ""
+    return f"{provenance.model_name}{size}"
+
+
+def _weights_text(cache: EvaluationCache) -> str:
+    digest = cache.key.weights_digest
+    if not digest:
+        return "as the model's code returns them" if cache.provenance.num_parameters else ""
+    if digest == "pretrained":
+        return "pretrained, from the model's library"
+    return f"{cache.provenance.weights_name}, SHA-256 {digest[:16]}…"
+
+
+def _preprocessing_text(cache: EvaluationCache) -> str:
+    height, width = cache.provenance.input_size
+    size = f"{width}×{height} pixels" if height and width else ""
+    return "; ".join(filter(None, (cache.provenance.preprocessing, size)))
+
+
+def _map_rows(cache: EvaluationCache) -> Iterator[tuple[str, str]]:
+    if not cache.cams:
+        yield "Maps", no_maps_text(cache)
+        return
+    many = len(cache.cams) > 1
+    yield "Maps", "; ".join(_method_text(cache, name, with_grid=many) for name in cache.cams)
+    provenance = cache.provenance
+    if not provenance.target_layer:
+        return
+    source = "given" if provenance.layer_source == "given" else "found by probing the network"
+    layers = provenance.target_layer.split(", ")
+    grid = "" if many else f", {grid_text(next(iter(cache.cams.values())))} cells"
+    joined = f", {_aggregate_text(cache.key.methods.split())}" if len(layers) > 1 else ""
+    yield f"Target layer{'s' if len(layers) > 1 else ''}", f"{provenance.target_layer}{grid}{joined}, {source}"
+
+
+def _method_text(cache: EvaluationCache, method: str, *, with_grid: bool) -> str:
+    words, cam = describe_method(method), cache.cams[method]
+    grid = f"{grid_text(cam)} cells" if with_grid else ""
+    return ", ".join(filter(None, (words.name, words.nature, grid, coverage_text(cache, cam))))
+
+
+def _aggregate_text(options: Sequence[str]) -> str:
+    """How the maps of several layers became one, from the options in the cache's key."""
+    known = {
+        "aggregate=max": "joined by their maximum",
+        "aggregate=weighted": "joined by their mean, weighted by each layer’s evidence",
+    }
+    return next((known[option] for option in options if option in known), "joined by their mean")

@@ -8,7 +8,7 @@ from reportgen.analysis.findings import Findings
 from reportgen.analysis.metrics import ClassMetrics
 from reportgen.analysis.selection import HIGH_CONFIDENCE
 from reportgen.cache import EvaluationCache
-from reportgen.report.words.run_facts import METHOD_NAMES, check_sentences
+from reportgen.report.words.run_facts import check_sentences, maps_text, model_text
 from reportgen.report.words.text import (
     count_text,
     number_interval_text,
@@ -18,6 +18,7 @@ from reportgen.report.words.text import (
     plural_text,
     points_interval_text,
     points_text,
+    value_text,
 )
 from reportgen.report.words.wording import describe, headline
 
@@ -60,6 +61,7 @@ def analysis_summary(cache: EvaluationCache, findings: Findings) -> str:
         _title("The most confused pairs"),
         _pair_table(cache, findings),
         *_superclass_section(findings),
+        *_slice_sections(findings),
         _title("What stands out"),
         "\n".join(
             _wrapped(describe(item, cache, findings).headline, mark="- ")
@@ -101,17 +103,15 @@ def recommendations_text(cache: EvaluationCache, findings: Findings) -> str:
 def _run_table(cache: EvaluationCache) -> str:
     provenance = cache.provenance
     weights = f", weights {provenance.weights_name}" if provenance.weights_name else ""
-    method, pair = next(iter(cache.cams.items()))
-    height, width = pair.true.shape[1:]
     rows = [
-        ("Model", f"{provenance.model_name}, {count_text(provenance.num_parameters)} parameters{weights}"),
+        ("Model", f"{model_text(cache)}{weights}"),
         (
             "Data",
             f"{provenance.data_name}, {plural_text(cache.num_examples, 'image')} of"
             f" {plural_text(cache.num_classes, 'class', 'classes')}",
         ),
-        ("Maps", f"{METHOD_NAMES[method]} at {provenance.target_layer}, {width}×{height} cells"),
-        ("Run", f"{provenance.created}, {provenance.device}, {provenance.precision}"),
+        ("Maps", maps_text(cache)),
+        ("Run", ", ".join(filter(None, (provenance.created, provenance.device, provenance.precision)))),
         *[("Check", sentence) for sentence in check_sentences(cache)],
         *[("Note", warning) for warning in provenance.warnings],
     ]
@@ -234,6 +234,28 @@ def _superclass_section(findings: Findings) -> list[str]:
         ("By chance", percent_text(found.chance), ""),
     ]
     return [_title("Superclasses"), _table(rows)]
+
+
+def _slice_sections(findings: Findings) -> list[str]:
+    """Accuracy by each column of the data that groups the examples, the weakest first."""
+    return [
+        section
+        for column in findings.slices
+        for section in (
+            _title(f"Accuracy by {column.name}"),
+            _table(
+                [
+                    (
+                        value_text(found.value),
+                        percent_text(found.accuracy.value),
+                        f"({percent_interval_text(found.accuracy)})",
+                        f"{count_text(found.accuracy.count)} of {count_text(found.accuracy.total)}",
+                    )
+                    for found in column.slices
+                ]
+            ),
+        )
+    ]
 
 
 def _title(text: str, underline: str = "-") -> str:

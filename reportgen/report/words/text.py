@@ -51,7 +51,7 @@ def number_text(value: float, *, digits: int = 3) -> str:
 
 
 def peak_text(peak: float) -> str:
-    """The peak of a map in units of the logit as `12.4`, `0.81`, `0.0041`, `3.2e-05`: never 0.00 unless it is 0."""
+    """The peak of a map as `12.4`, `0.81`, `0.0041`, `3.2e-05`: never 0.00 unless it is 0."""
     if peak == 0:
         return "0"
     if abs(peak) < 0.001:
@@ -87,3 +87,8 @@ def list_text(items: Sequence[str]) -> str:
     if len(items) < 2:
         return "".join(items)
     return f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def value_text(value: str) -> str:
+    """A value of the data's columns, where an empty one has to be seen."""
+    return value.strip() or "(empty)"

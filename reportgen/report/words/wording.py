@@ -92,9 +92,9 @@ def describe(recommendation: Recommendation, cache: EvaluationCache, findings: F
         case Rule.WEAK_CLASSES:
             text = _describe_weak_classes(recommendation, cache)
         case Rule.BACKGROUND_FOCUS:
-            text = describe_background_focus(recommendation, findings)
+            text = describe_background_focus(recommendation, cache, findings)
         case Rule.DIFFUSE_FOCUS:
-            text = describe_diffuse_focus(recommendation, findings)
+            text = describe_diffuse_focus(recommendation, cache, findings)
         case Rule.PAIRS_SAME_PLACE:
             text = describe_pairs_same_place(recommendation, cache, findings)
         case Rule.PAIRS_ELSEWHERE:

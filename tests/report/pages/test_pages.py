@@ -333,7 +333,7 @@ def test_pair_page_says_both_directions_and_both_baselines(pages: dict[str, str]
     assert f"{pair.share.count} of {pair.share.total}: {percent_text(pair.share.value)}" in text
     assert f"{pair.reverse.count} of {pair.reverse.total}: {percent_text(pair.reverse.value)}" in text
     assert f"Overlap of their maps {attention.both.value:.2f}" in text
-    assert f"Overlap of unrelated images {small_findings.attention.overlap_unrelated.value:.2f}" in text
+    assert f"Overlap of unrelated images {small_findings.attention.comparison.overlap_unrelated.value:.2f}" in text
     number_of_cards = pages[path].count("<article")
     assert number_of_cards == pair.share.count + pair.reverse.count
 

@@ -243,6 +243,11 @@ def with_border(findings, **changes):
     return replace(findings, attention=replace(attention, border_share=border))
 
 
+def with_comparison(findings, **changes):
+    comparison = replace(findings.attention.comparison, **changes)
+    return replace(findings, attention=replace(findings.attention, comparison=comparison))
+
+
 def test_background_focus_says_where_and_against_what(small_cache, small_findings):
     findings = with_border(
         small_findings,
@@ -312,13 +317,12 @@ def test_diffuse_focus_compares_the_unsure_with_the_sure(small_cache, small_find
 
 
 def test_pairs_at_the_same_place_are_named_with_what_overlap_is_worth(small_cache, small_findings):
-    attention = replace(
-        small_findings.attention,
+    findings = with_comparison(
+        small_findings,
         overlap_unrelated=estimate(0.76, 0.75, 0.77),
         overlap_mistakes=estimate(0.86, 0.85, 0.87),
         unrelated_high=0.93,
     )
-    findings = replace(small_findings, attention=attention)
     evidence = [replace(SAME_PLACE, pair=pair) for pair in [(0, 1), (3, 4)]]
     text = describe(fired(Rule.PAIRS_SAME_PLACE, *evidence, num_tested=7), small_cache, findings)
     assert text.headline.startswith("In 2 pairs of classes it looks at the same place for both")
@@ -331,7 +335,7 @@ def test_pairs_at_the_same_place_are_named_with_what_overlap_is_worth(small_cach
 
 
 def test_pairs_that_look_elsewhere_are_told_to_break_the_link(small_cache, small_findings):
-    findings = replace(small_findings, attention=replace(small_findings.attention, unrelated_median=0.79))
+    findings = with_comparison(small_findings, unrelated_median=0.79)
     text = describe(fired(Rule.PAIRS_ELSEWHERE, SAME_PLACE, num_tested=7), small_cache, findings)
     assert text.headline == "In 1 pair of classes it looks elsewhere than where the true class shows: con ↔ a/b."
     assert "less than half of unrelated images do (0.790): con ↔ a/b 20 of 20" in text.evidence
