@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -120,13 +120,11 @@ class KerasModule(nn.Module):
         """Take a Keras model over; afterwards it can no longer be saved."""
         super().__init__()
         self._hidden = (model,)  # in a tuple, so that it isn't a submodule besides its layers
-        for layer in _nested_layers(model):
-            _own_parameters(layer)
+        for layer in (model, *_nested_layers(model)):
+            _arrange(layer)
             if layer.compute_dtype in _COARSE_DTYPES:
                 layer.dtype_policy = "float32"
-        _own_parameters(model)
-        _own_sublayers(model)
-        self._modules.update(_named_layers(model))
+        self._modules.update(model._modules)
         self._parameters.update(model._parameters)
         self.float()
 
@@ -167,24 +165,36 @@ def _nested_layers(model: Any) -> Iterator[Any]:
 
 
 def _named_layers(layer: Any) -> dict[str, Any]:
-    """The layers right inside a model or layer, by names without dots, which torch's paths are made with."""
-    inner = layer.layers if hasattr(layer, "layers") else layer._flatten_layers(include_self=False, recursive=False)
-    return {part.name.replace(".", "_"): part for part in inner}
+    """The layers right inside a model or layer, by name."""
+    is_model = isinstance(layer, sys.modules["keras"].Model)
+    return _by_name(layer.layers if is_model else layer._flatten_layers(include_self=False, recursive=False))
 
 
-def _own_parameters(layer: Any) -> None:
-    """Hang the variables of a layer's own at it, by their names, instead of all below it, by their paths."""
-    layer._modules.pop("_torch_params", None)
-    for variable in (*layer._trainable_variables, *layer._non_trainable_variables):
-        if isinstance(variable.value, nn.Parameter):
-            layer._parameters[variable.name.replace(".", "_")] = variable.value
+def _by_name(parts: Iterable[Any]) -> dict[str, Any]:
+    """Layers or variables by their names, without the dots that torch's paths are made with, and told apart."""
+    named: dict[str, Any] = {}
+    for part in parts:
+        name = plain = part.name.replace(".", "_")
+        number = 0
+        while name in named:
+            number += 1
+            name = f"{plain}_{number}"
+        named[name] = part
+    return named
 
 
-def _own_sublayers(layer: Any) -> None:
-    """Hang the layers inside each layer at it, all the way down."""
-    for name, inner in _named_layers(layer).items():
-        _own_sublayers(inner)
-        layer._modules.setdefault(name, inner)
+def _arrange(layer: Any) -> None:
+    """Hang at a layer, as torch sees it, what is its own: the layers right inside it and its variables, by their names.
+
+    Keras hangs there the layers that are attributes, and the variables of all layers below.
+    """
+    attributes = {name: m for name, m in layer._modules.items() if isinstance(m, sys.modules["keras"].Layer)}
+    for name in ("_torch_params", *attributes):
+        layer._modules.pop(name, None)
+    layer.__dict__.update(attributes)
+    layer._modules.update(_named_layers(layer))
+    variables = _by_name([*layer._trainable_variables, *layer._non_trainable_variables])
+    layer._parameters.update({name: variable.value for name, variable in variables.items()})
 
 
 def _require_image_shape(model: Any, name: str) -> tuple[int | None, int | None]:
@@ -206,7 +216,8 @@ def _without_activation(model: Any, size: tuple[int, int]) -> tuple[Any, str]:
     keras = sys.modules["keras"]
     last = _last_layer(model)
     activation = getattr(last, "activation", None)
-    kind = "softmax" if isinstance(last, keras.layers.Softmax) else getattr(activation, "__name__", "")
+    is_softmax = type(last).__name__ == "Softmax"  # the layer, or the operation
+    kind = "softmax" if is_softmax else getattr(activation, "__name__", "")
     put_on = {"softmax": lambda logits: logits.softmax(dim=1), "sigmoid": torch.sigmoid}.get(kind)
     if put_on is None:
         return model, f"its last layer {last.name} has no softmax or sigmoid, so its outputs are taken for logits."
@@ -235,7 +246,7 @@ def _run(model: Any, images: Tensor) -> Tensor:
 def _last_layer(model: Any) -> Any:
     """The layer that computes a model's output, inside nested models."""
     last = model
-    while getattr(last, "layers", None):
+    while isinstance(last, sys.modules["keras"].Model):
         history = getattr(getattr(last, "output", None), "_keras_history", None)
         last = last.layers[-1] if history is None else history.operation
     return last
