@@ -79,9 +79,7 @@ def measure_locality(maps: Tensor) -> list[float]:
     Returns:
         A value for each of the P images: 0 where place means nothing, as in a map that is the same everywhere.
     """
-    maps = maps.detach().float()
-    maps = maps.reshape(NUM_VERSIONS, -1, *maps.shape[1:])
-    changes = (maps[1:] - maps[:1]).abs().mean(dim=2)  # (4, P, h, w)
+    changes = _measure_changes(maps.movedim(1, -1))  # (4, P, h, w)
     if min(changes.shape[2:]) < 2:
         return [0.0] * changes.shape[1]
     along_axis = []
@@ -108,12 +106,46 @@ def find_layout(output: Any, image_size: tuple[int, int], num_rows: int) -> Layo
     if not isinstance(output, Tensor) or not output.is_floating_point() or len(output) != num_rows:
         return None
     layouts = list(_possible_layouts(output, image_size))
+    if not layouts:
+        return None
+    if output.ndim == 3:
+        contrasts = _measure_contrasts(output)
+        layouts = [max(layouts, key=lambda layout: _match(contrasts, layout))]
     measured = {layout: measure_locality(layout.to_nchw(output)) for layout in layouts}
-    best = max(layouts, key=lambda layout: sum(measured[layout]), default=None)
-    if best is not None and min(measured[best]) > 0 and sum(measured[best]) >= _MIN_LOCALITY * len(measured[best]):
+    best = max(layouts, key=lambda layout: sum(measured[layout]))
+    if min(measured[best]) > 0 and sum(measured[best]) >= _MIN_LOCALITY * len(measured[best]):
         return best
     is_too_small = output.ndim == 4 and min(output.shape[2:]) < _MIN_MEASURABLE_SIDE
     return layouts[0] if is_too_small else None
+
+
+def _measure_changes(output: Tensor) -> Tensor:
+    """How much each disturbance changes each place: of an output (5 P, ..., C), mean absolute changes (4, P, ...)."""
+    versions = output.detach().float().reshape(NUM_VERSIONS, -1, *output.shape[1:])
+    return (versions[1:] - versions[:1]).abs().mean(dim=-1)
+
+
+def _measure_contrasts(output: Tensor) -> Tensor:
+    """For each token of (5 P, N, C), whether it is at the top (1) or the bottom (-1), and at the left or right: (2, N).
+
+    Around 0 are those that see the whole image, or none of it.
+    """
+    changes = _measure_changes(output)  # (4, P, N)
+    first, second = changes[0::2], changes[1::2]
+    return ((first - second) / (first + second).clamp_min(torch.finfo(first.dtype).tiny)).mean(dim=1)
+
+
+def _match(contrasts: Tensor, layout: Layout) -> float:
+    """How well the tokens' contrasts (2, N) fit a layout: the matched filter, in which tokens without a place are 0.
+
+    That also tells a first row of patches from as many tokens without a place, which locality alone does not.
+    """
+    rows, columns = (torch.sign((length - 1) / 2 - torch.arange(length)) for length in layout.grid)
+    expected = contrasts.new_zeros(contrasts.shape)
+    expected[:, layout.num_prefix_tokens :] = torch.stack(
+        [rows.repeat_interleave(len(columns)), columns.repeat(len(rows))]
+    )
+    return float((expected * contrasts).sum() / expected.norm())
 
 
 def _possible_layouts(output: Tensor, image_size: tuple[int, int]) -> Iterator[Layout]:

@@ -175,7 +175,7 @@ def _check_given(network: nn.Module, images: Tensor, outputs: Sequence[LayerOutp
         )
     if not _gradient_reaches(network, images, given):
         raise LayerError(
-            f"No gradient reaches the layer `{name}` from the logits: they do not depend on it.",
+            f"No gradient reaches the cells of layer `{name}` from the logits: they do not depend on them.",
             hint=_listing(network, images, outputs),
         )
     return _describe(network, images, outputs, given, is_given=True)

@@ -2,7 +2,6 @@ import re
 from collections.abc import Callable
 
 import pytest
-import timm
 import torch
 import torchvision
 from torch import Tensor, nn
@@ -10,7 +9,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from reportgen.errors import LayerError, ModelError
 from reportgen.explain.layouts import Layout
-from reportgen.explain.target_layers import find_target_layer
+from reportgen.explain.target_layers import find_target_layer, find_target_layers
 
 
 def _images(side: int = 16) -> Tensor:
@@ -84,6 +83,42 @@ class Vgg(nn.Module):
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
 
 
+class Block(nn.Module):
+    """A transformer's block, with queries, keys and values in one or apart."""
+
+    def __init__(self, is_apart: bool) -> None:
+        super().__init__()
+        self.norm1, self.proj, self.norm2 = nn.LayerNorm(12), nn.Linear(12, 12), nn.LayerNorm(12)
+        names = "qkv" if is_apart else ["qkv"]
+        self.attention = nn.ModuleDict({name: nn.Linear(12, 12 if is_apart else 36) for name in names})
+        self.mlp = nn.Sequential(nn.Linear(12, 48), nn.GELU(), nn.Linear(48, 12))
+
+    def forward(self, x):
+        y = self.norm1(x)
+        q, k, v = torch.cat([project(y) for project in self.attention.values()], dim=-1).chunk(3, dim=-1)
+        x = x + self.proj(F.scaled_dot_product_attention(q, k, v))
+        return x + self.mlp(self.norm2(x))
+
+
+class Vit(nn.Module):
+    """Two blocks on a class token and 5x5 patches of 4 pixels, and a head that reads some of these tokens."""
+
+    def __init__(self, reads: slice = slice(1), *, is_apart: bool = False) -> None:
+        super().__init__()
+        self.patches, self.token = nn.Conv2d(3, 12, 4, stride=4), nn.Parameter(torch.randn(1, 1, 12))
+        self.blocks = nn.Sequential(Block(is_apart), Block(is_apart))
+        self.norm, self.head, self.reads = nn.LayerNorm(12), nn.Linear(12, 4), reads
+
+    def forward(self, x):
+        patches = self.patches(x).flatten(2).transpose(1, 2)
+        x = self.blocks(torch.cat([self.token.expand(len(x), -1, -1), patches], dim=1))
+        return self.head(self.norm(x)[:, self.reads].mean(1))
+
+
+CLASS_TOKEN, PATCHES, ALL_TOKENS = slice(1), slice(1, None), slice(None)
+USUAL = "the last layer whose patches are read, as is usual"
+
+
 class Wrapped(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -130,38 +165,6 @@ def test_a_shared_module_is_taken_at_its_deepest_call(build):
     assert (found.name, found.call, found.channels) == ("relu", 1, 8)
 
 
-@pytest.mark.parametrize(
-    ("build", "side", "name", "grid"),
-    [
-        (lambda: _torchvision("resnet18"), 128, "layer4", (4, 4)),
-        (lambda: _torchvision("resnet18"), 64, "layer3", (4, 4)),
-        (lambda: _torchvision("densenet121"), 128, "features", (4, 4)),
-        (lambda: _torchvision("mobilenet_v3_small"), 128, "features", (4, 4)),
-        (lambda: _torchvision("efficientnet_b0"), 128, "features", (4, 4)),
-        (lambda: _torchvision("convnext_tiny"), 128, "features", (4, 4)),
-        (lambda: _torchvision("swin_t"), 128, "permute", (4, 4)),
-        (lambda: timm.create_model("resnet10t", num_classes=4), 128, "layer4", (4, 4)),
-        (lambda: timm.create_model("convnext_atto", num_classes=4), 128, "stages", (4, 4)),
-    ],
-    ids=[
-        "resnet",
-        "resnet 64",
-        "densenet",
-        "mobilenet",
-        "efficientnet",
-        "convnext",
-        "swin",
-        "timm resnet",
-        "timm convnext",
-    ],
-)
-def test_the_usual_layer_is_found_in_known_architectures(build, side, name, grid):
-    torch.manual_seed(0)
-    found = find_target_layer(build(), _images(side))
-    assert (found.name, found.grid) == (name, grid)
-    assert not found.is_bypassed
-
-
 @pytest.mark.parametrize(("side", "name"), [(128, "features"), (224, "features"), (64, "features.27")])
 def test_a_pooling_that_stretches_the_grid_is_passed_over(side, name):
     torch.manual_seed(0)
@@ -193,6 +196,49 @@ def test_a_bypass_is_found_and_said(build):
     assert found.is_bypassed
     assert "bypasses `features`" in found.warnings[0]
     assert not find_target_layer(build("pooling"), _images()).is_bypassed
+
+
+@pytest.mark.parametrize("is_apart", [False, True], ids=["in one", "apart"])
+@pytest.mark.parametrize(
+    ("reads", "name", "is_bypassed"),
+    [(CLASS_TOKEN, "blocks.1.norm1", True), (PATCHES, "norm", False), (ALL_TOKENS, "norm", True)],
+    ids=["class token", "patches", "all tokens"],
+)
+def test_the_last_layer_whose_patches_are_read_is_found(reads, name, is_bypassed, is_apart):
+    torch.manual_seed(0)
+    found = find_target_layer(Vit(reads, is_apart=is_apart), _images(20))
+    assert (found.name, found.channels, found.is_bypassed) == (name, 12, is_bypassed)
+    assert found.layout == Layout(kind="tokens", grid=(5, 5), num_prefix_tokens=1)
+    assert [USUAL in warning for warning in found.warnings] == [True] * is_bypassed
+
+
+def test_the_last_layer_is_the_last_also_where_it_is_named():
+    torch.manual_seed(0)
+    network = Vit()
+    last, earlier = find_target_layers(network, _images(20), ["blocks.1.norm1", "blocks.0"])
+    assert last.is_given
+    assert USUAL in last.warnings[0]
+    assert earlier.is_bypassed
+    assert "Part of the evidence bypasses `blocks.0`" in earlier.warnings[-1]
+
+
+def test_pieces_of_tokens_can_be_named_but_are_not_listed():
+    torch.manual_seed(0)
+    network = Vit()
+    assert find_target_layer(network, _images(20), "blocks.1.attention.qkv").channels == 36
+    for name in ("head", "blocks.1", "blocks.1.attention.q"):
+        with pytest.raises(LayerError) as caught:
+            find_target_layer(network, _images(20), name)
+        assert caught.value.hint == (
+            "Candidates, deepest first: blocks.1.norm1 (26×12), blocks.0 (26×12), blocks.0.mlp (26×12), "
+            "blocks.0.norm2 (26×12), blocks.0.norm1 (26×12), patches (12×5×5)."
+        )
+
+
+def test_a_named_layer_behind_the_last_attention_is_refused():
+    torch.manual_seed(0)
+    with pytest.raises(LayerError, match="No gradient reaches the cells of layer `blocks`"):
+        find_target_layer(Vit(), _images(20), "blocks")
 
 
 def test_a_named_layer_is_taken(build):
