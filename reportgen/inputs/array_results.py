@@ -1,6 +1,7 @@
 """From a `.npz` with what a model said elsewhere to a cache: no model, no pass, no torch."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from reportgen.cache import CacheKey, CamPair, EvaluationCache, Provenance, Superclasses
 from reportgen.errors import DataError, SettingsError
 from reportgen.inputs.array_maps import MAP_MEMBERS, is_map_member, read_maps
+from reportgen.inputs.arrays import ArrayImages
 from reportgen.inputs.class_names import (
     group_classes,
     number_names,
@@ -19,8 +21,9 @@ from reportgen.inputs.class_names import (
 )
 from reportgen.inputs.columns import column_texts, make_column
 from reportgen.inputs.datasets import spread_positions
+from reportgen.inputs.evaluation_set import EvaluationSet
 from reportgen.inputs.npz import NpzFile
-from reportgen.inputs.preprocessing import thumbnail
+from reportgen.inputs.preprocessing import Preprocessing, thumbnail
 from reportgen.inputs.run_record import time_text, version_pairs
 from reportgen.settings import AnalyzeSettings
 
@@ -35,7 +38,7 @@ _LAYOUT_HINT: Final = (
 )
 _SUM_TOLERANCE: Final = 1e-3
 _LEAST_PROBABILITY: Final = float(np.finfo(np.float32).tiny)
-_MODEL_NAME: Final = "outputs of a model that ran elsewhere"
+_MODEL_NAME: Final = "a model that ran elsewhere"
 _NO_MAPS: Final = "The model ran elsewhere, and its outputs came without class activation maps."
 _NO_IMAGES: Final = "The class activation maps are left out: the images to lay them over did not come with them."
 
@@ -50,7 +53,7 @@ def load_array_results(settings: AnalyzeSettings, key: CacheKey) -> EvaluationCa
     file and in `--class-names` the latter count.
 
     Args:
-        settings: the file, class names, superclasses, limit and thumbnail size.
+        settings: the file, class names, superclasses, annotations, limit and thumbnail size.
         key: goes into the cache as it is.
 
     Raises:
@@ -68,7 +71,7 @@ def load_array_results(settings: AnalyzeSettings, key: CacheKey) -> EvaluationCa
     images = _read_images(members, file, count)
     maps, warnings = ({}, ()) if images is None else read_maps(members, file, count)
     picked = np.arange(count) if settings.limit is None else spread_positions(count, settings.limit)
-    return EvaluationCache(
+    cache = EvaluationCache(
         example_index=picked,
         example_id=ids[picked],
         labels=labels[picked],
@@ -98,6 +101,7 @@ def load_array_results(settings: AnalyzeSettings, key: CacheKey) -> EvaluationCa
         ),
         checks=(),
     )
+    return cache if settings.annotations is None else _add_annotations(cache, images, settings)
 
 
 def _is_known(name: str) -> bool:
@@ -275,6 +279,31 @@ def _read_columns(members: Members, file: NpzFile, count: int) -> dict[str, NDAr
             raise file.misfit(f"{member} has the shape {values.shape}, not ({count},)")
         columns[member.removeprefix(_COLUMN)] = make_column(column_texts(pd.Series(values)))
     return columns
+
+
+def _add_annotations(
+    cache: EvaluationCache, images: NDArray[np.uint8] | None, settings: AnalyzeSettings
+) -> EvaluationCache:
+    from reportgen.inputs.annotations import load_annotations
+
+    if images is None or cache.thumbnails is None:
+        raise DataError(
+            f"There are annotations, but {cache.provenance.data_name} holds no images.",
+            hint="Save images, uint8 (N, H, W, 3), beside the outputs, or leave --annotations out.",
+        )
+    evaluation_set = EvaluationSet(
+        name=cache.provenance.data_name,
+        images=ArrayImages(images[cache.example_index]),
+        labels=cache.labels,
+        example_ids=tuple(cache.example_id.tolist()),
+        example_index=cache.example_index,
+        class_names=cache.class_names,
+        superclasses=cache.superclasses,
+        normalisation=None,
+    )
+    as_given = Preprocessing(mean=(0.0,) * 3, std=(1.0,) * 3, source="the file")
+    height, width = cache.thumbnails.shape[1:3]
+    return replace(cache, annotations=load_annotations(settings, evaluation_set, as_given, (height, width)))
 
 
 def _explain_no_maps(members: Members) -> str:

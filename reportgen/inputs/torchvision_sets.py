@@ -36,6 +36,7 @@ _PLACES: Final[Mapping[str, tuple[str, ...]]] = {
     "Flowers102": ("flowers-102",),
     "Food101": ("food-101",),
     "GTSRB": ("gtsrb",),
+    "ImageFolder": (".",),
     "ImageNet": ("val", "meta.bin"),
     "Imagenette": ("imagenette2",),
     "INaturalist": ("2021_valid",),

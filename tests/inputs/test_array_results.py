@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.special import log_softmax, softmax
 
 from reportgen.cache_file import load_cache, save_cache
@@ -165,6 +166,21 @@ def test_missing_maps_are_explained(write, pixels):
     assert dict(blind.cams) == {}
     assert "images to lay them over" in blind.provenance.no_maps_reason
     assert load(write(images=pixels(6, 8, 8, 3), **maps)).provenance.no_maps_reason == ""
+
+
+def test_annotations_of_the_images_are_taken_along(write, pixels, tmp_path):
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    mask = np.zeros((8, 8), np.uint8)
+    mask[2:4, 4:8] = 255
+    Image.fromarray(mask).save(folder / "d.png")
+    path = write(images=pixels(6, 8, 8, 3), ids=np.array([f"{letter}.jpg" for letter in "abcdef"]))
+    annotations = load(path, annotations=folder).annotations
+    assert annotations is not None
+    assert annotations.positions.tolist() == [3]
+    np.testing.assert_array_equal(annotations.masks[0], mask > 0)
+    with pytest.raises(DataError, match="holds no images"):
+        load(write(), annotations=folder)
 
 
 @pytest.mark.parametrize(
