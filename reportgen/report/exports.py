@@ -16,6 +16,13 @@ from typing import Any
 import numpy as np
 
 from reportgen import __version__
+from reportgen.analysis.annotations import (
+    BLOB_SIGMA,
+    POINTING_TOLERANCE,
+    SWEEP_THRESHOLDS,
+    AnnotationFindings,
+    GroupAgreement,
+)
 from reportgen.analysis.findings import Findings
 from reportgen.analysis.intervals import Proportion
 from reportgen.analysis.label_suspects import LabelSuspect
@@ -24,6 +31,12 @@ from reportgen.analysis.recommendations import Evidence, Recommendation
 from reportgen.analysis.selection import HIGH_CONFIDENCE
 from reportgen.cache import EvaluationCache
 from reportgen.report.words.wording import describe, headline
+
+_NUM_DIGITS = 4
+_AGREEMENT_COLUMNS = (
+    "iou_true", "is_hit_true", "energy_inside_true",
+    "iou_predicted", "is_hit_predicted", "energy_inside_predicted",
+)  # fmt: skip
 
 
 def per_class_accuracy_csv(cache: EvaluationCache, findings: Findings) -> str:
@@ -107,7 +120,7 @@ def predictions_csv(cache: EvaluationCache, findings: Findings) -> str:
     """
     own = (
         "example_index", "id", "true_index", "true", "predicted_index", "predicted",
-        "confidence", "true_probability", "true_rank",
+        "confidence", "true_probability", "true_rank", *(() if findings.annotations is None else _AGREEMENT_COLUMNS),
     )  # fmt: skip
     header = (*own, *(f"data.{name}" if name in own else name for name in cache.columns))
     predictions, labels, names = findings.predictions, cache.labels.tolist(), cache.class_names
@@ -122,10 +135,22 @@ def predictions_csv(cache: EvaluationCache, findings: Findings) -> str:
         predictions.confidence.tolist(),
         predictions.true_probability.tolist(),
         predictions.true_rank.tolist(),
+        *_agreement_columns(cache, findings),
         *(column.tolist() for column in cache.columns.values()),
         strict=True,
     )
     return _csv_text(header, rows)
+
+
+def _agreement_columns(cache: EvaluationCache, findings: Findings) -> Iterable[Sequence[Any]]:
+    """The N values of each of `_AGREEMENT_COLUMNS`; none where nothing is annotated, empty cells for who is not."""
+    if (found := findings.annotations) is None:
+        return
+    for scores in (found.true, found.predicted):
+        for values in (scores.iou.round(_NUM_DIGITS), scores.is_hit, scores.energy_inside.round(_NUM_DIGITS)):
+            column = np.full(cache.num_examples, None, dtype=object)
+            column[found.positions] = values.tolist()
+            yield column.tolist()
 
 
 def _csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -200,6 +225,77 @@ def _plain(value: Any) -> Any:
             parts = {field.name: getattr(value, field.name) for field in fields(value)}
             plain = {name: _plain(part) for name, part in parts.items() if not isinstance(part, np.ndarray)}
             return {name: part for name, part in plain.items() if part != {}}
+        case _:
+            return value
+
+
+def annotation_report_json(cache: EvaluationCache, found: AnnotationFindings) -> str:
+    """How the maps of the first method agree with the annotations, as strict JSON: in groups, by class, by example.
+
+    Numbers have four decimals; an undefined one is `null`.
+    """
+    groups = {
+        name: _group(getattr(found, name))
+        for name in ("overall_true", "overall_predicted", "right", "wrong_true", "wrong_predicted")
+    }
+    sweeps = {"true": found.sweep_true, "predicted": found.sweep_predicted, "blob": found.sweep_blob}
+    by_class = (
+        {
+            "class_index": group.class_index,
+            "class": cache.class_names[group.class_index],
+            "true": _group(group.true),
+            "predicted": _group(group.predicted),
+        }
+        for group in found.classes
+    )
+    columns = zip(
+        cache.example_id[found.positions].tolist(),
+        *(
+            values.tolist()
+            for scores in (found.true, found.predicted)
+            for values in (scores.iou, scores.is_hit.astype(np.int64), scores.energy_inside)
+        ),
+        strict=True,
+    )
+    head = {
+        "generator": f"reportgen {__version__}",
+        "source": "" if cache.annotations is None else cache.annotations.source,
+        "method": next(iter(cache.cams)),
+        "num_annotated": len(found.positions),
+        "num_examples": cache.num_examples,
+        "iou_threshold": found.iou_threshold,
+        "pointing_tolerance": POINTING_TOLERANCE,
+        "blob_sigma": BLOB_SIGMA,
+        "groups": groups,
+        "sweep": {"thresholds": SWEEP_THRESHOLDS, **{name: list(sweep) for name, sweep in sweeps.items()}},
+        "example_columns": ("id", *_AGREEMENT_COLUMNS),
+    }
+    parts = [f'"{name}":{_compact(value)}' for name, value in head.items()]
+    parts += [f'"{name}":[\n{_lines(rows)}\n]' for name, rows in (("classes", by_class), ("examples", columns))]
+    return "{" + ",\n".join(parts) + "}\n"
+
+
+def _group(group: GroupAgreement) -> dict[str, Any]:
+    return {"n": group.n, **_plain(group)}
+
+
+def _lines(rows: Iterable[Any]) -> str:
+    return ",\n".join(_compact(row) for row in rows)
+
+
+def _compact(value: Any) -> str:
+    """A value on one line."""
+    return json.dumps(_rounded(_plain(value)), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _rounded(value: Any) -> Any:
+    match value:
+        case float():
+            return round(value, _NUM_DIGITS)
+        case dict():
+            return {key: _rounded(part) for key, part in value.items()}
+        case list():
+            return [_rounded(part) for part in value]
         case _:
             return value
 

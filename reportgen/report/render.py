@@ -30,6 +30,7 @@ from reportgen.report.pictures.example_pictures import has_pictures
 from reportgen.report.pictures.images import confusion_picture
 from reportgen.report.templating import find_templates, make_environment, render_page
 from reportgen.report.urls import (
+    ANNOTATIONS_CSS_PATH,
     HOW_PATH,
     INDEX_PATH,
     SUSPECTS_PATH,
@@ -43,6 +44,7 @@ from reportgen.report.words import summaries
 from reportgen.settings import RenderSettings
 
 NUM_PAIR_FIGURES = 5
+ANNOTATION_REPORT_PATH = "data/annotation_report.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +94,16 @@ def _frame(
         logo=context.branding.logo_path,
         extra_css=context.branding.extra_css_path,
         filters=_filters(colormaps),
-        styles=() if _is_usual(context) else (VARIANTS_CSS_PATH,),
+        styles=tuple(_styles(context)),
     )
+
+
+def _styles(context: ReportContext) -> Iterator[str]:
+    """The style sheets of what only some reports have."""
+    if not _is_usual(context):
+        yield VARIANTS_CSS_PATH
+    if context.findings.annotations is not None:
+        yield ANNOTATIONS_CSS_PATH
 
 
 def _is_usual(context: ReportContext) -> bool:
@@ -189,6 +199,8 @@ def _downloads(context: ReportContext) -> Iterator[_Download]:
     yield _Download(path="data/predictions.csv", text="Prediction of every image (CSV)")
     yield _Download(path=SUSPECTS_CSV_PATH, text="Labels that deserve a second look (CSV)")
     yield _Download(path="data/metrics.json", text="All metrics with their intervals (JSON)")
+    if context.findings.annotations is not None:
+        yield _Download(path=ANNOTATION_REPORT_PATH, text="Maps against annotations, image by image (JSON)")
     yield _Download(path="text/analysis_summary.txt", text="Summary (text)")
     yield _Download(path="text/recommendations.txt", text="Recommendations (text)")
     yield _Download(path="figures/confusion_matrix_full.png", text="Confusion matrix with all names (PNG)")
@@ -213,6 +225,8 @@ def _take_away_files(context: ReportContext) -> Iterator[tuple[str, bytes]]:
     yield "data/predictions.csv", exports.predictions_csv(cache, findings).encode()
     yield SUSPECTS_CSV_PATH, exports.label_suspects_csv(cache, findings).encode()
     yield "data/metrics.json", exports.metrics_json(cache, findings).encode()
+    if findings.annotations is not None:
+        yield ANNOTATION_REPORT_PATH, exports.annotation_report_json(cache, findings.annotations).encode()
     yield "text/analysis_summary.txt", summaries.analysis_summary(cache, findings).encode()
     yield "text/recommendations.txt", summaries.recommendations_text(cache, findings).encode()
     yield "figures/confusion_matrix_full.png", static_charts.confusion_matrix_figure(cache, findings)

@@ -6,6 +6,7 @@ from reportgen.analysis.attention import mean_maps
 from reportgen.analysis.intervals import Estimate, Proportion
 from reportgen.analysis.metrics import ClassCount, ClassMetrics
 from reportgen.analysis.selection import ClassSelection
+from reportgen.report.pages.annotation_section import make_annotation_panel
 from reportgen.report.pages.cards import make_group
 from reportgen.report.pages.context import ReportContext
 from reportgen.report.pages.diagrams import draw_confidence
@@ -86,6 +87,7 @@ def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) 
             means=mean_figures,
             groups=_groups(context, sheet, class_index),
             gallery=make_gallery(context, sheet, class_index),
+            annotations=make_annotation_panel(context, sheet, class_index),
             missing=context.missing_note,
             maps=make_controls(context, _LAYERS),
             methods=methods,

@@ -12,6 +12,7 @@ from reportgen.analysis.intervals import Estimate
 from reportgen.analysis.metrics import ClassMetrics
 from reportgen.analysis.recommendations import Recommendation, Rule
 from reportgen.analysis.selection import HIGH_CONFIDENCE
+from reportgen.report.pages.annotation_section import make_annotation_summary
 from reportgen.report.pages.attention_section import make_attention_section
 from reportgen.report.pages.cards import make_group
 from reportgen.report.pages.context import ReportContext
@@ -95,6 +96,7 @@ def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[L
             missing=context.missing_note,
             single_file_note=first_method_note(context),
             legend=None if context.maps is None else context.maps.legend("Low evidence leaves the photo as it is"),
+            annotations=make_annotation_summary(context),
             confident_errors=_confident_errors(context, sheet, errors),
             suspects=_suspects_link(context),
             rows=tuple(_class_row(context, metrics) for metrics in findings.classes),

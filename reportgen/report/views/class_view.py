@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from reportgen.report.views.annotation_view import AnnotationPanel
 from reportgen.report.views.shared import (
     AxisTick,
     CardGroup,
@@ -186,6 +187,7 @@ class ClassPage:
     means: tuple[MeanMapFigure, ...]
     groups: tuple[CardGroup, ...]
     gallery: Gallery
+    annotations: AnnotationPanel | None
     missing: str
     maps: MapControls | None
     methods: tuple[MethodParts, ...]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from reportgen.report.views.annotation_view import AnnotationSummary
 from reportgen.report.views.shared import AxisTick, CardGroup, Cell, Crop, Fact, Link, MapLegend, SiteFrame, Sprite
 
 
@@ -320,6 +321,7 @@ class IndexPage:
     missing: str
     single_file_note: str
     legend: MapLegend | None
+    annotations: AnnotationSummary | None
     confident_errors: CardGroup
     suspects: Link | None
     rows: tuple[ClassRow, ...]

@@ -1,0 +1,357 @@
+"""How far the maps lie where people marked the pictures: a section of the first page, and a panel of each class's."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from reportgen.analysis.annotations import (
+    SWEEP_THRESHOLDS,
+    Agreement,
+    AnnotationFindings,
+    GroupAgreement,
+    MeanAgreement,
+)
+from reportgen.analysis.intervals import Estimate
+from reportgen.cache import Annotations
+from reportgen.report.pages.cards import image_link
+from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.map_set import MapSet
+from reportgen.report.pages.map_sheet import MapSheet
+from reportgen.report.pages.sheets import Sheet
+from reportgen.report.pictures.outlines import outline_path
+from reportgen.report.views.annotation_view import (
+    AnnotatedCard,
+    AnnotatedPanel,
+    AnnotationPanel,
+    AnnotationSummary,
+    MeasureRow,
+    MeasureTable,
+    Outline,
+    SweepChart,
+    SweepLine,
+)
+from reportgen.report.views.shared import AxisTick
+from reportgen.report.words.text import (
+    count_text,
+    list_text,
+    number_interval_text,
+    number_text,
+    percent_interval_text,
+    percent_text,
+    plural_text,
+    points_interval_text,
+    points_text,
+)
+
+NUM_ANNOTATED_CARDS = 3
+
+_SWEEP = {"width": 440.0, "height": 220.0, "left": 40.0, "right": 300.0, "top": 12.0, "bottom": 190.0}
+_LINE_HEIGHT = 15.0
+_BLOB = "a blob in the middle"
+
+
+def make_annotation_summary(context: ReportContext) -> AnnotationSummary | None:
+    """What the annotations say of all maps; `None` where none are known."""
+    found, annotations, maps = context.findings.annotations, context.cache.annotations, context.maps
+    if found is None or annotations is None or maps is None:
+        return None
+    everyone = found.overall_true
+    if maps.is_class_agnostic:
+        columns = [("right answers", found.right.maps), ("mistakes", found.wrong_true.maps)]
+    else:
+        columns = [
+            ("right answers", found.right.maps),
+            ("mistakes, true class", found.wrong_true.maps),
+            ("mistakes, predicted class", found.wrong_predicted.maps),
+        ]
+    name = "map" if maps.is_class_agnostic else "true class"
+    return AnnotationSummary(
+        note=f"Annotations: {annotations.source}. Maps by {maps.words.name}, {count_text(found.right.n)} of right"
+        f" answers and {count_text(found.wrong_true.n)} of mistakes; means with 95% intervals. The blob in the middle"
+        " knows nothing of the picture.",
+        table=_table([*columns, (_BLOB, everyone.blob)], everyone, f"{name} − blob", found.iou_threshold),
+        text=" ".join(filter(None, (_comparison(everyone, maps), _best(found, maps), _blank_text(everyone, maps)))),
+        sweep=_draw_sweep(found, maps),
+    )
+
+
+def make_annotation_panel(context: ReportContext, sheet: Sheet, class_index: int) -> AnnotationPanel | None:
+    """What the annotations say of a class's maps; `None` where none of its examples is annotated.
+
+    Args:
+        context: the report.
+        sheet: the pictures of the class's page.
+        class_index: the class.
+    """
+    found, annotations, maps = context.findings.annotations, context.cache.annotations, context.maps
+    if found is None or annotations is None or maps is None:
+        return None
+    group = next((group for group in found.classes if group.class_index == class_index), None)
+    if group is None:
+        return None
+    columns = [("true class’s map", group.true.maps), ("predicted class’s map", group.predicted.maps)]
+    if maps.is_class_agnostic:
+        columns = [("map", group.true.maps)]
+    rows = _chosen_rows(context, found, class_index)
+    return AnnotationPanel(
+        note=f"{plural_text(group.true.n, 'annotated image')}; maps by {maps.words.name}; means with 95% intervals."
+        f" {_blank_text(group.true, maps)}".rstrip(),
+        table=_table(
+            [*columns, (_BLOB, group.true.blob)],
+            group.true,
+            f"{'map' if maps.is_class_agnostic else 'true class'} − blob",
+            found.iou_threshold,
+        ),
+        cards=tuple(_card(context, sheet, annotations, row, title) for title, row in rows),
+        cards_note=f"The annotation is outlined. Of the {'maps' if maps.is_class_agnostic else 'true class’s maps'},"
+        f" {list_text([f'the {title} IoU' for title, _ in rows])}."
+        if rows
+        else "",
+    )
+
+
+def _table(
+    columns: Sequence[tuple[str, MeanAgreement]], compared: GroupAgreement, gain: str, threshold: float
+) -> MeasureTable:
+    """The measures of each column, and by how much those compared exceed the blob's."""
+    return MeasureTable(
+        headings=(*(heading for heading, _ in columns), gain),
+        rows=(
+            MeasureRow(
+                name=f"IoU at {number_text(threshold, digits=2)} of the peak",
+                cells=(
+                    *(_number(means.iou) for _, means in columns),
+                    f"{_signed(number_text(compared.iou_gain.value))} ({number_interval_text(compared.iou_gain)})",
+                ),
+            ),
+            MeasureRow(
+                name="peak inside (pointing game)",
+                cells=(
+                    *(
+                        f"{percent_text(means.hits.value)} ({percent_interval_text(means.hits)})"
+                        for _, means in columns
+                    ),
+                    _points(compared.hits_gain),
+                ),
+            ),
+            MeasureRow(
+                name="evidence inside",
+                cells=(
+                    *(
+                        f"{percent_text(means.energy_inside.value)} ({percent_interval_text(means.energy_inside)})"
+                        for _, means in columns
+                    ),
+                    _points(compared.energy_gain),
+                ),
+            ),
+        ),
+    )
+
+
+def _number(measured: Estimate) -> str:
+    return f"{number_text(measured.value)} ({number_interval_text(measured)})"
+
+
+def _points(gain: Estimate) -> str:
+    return f"{_signed(points_text(gain.value))} ({points_interval_text(gain)})"
+
+
+def _signed(text: str) -> str:
+    return text if text[0] in "−–" else f"+{text}"
+
+
+def _comparison(group: GroupAgreement, maps: MapSet) -> str:
+    """In which measures the maps are better than the blob, as far as the intervals tell."""
+    gains = {"IoU": group.iou_gain, "pointing": group.hits_gain, "evidence inside": group.energy_gain}
+    beaten = [name for name, gain in gains.items() if gain.low > 0]
+    behind = [name for name, gain in gains.items() if gain.high < 0]
+    open_ = [name for name in gains if name not in (*beaten, *behind)]
+    parts = (
+        (beaten, "better in"),
+        (behind, "worse in"),
+        (open_, "not told apart in"),
+    )
+    words = [f"{what} {list_text(names)}" for names, what in parts if names]
+    who = "the maps are" if maps.is_class_agnostic else "the true class’s maps are"
+    return f"Against the blob, {who} {'; '.join(words)}."
+
+
+def _best(found: AnnotationFindings, maps: MapSet) -> str:
+    (own_at, own), (blob_at, blob) = (
+        max(zip(SWEEP_THRESHOLDS, (mean.value for mean in sweep), strict=True), key=lambda pair: (pair[1], -pair[0]))
+        for sweep in (found.sweep_true, found.sweep_blob)
+    )
+    who = "the maps’" if maps.is_class_agnostic else "the true class’s"
+    return (
+        f"One threshold misleads: {who} best IoU is {number_text(own)}, at {number_text(own_at, digits=2)} of the peak;"
+        f" the blob’s is {number_text(blob)}, at {number_text(blob_at, digits=2)}."
+    )
+
+
+def _blank_text(group: GroupAgreement, maps: MapSet) -> str:
+    if not group.num_blank:
+        return ""
+    which = "map" if maps.is_class_agnostic else "true class’s map"
+    return (
+        f"In {plural_text(group.num_blank, 'image')} the {which} is blank: IoU 0, and a miss; the evidence inside is a"
+        " mean over the others."
+    )
+
+
+def _draw_sweep(found: AnnotationFindings, maps: MapSet) -> SweepChart:
+    left, right, top, bottom = (_SWEEP[name] for name in ("left", "right", "top", "bottom"))
+    sweeps = [
+        ("true", "the maps" if maps.is_class_agnostic else "true class’s map", found.sweep_true),
+        ("predicted", "predicted class’s map", found.sweep_predicted),
+        ("blob", _BLOB, found.sweep_blob),
+    ]
+    if maps.is_class_agnostic:
+        del sweeps[1]
+    highest = max(mean.value for _, _, sweep in sweeps for mean in sweep)
+    most = max(1, math.ceil(highest * 5)) / 5
+
+    def x(threshold: float) -> float:
+        return left + threshold * (right - left)
+
+    def y(iou: float) -> float:
+        return bottom - iou / most * (bottom - top)
+
+    # The words stand behind the lines' ends, where these are apart, from the highest to the lowest.
+    by_height = sorted(sweeps, key=lambda line: -line[2][len(line[2]) // 3].value)
+    places = {kind: top + 0.3 * (bottom - top) + place * _LINE_HEIGHT for place, (kind, *_) in enumerate(by_height)}
+    return SweepChart(
+        alt="Mean IoU over the threshold, " + "; ".join(_sweep_words(text, sweep) for _, text, sweep in sweeps),
+        width=_text(_SWEEP["width"]),
+        height=_text(_SWEEP["height"]),
+        left=_text(left),
+        right=_text(right),
+        top=_text(top),
+        bottom=_text(bottom),
+        threshold_x=_text(x(found.iou_threshold)),
+        x_ticks=tuple(AxisTick(position=_text(x(tick)), text=number_text(tick, digits=1)) for tick in (0.0, 0.5, 1.0)),
+        y_ticks=tuple(
+            AxisTick(position=_text(y(tick)), text=number_text(tick, digits=1)) for tick in (0.0, most / 2, most)
+        ),
+        lines=tuple(
+            SweepLine(
+                kind=kind,
+                path="M"
+                + "L".join(
+                    f"{_text(x(threshold))} {_text(y(mean.value))}"
+                    for threshold, mean in zip(SWEEP_THRESHOLDS, sweep, strict=True)
+                ),
+                text=text,
+                x=_text(right),
+                y=_text(places[kind]),
+            )
+            for kind, text, sweep in sweeps
+        ),
+    )
+
+
+def _sweep_words(text: str, sweep: Sequence[Estimate]) -> str:
+    low, middle, high = (number_text(sweep[at].value, digits=2) for at in (1, 9, 17))
+    return f"{text}: {low} at 0.1, {middle} at 0.5, {high} at 0.9"
+
+
+def _text(coordinate: float) -> str:
+    return f"{coordinate:.1f}".removesuffix(".0")
+
+
+def _chosen_rows(context: ReportContext, found: AnnotationFindings, class_index: int) -> list[tuple[str, int]]:
+    """The annotated images with the lowest, the median and the highest IoU among those that the gallery shows."""
+    shown = np.isin(found.positions, context.findings.selections[class_index].gallery)
+    rows = np.flatnonzero(shown)
+    ranked = rows[np.argsort(found.true.iou[rows], kind="stable")].tolist()
+    if len(ranked) < NUM_ANNOTATED_CARDS:
+        titles = ("lowest", "highest")
+        return list(zip(titles, ranked, strict=False)) if len(ranked) > 1 else [("only", row) for row in ranked]
+    return [("lowest", ranked[0]), ("median", ranked[len(ranked) // 2]), ("highest", ranked[-1])]
+
+
+def _card(context: ReportContext, sheet: Sheet, annotations: Annotations, row: int, title: str) -> AnnotatedCard:
+    position = int(annotations.positions[row])
+    mask = annotations.masks[row]
+    is_correct = bool(context.findings.predictions.is_correct[position])
+    height, width = mask.shape
+    return AnnotatedCard(
+        is_correct=is_correct,
+        title=f"{title} IoU",
+        link=image_link(context, position, page=sheet.page),
+        outline=Outline(
+            name=f"mark-{context.cache.example_index[position]}",
+            view_box=f"0 0 {width} {height}",
+            path=outline_path(mask),
+        ),
+        panels=() if sheet.maps is None else tuple(_panels(context, sheet, sheet.maps, row, position)),
+    )
+
+
+def _panels(context: ReportContext, sheet: Sheet, maps: MapSheet, row: int, position: int) -> Iterator[AnnotatedPanel]:
+    """The photo, the annotation, the map of the true class alone and over the photo; in a mistake the predicted one's.
+
+    A mistake shows no photo by itself: it lies under the outline.
+    """
+    found = context.findings.annotations
+    assert found is not None, "there are annotated images"
+    photo, true = sheet.photo(position), context.class_name(int(context.cache.labels[position]))
+    predicted_index = int(context.findings.predictions.predicted[position])
+    is_pair = not (maps.maps.is_class_agnostic or context.findings.predictions.is_correct[position])
+    if not is_pair:
+        yield AnnotatedPanel(
+            kind="photo",
+            title="photo",
+            detail=true,
+            alt=f"Photo of {true}",
+            photo=photo,
+            evidence=None,
+            is_outlined=False,
+        )
+    yield AnnotatedPanel(
+        kind="photo",
+        title="annotation",
+        detail="",
+        alt=f"Photo of {true} with the outline of its annotation",
+        photo=photo,
+        evidence=None,
+        is_outlined=True,
+    )
+    target = "where it looked" if maps.maps.is_class_agnostic else f"for {true}"
+    crop, score = maps.true_map(position), found.true[row]
+    is_blank = bool(found.true.is_blank[row])
+    if not is_blank:
+        yield AnnotatedPanel(
+            kind="map",
+            title="map alone",
+            detail=target,
+            alt=f"Map {target}, with the outline of the annotation",
+            photo=None,
+            evidence=crop,
+            is_outlined=True,
+        )
+    shown = [(target, crop, score, is_blank)]
+    if is_pair:
+        predicted = f"for {context.class_name(predicted_index)}"
+        shown.append(
+            (predicted, maps.predicted_map(position), found.predicted[row], bool(found.predicted.is_blank[row]))
+        )
+    for title, evidence, agreement, blank in shown:
+        yield AnnotatedPanel(
+            kind="blank" if blank else "overlay",
+            title=title,
+            detail=_score_text(agreement, blank),
+            alt=f"Photo with the map {title} and the outline of the annotation, {_score_text(agreement, blank)}",
+            photo=photo,
+            evidence=None if blank else evidence,
+            is_outlined=True,
+        )
+
+
+def _score_text(agreement: Agreement, is_blank: bool) -> str:
+    if is_blank:
+        return "no evidence anywhere"
+    hit = "hit" if agreement.is_hit else "miss"
+    return (
+        f"IoU {number_text(agreement.iou, digits=2)}, {hit}, {percent_text(agreement.energy_inside, digits=0)} inside"
+    )
