@@ -40,6 +40,15 @@ from reportgen.report.words.text import (
     points_text,
 )
 
+_PAIR_MAPS_ADVICE = (
+    "Compare the maps of each pair: where both light up the same place, it looks at the right thing and reads it"
+    " differently, and a contrastive loss on the pair, or more pixels, helps more than other crops; where they differ,"
+    " it decides by the surroundings, and other crops and backgrounds help."
+)
+_PAIR_ADVICE = (
+    "A contrastive loss on the pair, more pixels, or images that show what tells the two apart may part them."
+)
+
 
 def headline(findings: Findings, cache: EvaluationCache) -> str:
     """The report in one sentence, without a full stop: how often the model is right, and whether it knows it."""
@@ -270,13 +279,13 @@ def _describe_symmetric_pairs(item: Recommendation, cache: EvaluationCache) -> R
             advice="",
             evidence=evidence,
         )
+    cam = next(iter(cache.cams.values()), None)
+    knows_classes = cam is not None and not cam.is_class_agnostic
     subject = "One pair of classes is" if len(names) == 1 else f"{count_text(len(names))} pairs of classes are"
     return RecommendationText(
         headline=f"{subject} taken for each other, both ways, far more than for the rest: {named_text(names)}.",
         advice="Both directions together mean that the model cannot tell the two apart, not that it favours one."
-        " Compare the maps of each pair: where both light up the same place, it looks at the right thing and reads it"
-        " differently, and a contrastive loss on the pair, or more pixels, helps more than other crops; where they"
-        " differ, it decides by the surroundings, and other crops and backgrounds help. Where people cannot tell the"
+        f" {_PAIR_MAPS_ADVICE if knows_classes else _PAIR_ADVICE} Where people cannot tell the"
         " two apart either, mend the labels, merge the classes or accept both answers.",
         evidence=evidence,
     )
