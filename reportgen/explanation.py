@@ -37,7 +37,8 @@ class ImageExplanation:
         logits: float32 (K,).
         maps: by class, then by method, in the order in which they were asked for; empty where the network can't be
             explained.
-        annotation: bool (H, W), what people marked in the view; `None` where nothing is known.
+        annotation: bool (h', w'), what people marked, over the whole view at any resolution; `None` where nothing is
+            known.
     """
 
     path: Path

@@ -143,14 +143,14 @@ def explain(settings: ExplainSettings, *, out: Path | None = None, observer: Obs
         ReportError: a problem that the user can solve. An image that cannot be read is not one: it is told of in
             `Explanations.failures`, as long as there is another.
     """
-    from reportgen.explain.single_images import explain_images, find_images
+    from reportgen.explain.single_images import explain_images
+    from reportgen.inputs.single_images import find_images
     from reportgen.report.delivery.site import check_destination, write_site
 
     if out is not None:
         check_destination(out)
-    paths = find_images(settings.images)
-    with observer.stage("Explain the images", total=len(paths)) as advance:
-        explanations = explain_images(paths, settings, progress=advance)
+    with observer.stage("Explain the images", total=len(find_images(settings.images))) as advance:
+        explanations = explain_images(settings, progress=advance)
     if out is not None:
         from reportgen.report.render_explanations import render_explanations
 

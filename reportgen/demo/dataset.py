@@ -16,6 +16,7 @@ from reportgen.cache import Superclasses
 from reportgen.demo import plates
 
 NUM_CLASSES: Final = 100
+CLASS_NAMES: Final = tuple(f"{number:02d}" for number in range(NUM_CLASSES))
 NUM_TEST_PER_CLASS: Final = 100
 
 _TRAINING_SHARE: Final = 0.5
@@ -121,12 +122,11 @@ def _compose_set(
         plates.compose_plates(glyphs[chosen[start : start + _CHUNK]], generator)
         for start in range(0, len(labels), _CHUNK)
     ]
-    class_names = tuple(f"{number:02d}" for number in range(NUM_CLASSES))
     return DemoSet(
         images=np.concatenate([images for images, _ in chunks]),
         labels=labels,
-        example_ids=tuple(f"{name}-{copy:03d}" for name in class_names for copy in range(num_per_class)),
-        class_names=class_names,
+        example_ids=tuple(f"{name}-{copy:03d}" for name in CLASS_NAMES for copy in range(num_per_class)),
+        class_names=CLASS_NAMES,
         superclasses=Superclasses(
             names=tuple(f"{tens}0s" for tens in range(10)), superclass_of=np.arange(NUM_CLASSES, dtype=np.int64) // 10
         ),

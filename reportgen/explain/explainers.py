@@ -1,11 +1,12 @@
 """From settings to an explainer: which methods ask for which hooks on a network, and what they then need."""
 
 import logging
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from reportgen.errors import ModelError
+from reportgen.errors import ModelError, ReportError
 from reportgen.explain.attention_source import AttentionMaps
 from reportgen.explain.attention_survey import find_attention
 from reportgen.explain.attention_tap import Rollout
@@ -14,7 +15,7 @@ from reportgen.explain.devices import is_out_of_memory
 from reportgen.explain.explained_batch import Explainer
 from reportgen.explain.head_tap import extract_logits
 from reportgen.explain.map_sources import LayerMaps, MapSource
-from reportgen.explain.target_layers import find_target_layers
+from reportgen.explain.target_layers import TargetLayer, find_target_layers
 from reportgen.settings import ATTENTION_METHODS, CAM_METHODS, ModelSettings
 
 log = logging.getLogger(__name__)
@@ -62,8 +63,22 @@ def _find_layer_maps(
         methods,
         aggregate=settings.aggregate,
         closed_form=find_closed_form(network, images, targets[0]) if len(targets) == 1 else None,
-        float32_head=not any(target.is_bypassed for target in targets),
+        float32_head=settings.precision == "fp32" or _runs_float32_head(network, images, targets),
     )
+
+
+def _runs_float32_head(network: nn.Module, images: Tensor, targets: Sequence[TargetLayer]) -> bool:
+    """Whether the network runs if autocast ends at the last of the layers; what bypasses them stays in bfloat16."""
+    if not any(target.is_bypassed for target in targets):
+        return True
+    try:
+        with Explainer(network, [LayerMaps(targets, ("eigencam",))], autocast=torch.bfloat16) as explainer:
+            explainer.run(images[:1])
+    except RuntimeError as error:  # an operation on two precisions
+        if is_out_of_memory(error):
+            raise
+        return False
+    return True
 
 
 def _check_outputs(network: nn.Module, images: Tensor, num_classes: int | None) -> None:
@@ -76,6 +91,8 @@ def _check_outputs(network: nn.Module, images: Tensor, num_classes: int | None) 
     try:
         with torch.no_grad():
             output = network(images)
+    except ReportError:
+        raise
     except Exception as error:
         if is_out_of_memory(error):
             raise

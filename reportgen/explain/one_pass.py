@@ -108,7 +108,7 @@ def run_one_pass(
     source_warnings = [warning for source in explainer.sources for warning in source.warnings]
     provenance = describe_pass(
         classifier,
-        evaluation_set,
+        evaluation_set.name,
         settings,
         layers=[layer for source in explainer.sources for layer in source.layers],
         no_maps_reason="" if results.cams else NO_MAPS_REASON,

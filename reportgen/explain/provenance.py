@@ -12,16 +12,15 @@ import reportgen
 from reportgen.cache import Provenance
 from reportgen.explain.devices import describe_device
 from reportgen.inputs.classifier import Classifier
-from reportgen.inputs.evaluation_set import EvaluationSet
-from reportgen.settings import AnalyzeSettings
+from reportgen.settings import ModelSettings
 
 _PACKAGES = ("numpy", "pillow", "timm", "torch", "torchvision")
 
 
 def describe_pass(
     classifier: Classifier,
-    evaluation_set: EvaluationSet,
-    settings: AnalyzeSettings,
+    data_name: str,
+    settings: ModelSettings,
     *,
     layers: Sequence[str],
     no_maps_reason: str,
@@ -34,7 +33,7 @@ def describe_pass(
 
     Args:
         classifier: the network.
-        evaluation_set: the test set.
+        data_name: the images, in words.
         settings: what was asked for.
         layers: the dotted names of the layers that the maps come from.
         no_maps_reason: why there are no maps, as a sentence; empty where there are.
@@ -49,7 +48,7 @@ def describe_pass(
         model_name=classifier.name,
         num_parameters=sum(parameter.numel() for parameter in classifier.module.parameters()),
         weights_name=classifier.weights_name,
-        data_name=evaluation_set.name,
+        data_name=data_name,
         target_layer=", ".join(layers),
         layer_source="given" if settings.layers else "probed",
         no_maps_reason=no_maps_reason,

@@ -31,7 +31,7 @@ from reportgen.explain.selected_examples import iterate_inputs, select_examples
 from reportgen.explain.target_layers import TargetLayer, find_target_layers
 from reportgen.inputs.classifier import Classifier
 from reportgen.inputs.evaluation_set import EvaluationSet
-from reportgen.settings import SELECTIVE_METHODS, AnalyzeSettings
+from reportgen.settings import SELECTIVE_METHODS, AnalyzeSettings, ModelSettings
 
 log = logging.getLogger(__name__)
 
@@ -91,28 +91,47 @@ def compute_selective_maps(
         LayerError: no layer gives maps, or no layer has the biases that FullGrad needs.
         SettingsError: there is no such device, or its memory does not suffice.
     """
-    methods = [method for method in settings.methods if method in SELECTIVE_METHODS]
+    methods = _selective(settings)
     if not methods or not len(positions):
         return {}
     device, network = resolve_device(settings.device), classifier.module
     chosen = select_examples(evaluation_set, positions)
     predicted = cache.logits[positions].argmax(axis=1).tolist()
     found: dict[str, list[tuple[Tensor, Tensor]]] = {method: [] for method in methods}
-    with memory_hint(settings.batch_size), borrowed(network, device), _silent_bars():
+    with memory_hint(settings.batch_size), borrowed(network, device):
         first = select_examples(evaluation_set, np.arange(min(_NUM_PROBED, len(evaluation_set.labels))))
         probed = next(iterate_inputs(first, classifier.preprocessing, device, batch_size=_NUM_PROBED, workers=0))
-        explain = {method: _METHODS[method](network, probed, settings) for method in methods}
+        explain = prepare_selective(network, probed, settings)
         batches = iterate_inputs(
             chosen, classifier.preprocessing, device, batch_size=_NUM_LOADED, workers=settings.workers
         )
         images = (image for batch in batches for image in torch.split(batch, 1))
-        for image, label, said in zip(images, chosen.labels.tolist(), predicted, strict=True):
-            for method in methods:
-                true = explain[method](image, label)
-                found[method].append((true, true if said == label else explain[method](image, said)))
-            if progress is not None:
-                progress(1)
+        with silent_bars():
+            for image, label, said in zip(images, chosen.labels.tolist(), predicted, strict=True):
+                for method in methods:
+                    true = explain[method](image, label)
+                    found[method].append((true, true if said == label else explain[method](image, said)))
+                if progress is not None:
+                    progress(1)
     return {method: _join(pairs, positions) for method, pairs in found.items()}
+
+
+def prepare_selective(network: nn.Module, images: Tensor, settings: ModelSettings) -> dict[str, Explain]:
+    """What explains one image by each of those of the settings' methods that are not computed for all.
+
+    Args:
+        network: in evaluation mode, frozen, on its device.
+        images: float32 (P, 3, H, W), some normalised images.
+        settings: methods, layers, aggregate and batch size.
+
+    Raises:
+        LayerError: no layer gives maps, or no layer has the biases that FullGrad needs.
+    """
+    return {method: _METHODS[method](network, images, settings) for method in _selective(settings)}
+
+
+def _selective(settings: ModelSettings) -> list[str]:
+    return [method for method in settings.methods if method in SELECTIVE_METHODS]
 
 
 def _join(pairs: Sequence[tuple[Tensor, Tensor]], positions: NDArray[np.int64]) -> CamPair:
@@ -125,7 +144,7 @@ def _stored(cam: Tensor) -> NDArray[np.float16]:
 
 
 @contextmanager
-def _silent_bars() -> Iterator[None]:
+def silent_bars() -> Iterator[None]:
     """Within it, two of the library's modules draw no progress bar for each example."""
     # pytorch_grad_cam has functions of the modules' names, so that only importlib reaches the modules themselves.
     modules = [importlib.import_module(f"pytorch_grad_cam.{name}") for name in ("score_cam", "ablation_cam")]
@@ -174,7 +193,7 @@ class _OneLayerNetwork(nn.Module):
         return put_back
 
 
-def _prepare_scorecam(network: nn.Module, images: Tensor, settings: AnalyzeSettings) -> Explain:
+def _prepare_scorecam(network: nn.Module, images: Tensor, settings: ModelSettings) -> Explain:
     from pytorch_grad_cam import ScoreCAM
 
     def make(wrapper: _OneLayerNetwork) -> Any:
@@ -185,7 +204,7 @@ def _prepare_scorecam(network: nn.Module, images: Tensor, settings: AnalyzeSetti
     return _prepare_layered(network, images, settings, make)
 
 
-def _prepare_ablationcam(network: nn.Module, images: Tensor, settings: AnalyzeSettings) -> Explain:
+def _prepare_ablationcam(network: nn.Module, images: Tensor, settings: ModelSettings) -> Explain:
     from pytorch_grad_cam import AblationCAM
     from pytorch_grad_cam.ablation_layer import AblationLayer
 
@@ -208,7 +227,7 @@ def _prepare_ablationcam(network: nn.Module, images: Tensor, settings: AnalyzeSe
 
 
 def _prepare_layered(
-    network: nn.Module, images: Tensor, settings: AnalyzeSettings, make: Callable[[_OneLayerNetwork], Any]
+    network: nn.Module, images: Tensor, settings: ModelSettings, make: Callable[[_OneLayerNetwork], Any]
 ) -> Explain:
     """A method of the library on the activations of target layers, one object for each layer."""
     targets = find_target_layers(network, images, settings.layers)
@@ -247,7 +266,7 @@ class _LogitsNetwork(nn.Module):
         return extract_logits(self.network(images)).float()
 
 
-def _prepare_fullgrad(network: nn.Module, images: Tensor, settings: AnalyzeSettings) -> Explain:  # noqa: ARG001
+def _prepare_fullgrad(network: nn.Module, images: Tensor, settings: ModelSettings) -> Explain:  # noqa: ARG001
     from pytorch_grad_cam import FullGrad
 
     class Unstretched(FullGrad):  # type: ignore[misc]
@@ -308,6 +327,6 @@ def _shrink(maps: Tensor) -> Tensor:
     return F.adaptive_avg_pool2d(maps, (max(1, round(scale * height)), max(1, round(scale * width))))
 
 
-_METHODS: Final[Mapping[str, Callable[[nn.Module, Tensor, AnalyzeSettings], Explain]]] = MappingProxyType(
+_METHODS: Final[Mapping[str, Callable[[nn.Module, Tensor, ModelSettings], Explain]]] = MappingProxyType(
     {"scorecam": _prepare_scorecam, "ablationcam": _prepare_ablationcam, "fullgrad": _prepare_fullgrad}
 )
