@@ -106,8 +106,8 @@ class LayerMaps:
             closed_form: the gradients of a head that is known to be linear behind the one layer; nothing is recorded
                 then. `None` differentiates the head.
             float32_head: whether the head behind the last of the layers runs in float32 also under autocast, as
-                bfloat16 resolves logits to no more than 1 part in 256. Not for a head that also reads what bypasses the
-                layers: that is bfloat16.
+                bfloat16 resolves logits to no more than 1 part in 256. A head that also reads what bypasses the layers
+                may not run in float32, as that is bfloat16.
         """
         self.targets = tuple(targets)
         self.closed_form = closed_form

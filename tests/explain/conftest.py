@@ -182,8 +182,12 @@ def make_set() -> Callable[..., EvaluationSet]:
 def run_pass() -> Callable[..., EvaluationCache]:
     """Runs the pass on the CPU with a network, a test set and further settings."""
 
-    def run(network: nn.Module, evaluation_set: EvaluationSet, *, progress=None, **settings) -> EvaluationCache:
-        classifier = Classifier(name="net", module=network, preprocessing=PREPROCESSING, weights_name="net.pth")
+    def run(
+        network: nn.Module, evaluation_set: EvaluationSet, *, progress=None, is_opaque: bool = False, **settings
+    ) -> EvaluationCache:
+        classifier = Classifier(
+            name="net", module=network, preprocessing=PREPROCESSING, weights_name="net.pth", is_opaque=is_opaque
+        )
         options = AnalyzeSettings(**{"model": "x", "data": "x", "device": "cpu", "batch_size": 4, **settings})
         return run_one_pass(classifier, evaluation_set, options, make_key(), progress=progress)
 

@@ -7,21 +7,33 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pytorch_grad_cam
 import torch
 import torchvision
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from records import make_key
 from torch import Tensor, nn
 
 from reportgen.errors import DataError, LayerError, ModelError, SettingsError
+from reportgen.explain.cam import METHODS
 from reportgen.explain.explained_batch import ExplainedBatch, Explainer
 from reportgen.explain.map_sources import LayerMaps
 from reportgen.explain.target_layers import find_target_layers
 from reportgen.inputs.arrays import ArrayImages
+from reportgen.settings import CAM_METHODS
 
+LIBRARY_METHODS = {
+    "gradcam": pytorch_grad_cam.GradCAM,
+    "hirescam": pytorch_grad_cam.HiResCAM,
+    "gradcam++": pytorch_grad_cam.GradCAMPlusPlus,
+    "xgradcam": pytorch_grad_cam.XGradCAM,
+    "layercam": pytorch_grad_cam.LayerCAM,
+    "eigencam": pytorch_grad_cam.EigenCAM,
+    "eigengradcam": pytorch_grad_cam.EigenGradCAM,
+    "gradcam-elementwise": pytorch_grad_cam.GradCAMElementWise,
+}
 SMALL = ["pooling", "mlp", "conv head", "skip", "in place", "shared", "channels last"]
 LIBRARY = ["pooling", "mlp", "conv head", "skip"]  # the rest it can't do: in place, repeated calls, channels last
 FLOAT16_STEP = 2**-11
@@ -121,24 +133,48 @@ def test_the_mechanism_is_exact(build, make_set, to_inputs, plain_autograd, name
         assert (np.abs(maps.numpy() - expected) <= 1e-12 * _peak(expected)).all()
 
 
-def _library_maps(network: nn.Module, layer: nn.Module, inputs: Tensor, classes: Tensor) -> np.ndarray:
+def _library_maps(method: str, network: nn.Module, inputs: Tensor, classes: Tensor) -> np.ndarray:
     """pytorch-grad-cam's own forward, backward and weighting, before it cuts off the negative and rescales."""
-    with GradCAM(model=network, target_layers=[layer]) as cam:
+    layer = network.features
+    with LIBRARY_METHODS[method](model=network, target_layers=[layer]) as cam:
         outputs = cam.activations_and_grads(inputs)
         targets = [ClassifierOutputTarget(index) for index in classes.tolist()]
         sum(target(output) for target, output in zip(targets, outputs, strict=True)).backward()
         (activations,), (gradients,) = cam.activations_and_grads.activations, cam.activations_and_grads.gradients
-        return cam.get_cam_image(inputs, layer, targets, activations.numpy(), gradients.numpy())
+        return cam.get_cam_image(inputs, layer, targets, activations.numpy(), gradients.numpy(), False)
 
 
 @pytest.mark.parametrize("name", LIBRARY)
-def test_maps_equal_pytorch_grad_cams(build, make_set, to_inputs, name):
-    network, evaluation_set = build(name), make_set(6)
-    inputs, labels = to_inputs(evaluation_set), torch.from_numpy(evaluation_set.labels)
-    expected = _library_maps(network, network.features, inputs, labels)
-    network.requires_grad_(False)
-    true, _ = _explain(network, inputs, labels, "gradcam").maps["gradcam"]
-    assert (np.abs(true.numpy() - expected) <= 5e-6 * _peak(expected)).all()
+def test_maps_of_every_method_equal_pytorch_grad_cams(build, make_set, to_inputs, name):
+    """In float64, where a principal component that is hardly decided is still the same one."""
+    network, evaluation_set = build(name).double(), make_set(6)
+    inputs, labels = to_inputs(evaluation_set).double(), torch.from_numpy(evaluation_set.labels)
+    expected = {method: _library_maps(method, network, inputs, labels) for method in CAM_METHODS}
+    explained = _explain(network.requires_grad_(False), inputs, labels, *CAM_METHODS)
+    for method, library in expected.items():
+        maps = explained.maps[method][0].numpy()
+        if method in ("eigencam", "eigengradcam"):  # the library's sign is arbitrary
+            maps = maps * np.sign((library * maps).sum((1, 2), keepdims=True))
+        assert (np.abs(maps - library) <= 5e-6 * _peak(library)).all(), method
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_method_equals_plain_float64_autograd_in_the_pass(  # noqa: PLR0917
+    build, make_set, to_inputs, run_pass, plain_autograd, name
+):
+    network, evaluation_set = build(name), make_set(10)
+    cache = run_pass(network, evaluation_set, methods=CAM_METHODS)
+    inputs, layer = to_inputs(evaluation_set), "relu" if name == "shared" else "features"
+    predicted = torch.from_numpy(cache.logits.argmax(1))
+    activations, true = plain_autograd(network, layer, inputs, torch.from_numpy(evaluation_set.labels))
+    _, other = plain_autograd(network, layer, inputs, predicted)
+    assert tuple(cache.cams) == CAM_METHODS
+    for method in CAM_METHODS:
+        tolerance = 1e-3 if method.startswith("eigen") else 2 * FLOAT16_STEP
+        for maps, gradients in ((cache.cams[method].true, true), (cache.cams[method].predicted, other)):
+            expected = METHODS[method](torch.from_numpy(activations), torch.from_numpy(gradients)).numpy()
+            assert (np.abs(maps - expected) <= tolerance * _peak(expected) + MINIMUM).all(), method
+    assert all(check.passed for check in cache.checks)
 
 
 @pytest.mark.parametrize(
@@ -224,29 +260,56 @@ def test_both_maps_are_one_exactly_where_prediction_and_label_agree(build, make_
     assert (true[~is_correct] != predicted[~is_correct]).any(axis=(1, 2)).all()
 
 
-def test_a_batch_without_mistakes_is_differentiated_once(build, make_set, run_pass, monkeypatch):
-    evaluation_set = make_set(8)
-    labels = run_pass(build("mlp"), evaluation_set).logits.argmax(1)
-    calls: list[int] = []
-    plain = torch.autograd.grad
-    monkeypatch.setattr(
-        "reportgen.explain.explained_batch.torch.autograd.grad", lambda *a, **k: (calls.append(1), plain(*a, **k))[1]
+def test_methods_come_in_the_order_in_which_they_were_asked_for(build, make_set, run_pass):
+    methods = ("layercam", "eigencam", "gradcam")
+    cache = run_pass(build("mlp"), make_set(6), methods=(*methods, "scorecam"))
+    assert tuple(cache.cams) == methods  # others than these are made for some examples, later
+    assert [cam.is_class_agnostic for cam in cache.cams.values()] == [False, True, False]
+
+
+@pytest.mark.parametrize("aggregate", ["mean", "weighted"])
+def test_several_layers_are_named_and_checked(build, make_set, run_pass, aggregate):
+    cache = run_pass(
+        build("pooling"), make_set(6), layers=("stem", "features"), methods=("gradcam", "eigencam"), aggregate=aggregate
     )
-    run_pass(build("mlp"), evaluation_set, batch_size=8)
-    with_mistakes = len(calls)
-    calls.clear()
-    run_pass(build("mlp"), replace(evaluation_set, labels=labels), batch_size=8)
-    assert len(calls) == with_mistakes - 1
+    assert cache.provenance.target_layer == "stem, features"
+    assert cache.provenance.layer_source == "given"
+    assert cache.cams["gradcam"].true.shape == (6, 16, 16)
+    summed, closed, *recomputed = cache.checks
+    assert summed.num_checked == closed.num_checked == 0
+    assert all(check.passed and check.num_checked == 4 for check in recomputed)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # it is deprecated, but people have it
+def test_a_network_that_cannot_be_looked_into_gives_predictions_without_maps(build, make_set, run_pass):
+    network, evaluation_set = build("pooling"), make_set(10)
+    expected = run_pass(network, evaluation_set)
+    cache = run_pass(torch.jit.script(network), evaluation_set, is_opaque=True)
+    np.testing.assert_allclose(cache.logits, expected.logits, rtol=1e-4, atol=1e-5)
+    assert cache.cams == {}
+    assert cache.checks == ()
+    assert "can be neither hooked nor differentiated" in cache.provenance.no_maps_reason
+    assert cache.provenance.target_layer == ""
+    assert expected.provenance.no_maps_reason == ""
+
+
+def test_an_opaque_networks_outputs_are_checked_before_the_pass(build, make_set, run_pass):
+    with pytest.raises(ModelError, match="5 outputs, the test set has 7 classes"):
+        run_pass(build("pooling"), make_set(num_classes=7), is_opaque=True)
+    with pytest.raises(ModelError, match="fails on images of 20×20 pixels"):
+        run_pass(build("mlp"), make_set(size=20), is_opaque=True)
 
 
 def test_the_cache_carries_what_the_set_says(build, make_set, run_pass):
-    evaluation_set = replace(make_set(5), example_index=np.array([1, 4, 6, 7, 9]))
+    columns = {"camera": np.array(["a", "b", "a", "", "b"])}
+    evaluation_set = replace(make_set(5), example_index=np.array([1, 4, 6, 7, 9]), columns=columns)
     cache = run_pass(build("pooling"), evaluation_set, batch_size=2)
     assert cache.example_index.tolist() == [1, 4, 6, 7, 9]
     assert cache.example_id.tolist() == list(evaluation_set.example_ids)
     assert (cache.labels == evaluation_set.labels).all()
     assert cache.class_names == evaluation_set.class_names
     assert (cache.thumbnails == evaluation_set.images.array).all()
+    assert cache.columns == columns
     assert cache.key == make_key()
 
 
