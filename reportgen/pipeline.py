@@ -174,6 +174,7 @@ def render(cache_path: Path, settings: RenderSettings, *, observer: Observer = S
 def _evaluate(settings: AnalyzeSettings, key: CacheKey, observer: Observer) -> EvaluationCache:
     """The one pass, and what is asked for besides."""
     from reportgen.explain.one_pass import run_one_pass
+    from reportgen.inputs.annotations import load_annotations
     from reportgen.inputs.datasets import load_evaluation_set
     from reportgen.inputs.models import load_classifier
 
@@ -182,6 +183,10 @@ def _evaluate(settings: AnalyzeSettings, key: CacheKey, observer: Observer) -> E
         classifier = load_classifier(settings, evaluation_set)
     with observer.stage("Run the model", total=len(evaluation_set.labels)) as advance:
         cache = run_one_pass(classifier, evaluation_set, settings, key, progress=advance)
+    if cache.thumbnails is not None:
+        size = cache.thumbnails.shape[1:3]
+        annotations = load_annotations(settings, evaluation_set, classifier.preprocessing, size)
+        cache = replace(cache, annotations=annotations)
     cache = _add_selective_maps(cache, classifier, evaluation_set, settings, observer)
     return _add_faithfulness(cache, classifier, evaluation_set, settings, observer)
 
@@ -265,6 +270,7 @@ def _render(cache: EvaluationCache, settings: RenderSettings, observer: Observer
             num_pairs=settings.num_pairs,
             num_gallery=settings.num_gallery,
             keep_label_suspects=settings.keep_label_suspects,
+            iou_threshold=settings.iou_threshold,
         )
         chosen = choose_classes(cache, findings, settings.classes)
     with observer.stage("Write the site"):
