@@ -127,6 +127,7 @@ def test_demo_is_one_more_data_set(monkeypatch):
     from reportgen.demo.dataset import make_test_set
 
     monkeypatch.setattr("reportgen.demo.dataset.NUM_TEST_PER_CLASS", 3)
+    monkeypatch.setattr("reportgen.demo.dataset.shared_test_set", make_test_set)  # it would keep the few for others
     loaded, made = load("demo", limit=50), make_test_set()
     assert loaded.class_names == made.class_names
     assert loaded.superclasses is not None
