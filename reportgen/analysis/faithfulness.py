@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ HIGH_CORRELATION = 0.5
 """From this mean on, maps are said to change little when what the head has learned is destroyed."""
 
 
-class Measure(Enum):
+class Measure(StrEnum):
     """A test by removal; each has one number an example, the area under curves."""
 
     DELETION = "deletion"
@@ -24,7 +24,7 @@ class Measure(Enum):
     ROAD = "road"
 
 
-class Verdict(Enum):
+class Verdict(StrEnum):
     """How a method's maps stand against both baselines in all measures, by intervals that hold for all comparisons.
 
     BEATS: better than either baseline in every measure. WORSE: worse than one in some measure. PARTLY: better in some,

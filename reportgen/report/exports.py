@@ -186,6 +186,7 @@ def metrics_json(cache: EvaluationCache, findings: Findings) -> str:
         "confident_errors": {"confidence_at_least": HIGH_CONFIDENCE, "count": findings.num_confident_errors},
         "label_suspects": {**_plain(findings.label_suspects), "suspects": len(findings.label_suspects.suspects)},
         "attention": _plain(findings.attention),
+        "faithfulness": _plain(findings.faithfulness),
         "slices": _plain(findings.slices),
         "superclasses": _superclasses(findings),
         "classes": [_class(cache, metrics) for metrics in findings.classes],

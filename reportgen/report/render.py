@@ -107,9 +107,13 @@ def _styles(context: ReportContext) -> Iterator[str]:
 
 
 def _is_usual(context: ReportContext) -> bool:
-    """Whether examples have an image and a map for each class, by one method: what most style sheets are made for."""
+    """Whether examples have an image and a map for each class, by one method: what most style sheets are made for.
+
+    Tests of the maps are shown beyond that.
+    """
     maps = context.maps
     has_all = context.cache.thumbnails is not None and maps is not None and not context.grouping
+    has_all = has_all and context.findings.faithfulness is None
     return has_all and len(context.methods) == 1 and maps is not None and not maps.is_class_agnostic
 
 

@@ -23,6 +23,7 @@ def make_how_page(context: ReportContext, frame: SiteFrame) -> HowPage:
         sure=percent_text(HIGH_CONFIDENCE, digits=0),
         has_superclasses=cache.superclasses is not None,
         has_slices=bool(context.findings.slices),
+        has_faithfulness=context.findings.faithfulness is not None,
         checks=check_sentences(cache),
         warnings=cache.provenance.warnings,
     )

@@ -11,12 +11,13 @@ from reportgen.analysis.coverage import CoverageTarget
 from reportgen.analysis.intervals import Estimate
 from reportgen.analysis.metrics import ClassMetrics
 from reportgen.analysis.recommendations import Recommendation, Rule
-from reportgen.analysis.selection import HIGH_CONFIDENCE
+from reportgen.analysis.selection import HIGH_CONFIDENCE, NUM_CONFIDENT_ERRORS
 from reportgen.report.pages.annotation_section import make_annotation_summary
 from reportgen.report.pages.attention_section import make_attention_section
 from reportgen.report.pages.cards import make_group
 from reportgen.report.pages.context import ReportContext
 from reportgen.report.pages.diagrams import draw_reliability, draw_strip
+from reportgen.report.pages.faithfulness_section import make_faithfulness_section
 from reportgen.report.pages.map_sheet import Files
 from reportgen.report.pages.matrices import make_class_matrix, make_superclass_matrix
 from reportgen.report.pages.method_parts import first_method_note
@@ -47,7 +48,6 @@ from reportgen.report.words.text import (
 )
 from reportgen.report.words.wording import describe, headline
 
-NUM_CONFIDENT_ERRORS = 6
 NUM_FINDING_LINKS = 8
 
 
@@ -93,6 +93,7 @@ def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[L
             coverage_note=_coverage_note(context),
             slices=make_slice_tables(context),
             attention=make_attention_section(context),
+            faithfulness=make_faithfulness_section(context),
             missing=context.missing_note,
             single_file_note=first_method_note(context),
             legend=None if context.maps is None else context.maps.legend("Low evidence leaves the photo as it is"),

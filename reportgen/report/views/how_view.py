@@ -62,5 +62,6 @@ class HowPage:
     sure: str
     has_superclasses: bool
     has_slices: bool
+    has_faithfulness: bool
     checks: tuple[str, ...]
     warnings: tuple[str, ...]

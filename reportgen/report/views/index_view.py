@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from reportgen.report.views.annotation_view import AnnotationSummary
+from reportgen.report.views.faithfulness_view import FaithfulnessSection
 from reportgen.report.views.shared import AxisTick, CardGroup, Cell, Crop, Fact, Link, MapLegend, SiteFrame, Sprite
 
 
@@ -294,7 +295,8 @@ class IndexPage:
     """The page that answers: how good, how sure, what is wrong, where to look next.
 
     `notes` is a reviewer's text as HTML, safe as it stands; `None` where there is none. So are `attention` and `legend`
-    without maps; `missing` says what the report lacks, and `single_file_note` what a single file leaves out of it.
+    without maps, and `faithfulness` where those were not tested; `missing` says what the report lacks, and
+    `single_file_note` what a single file leaves out of it.
     """
 
     frame: SiteFrame
@@ -318,6 +320,7 @@ class IndexPage:
     coverage_note: str
     slices: tuple[SliceTable, ...]
     attention: AttentionSection | None
+    faithfulness: FaithfulnessSection | None
     missing: str
     single_file_note: str
     legend: MapLegend | None
