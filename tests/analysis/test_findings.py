@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from reportgen.analysis.attention import compute_overlap
 from reportgen.analysis.findings import compute_findings
 from reportgen.analysis.intervals import Estimate, Proportion
+from reportgen.analysis.recommendations import Rule
 from reportgen.cache import CamPair
 
 
@@ -187,3 +188,42 @@ def test_laws_hold_and_order_changes_no_count(make_cache, n, k, seed, grouped, d
     assert [b.accuracy for b in shuffled.calibration.bins] == [b.accuracy for b in found.calibration.bins]
     assert [r.fired for r in shuffled.recommendations] == [r.fired for r in found.recommendations]
     assert sorted(order[list(shuffled.confident_errors)]) == sorted(found.confident_errors)
+
+
+MAP_RULES = {Rule.BACKGROUND_FOCUS, Rule.DIFFUSE_FOCUS, Rule.PAIRS_SAME_PLACE, Rule.PAIRS_ELSEWHERE}
+
+
+def test_without_maps_there_is_no_attention_and_nothing_else_changes(make_cache):
+    cache = make_cache(*_random(200, 5))
+    with_maps, found = compute_findings(cache), compute_findings(dataclasses.replace(cache, cams={}, thumbnails=None))
+    assert found.attention is None
+    assert found.pair_attention == ()
+    for item in found.recommendations:
+        if item.rule in MAP_RULES:
+            assert (item.fired, item.evidence, item.num_tested) == (False, (), 0)
+    without = {"attention": None, "pair_attention": (), "recommendations": ()}
+    a, b = (list(_leaves(dataclasses.replace(f, **without))) for f in (with_maps, found))
+    assert all(_same(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_maps_that_know_no_class_say_where_it_looks_and_compare_nothing(make_cache):
+    cache = make_cache(*_random(400, 4))
+    maps = np.random.default_rng(3).random((400, 6, 6)).astype(np.float16)
+    agnostic = compute_findings(dataclasses.replace(cache, cams={"rollout": CamPair(true=maps, predicted=maps)}))
+    paired = compute_findings(dataclasses.replace(cache, cams={"gradcam": CamPair(true=maps, predicted=maps.copy())}))
+    assert agnostic.attention.comparison is None
+    assert agnostic.pair_attention == ()
+    assert agnostic.attention.border_share == paired.attention.border_share
+    assert agnostic.attention.spread_difference == paired.attention.spread_difference
+    assert paired.attention.comparison is not None
+    tested = {item.rule: item.num_tested for item in agnostic.recommendations}
+    assert tested[Rule.BACKGROUND_FOCUS] == tested[Rule.DIFFUSE_FOCUS] == 1
+    assert tested[Rule.PAIRS_SAME_PLACE] == tested[Rule.PAIRS_ELSEWHERE] == 0
+
+
+def test_columns_of_few_values_are_sliced(make_cache):
+    cache = make_cache(*_random(60, 3))
+    columns = {"camera": np.resize(["a", "b", "c"], 60), "id": np.arange(60).astype(str)}
+    found = compute_findings(dataclasses.replace(cache, columns=columns))
+    assert [column.name for column in found.slices] == ["camera"]
+    assert compute_findings(cache).slices == ()

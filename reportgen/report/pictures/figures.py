@@ -42,6 +42,7 @@ NUM_OF_PAIR = 4
 NUM_COUNTS = 5
 
 _MAX_THREADS = 4
+_MOST_PANELS = 4
 
 _MARGIN = 40
 _COLUMN_GAP = 56
@@ -57,7 +58,7 @@ _LIST_GAP = 14
 _FOOTER_HEIGHT = 72
 _FOOTER_LINE_HEIGHT = 19
 _NARROWEST_SLOT = 112
-_NARROWEST_COLUMN = 3 * (_NARROWEST_SLOT + _PANEL_GAP) - _PANEL_GAP
+_NARROWEST_COLUMN = 460  # room for what a card says, where its pictures are few
 
 _HIGHER_PEAK = "the higher peak of the two maps"
 
@@ -211,7 +212,8 @@ def _compose(cache: EvaluationCache, title: str, sentence: str, columns: Sequenc
     """Columns of cards under a title, above a legend."""
     cell_width, cell_height = picture_size(cache)
     slot_width = max(cell_width, _NARROWEST_SLOT)
-    widths = [max(column.num_panels * (slot_width + _PANEL_GAP) - _PANEL_GAP, _NARROWEST_COLUMN) for column in columns]
+    narrowest = 0 if _num_panels(cache, is_correct=False) == _MOST_PANELS else _NARROWEST_COLUMN
+    widths = [max(column.num_panels * (slot_width + _PANEL_GAP) - _PANEL_GAP, narrowest) for column in columns]
     inner_width = sum(widths) + _COLUMN_GAP * (len(columns) - 1)
     lines = wrap_text(sentence, _SUBTITLE, inner_width)
     top = _MARGIN + 66 + 24 * len(lines)
@@ -317,7 +319,7 @@ def _legend_text(cache: EvaluationCache) -> str:
         else f"Both maps share one scale, from zero to the higher of their peaks, {unit}."
     )
     layer = f" at {cache.provenance.target_layer}" if cache.provenance.target_layer else ""
-    return f"{scale} {words.name}{layer}, {grid_text(cam)} cells, scaled bilinearly."
+    return f"{scale} {words.name[0].upper()}{words.name[1:]}{layer}, {grid_text(cam)} cells, scaled bilinearly."
 
 
 def _num_panels(cache: EvaluationCache, *, is_correct: bool) -> int:
@@ -372,7 +374,7 @@ def _make_panels(
     target = "where it looked" if is_agnostic else f"for {predicted}"
     yield _Panel(pixels=over_predicted, title=target, detail=detail)
     if pictures.photo is not None:
-        whose = "whatever the class" if is_agnostic else f"for {predicted}"
+        whose = "for any class" if is_agnostic else f"for {predicted}"
         yield _Panel(pixels=alone, title="map alone", detail=whose if pictures.predicted_peak else detail)
 
 
