@@ -1,17 +1,13 @@
 """How a cache came about, in words: recorded beside the arrays, never compared."""
 
-import os
-import platform
-import time
 from collections.abc import Sequence
-from importlib import metadata
 
 import torch
 
-import reportgen
 from reportgen.cache import Provenance
 from reportgen.explain.devices import describe_device
 from reportgen.inputs.classifier import Classifier
+from reportgen.inputs.run_record import time_text, version_pairs
 from reportgen.settings import ModelSettings
 
 _PACKAGES = ("numpy", "pillow", "timm", "torch", "torchvision")
@@ -43,7 +39,7 @@ def describe_pass(
         warnings: what a reader of the report has to know, as sentences.
     """
     return Provenance(
-        created=_time_text(),
+        created=time_text(),
         seconds=round(seconds, 3),
         model_name=classifier.name,
         num_parameters=sum(parameter.numel() for parameter in classifier.module.parameters()),
@@ -56,23 +52,6 @@ def describe_pass(
         preprocessing=classifier.preprocessing.describe(),
         device=describe_device(device),
         precision=settings.precision,
-        versions=_versions(),
+        versions=version_pairs(_PACKAGES),
         warnings=tuple(warnings),
     )
-
-
-def _time_text() -> str:
-    """Now, or the time that SOURCE_DATE_EPOCH gives for reproducible builds: ISO 8601 in UTC, to the second."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    seconds = int(epoch) if epoch.isascii() and epoch.isdigit() else time.time()
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
-
-
-def _versions() -> tuple[tuple[str, str], ...]:
-    versions = {"python": platform.python_version(), "reportgen": reportgen.__version__}
-    for package in _PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return tuple(sorted(versions.items()))
