@@ -1,15 +1,17 @@
-"""Logits and both Grad-CAM maps of every example: this pass beside a plain evaluation loop and pytorch-grad-cam.
+"""Logits and both maps of every example: this pass beside a plain evaluation loop and pytorch-grad-cam.
 
     python -m benchmarks.one_pass [--limit N] [--repeat R]
 
 Every contender runs in fresh processes on the same images and weights, after one batch to warm up. The plain loop
-computes logits only. Targets on two cores: this pass at most 1.10 times the plain loop in time, 1.15 times in memory.
+computes logits only; the pass does so too, and makes maps by one, three and four methods. Targets on two cores, times
+the plain loop: one method at most 1.10 in time and 1.15 in memory, three methods at most 1.25 in time.
 """
 
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,37 @@ from benchmarks.measure import (
 )
 
 _CIFAR = Path(__file__).parents[1].parent / "shared" / "cifar100"
-_MAX_TIME_RATIO = 1.10
+_ONE, _THREE, _FOUR = "gradcam", "gradcam,layercam,hirescam", "gradcam,layercam,hirescam,eigencam"
+_MAX_TIME_RATIOS = {_ONE: 1.10, _THREE: 1.25}
 _MAX_MEMORY_RATIO = 1.15
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One way to evaluate the network.
+
+    Attributes:
+        kind: `plain`, `pass`, or the library `batched` or one image at a time, `single`.
+        methods: joined by commas.
+    """
+
+    kind: str
+    methods: str = ""
+
+    @property
+    def title(self) -> str:
+        """What the table calls it."""
+        return {
+            "plain": "plain evaluation loop, no maps",
+            "pass": f"this pass, {self.methods}",
+            "batched": f"pytorch-grad-cam, batched, {self.methods}*",
+            "single": f"pytorch-grad-cam, one image at a time, {self.methods}*",
+        }[self.kind]
+
+
+_PLAIN = Contender("plain")
+_PASSES = tuple(Contender("pass", methods) for methods in (_ONE, _THREE, _FOUR))
+_LIBRARY = (*(Contender("batched", methods) for methods in (_ONE, _THREE, _FOUR)), Contender("single", _ONE))
 
 
 class Workload:
@@ -48,6 +79,7 @@ class Workload:
             batch_size=options.batch_size,
             device=options.device,
             precision=options.precision,
+            methods=tuple((options.methods or _ONE).split(",")),
         )
         self.evaluation_set = load_evaluation_set(self.settings)
         self.classifier = load_classifier(self.settings, self.evaluation_set)
@@ -101,7 +133,7 @@ def run_plain(workload: Workload) -> dict[str, float]:
 
 
 def run_pass(workload: Workload) -> dict[str, float]:
-    """This project's pass: logits, both maps, thumbnails, self-checks and the probing for the layer."""
+    """This project's pass: logits, both maps by each method, thumbnails, self-checks and the probing for the layer."""
     from reportgen.explain.one_pass import run_one_pass
 
     cache = run_one_pass(workload.classifier, workload.evaluation_set, workload.settings, workload.key)
@@ -109,24 +141,34 @@ def run_pass(workload: Workload) -> dict[str, float]:
 
 
 def run_library(workload: Workload, *, batch_size: int, limit: int, layer: str) -> dict[str, float]:
-    """pytorch-grad-cam as its documentation shows it: one call for the true classes, one for the predicted."""
+    """pytorch-grad-cam as its documentation shows it: for each method one call for the true, one for the predicted."""
     import numpy as np
-    from pytorch_grad_cam import GradCAM
+    import pytorch_grad_cam
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
     network = workload.place()
     labels = workload.evaluation_set.labels[:limit]
-    predictions, start = [], 0
-    cam = GradCAM(model=network, target_layers=[network.get_submodule(layer)])
-    for views in workload.views(batch_size, limit):
-        inputs = workload.inputs(views)
-        true = [ClassifierOutputTarget(label) for label in labels[start : start + len(views)].tolist()]
-        with workload.autocast():
-            cam(input_tensor=inputs, targets=true)
-            predicted = cam.outputs.detach().argmax(dim=1).tolist()
-            cam(input_tensor=inputs, targets=[ClassifierOutputTarget(index) for index in predicted])
-        predictions += predicted
-        start += len(views)
+    classes = {
+        "gradcam": pytorch_grad_cam.GradCAM,
+        "layercam": pytorch_grad_cam.LayerCAM,
+        "hirescam": pytorch_grad_cam.HiResCAM,
+        "eigencam": pytorch_grad_cam.EigenCAM,
+    }
+    predictions: list[int] = []
+    for method in workload.settings.methods:
+        cam = classes[method](model=network, target_layers=[network.get_submodule(layer)])
+        predictions, start = [], 0
+        for views in workload.views(batch_size, limit):
+            inputs = workload.inputs(views)
+            true = [ClassifierOutputTarget(label) for label in labels[start : start + len(views)].tolist()]
+            with workload.autocast():
+                cam(input_tensor=inputs, targets=true)
+                predicted = cam.outputs.detach().argmax(dim=1).tolist()
+                if method != "eigencam":  # its maps know no classes
+                    cam(input_tensor=inputs, targets=[ClassifierOutputTarget(index) for index in predicted])
+            predictions += predicted
+            start += len(views)
+        cam.activations_and_grads.release()
     return {"accuracy": float(np.mean(np.array(predictions) == labels))}
 
 
@@ -146,47 +188,42 @@ def work(options: argparse.Namespace) -> None:
     if is_cuda:
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
-    single = min(options.single_limit, len(workload.evaluation_set.labels))
+    num_examples = len(workload.evaluation_set.labels)
+    limits = {"batched": options.batched_limit, "single": options.single_limit}
+    limit = min(limits.get(options.worker, num_examples), num_examples)
     contenders = {
         "plain": lambda: run_plain(workload),
         "pass": lambda: run_pass(workload),
-        "batched": lambda: run_library(
-            workload, batch_size=options.batch_size, limit=len(workload.evaluation_set.labels), layer=layer
-        ),
-        "single": lambda: run_library(workload, batch_size=1, limit=single, layer=layer),
+        "batched": lambda: run_library(workload, batch_size=options.batch_size, limit=limit, layer=layer),
+        "single": lambda: run_library(workload, batch_size=1, limit=limit, layer=layer),
     }
     measurement = measure(contenders[options.worker])
     if is_cuda:
         measurement.notes["device_mib"] = torch.cuda.max_memory_allocated() / 1024**2
-    measurement.notes["examples"] = single if options.worker == "single" else len(workload.evaluation_set.labels)
+    measurement.notes["examples"] = limit
     report_measurement(measurement)
 
 
 def compare(options: argparse.Namespace, arguments: Sequence[str]) -> str:
     """All contenders in turn, as a table with a verdict."""
-    measured: dict[str, list[Measurement]] = {"plain": [], "pass": [], "batched": [], "single": []}
+    measured: dict[Contender, list[Measurement]] = {contender: [] for contender in (_PLAIN, *_PASSES, *_LIBRARY)}
     for round_index in range(options.repeat):
-        for name in ("plain", "pass") if round_index else measured:
-            print(f"round {round_index + 1} of {options.repeat}: {name}", file=sys.stderr)
-            measured[name].append(run_worker("benchmarks.one_pass", ["--worker", name, *arguments]))
-    plain = take_median(measured["plain"])
+        for contender in (_PLAIN, *_PASSES) if round_index else measured:
+            print(f"round {round_index + 1} of {options.repeat}: {contender.title}", file=sys.stderr)
+            worker = ["--worker", contender.kind, "--methods", contender.methods, *arguments]
+            measured[contender].append(run_worker("benchmarks.one_pass", worker))
+    plain = take_median(measured[_PLAIN])
     num_examples = plain.notes["examples"]
-    titles = {
-        "plain": "plain evaluation loop, no maps",
-        "pass": "this pass, both maps",
-        "batched": "pytorch-grad-cam, batched, both maps",
-        "single": "pytorch-grad-cam, one image at a time*",
-    }
     has_device_memory = "device_mib" in plain.notes
     rows = []
-    for name, repeats in measured.items():
+    for contender, repeats in measured.items():
         factor = num_examples / repeats[0].notes["examples"]
         median = take_median(repeats).scaled(factor)
-        # The pass is compared round by round with the plain loop next to it, the others with its median.
-        against = measured["plain"] if len(repeats) == options.repeat else [plain]
+        # A pass is compared round by round with the plain loop next to it, the library with the first.
+        against = measured[_PLAIN][: len(repeats)]
         rows.append(
             [
-                titles[name],
+                contender.title,
                 f"{median.seconds:.1f}",
                 f"{factor * median_ratio([m.seconds for m in repeats], [m.seconds for m in against]):.2f}×",
                 f"{median.cpu_seconds:.1f}",
@@ -194,13 +231,12 @@ def compare(options: argparse.Namespace, arguments: Sequence[str]) -> str:
                 f"{median.peak_mib:.0f}",
                 f"{median.peak_mib / plain.peak_mib:.2f}×",
                 *([f"{median.notes['device_mib']:.0f}"] if has_device_memory else []),
-                "–" if name == "single" else f"{median.notes['accuracy']:.4f}",  # other images, other accuracy
+                f"{median.notes['accuracy']:.4f}" if factor == 1 else "–",  # other images, other accuracy
             ]
         )
     header = ["", "s", "ratio", "CPU s", "ratio", "peak MiB", "ratio", *(["GPU MiB"] * has_device_memory), "top-1"]
-    single = int(measured["single"][0].notes["examples"])
-    time_ratio = median_ratio([m.seconds for m in measured["pass"]], [m.seconds for m in measured["plain"]])
-    memory_ratio = take_median(measured["pass"]).peak_mib / plain.peak_mib
+    limits = ", ".join(f"{measured[contender][0].notes['examples']:.0f}" for contender in (_LIBRARY[0], _LIBRARY[-1]))
+    memory_ratio = take_median(measured[_PASSES[0]]).peak_mib / plain.peak_mib
     return "\n".join(
         [
             f"{num_examples:.0f} images, batches of {options.batch_size}, {options.precision}, "
@@ -208,11 +244,16 @@ def compare(options: argparse.Namespace, arguments: Sequence[str]) -> str:
             "",
             format_table(header, rows),
             "",
-            f"* measured on {single} images and extrapolated.",
-            f"time:   {_verdict(time_ratio, _MAX_TIME_RATIO)}",
-            f"memory: {_verdict(memory_ratio, _MAX_MEMORY_RATIO)}",
+            f"* measured on {limits} images (batched, one at a time) and extrapolated.",
+            *(_time_verdict(contender, measured) for contender in _PASSES if contender.methods in _MAX_TIME_RATIOS),
+            f"memory, {_ONE}: {_verdict(memory_ratio, _MAX_MEMORY_RATIO)}",
         ]
     )
+
+
+def _time_verdict(contender: Contender, measured: dict[Contender, list[Measurement]]) -> str:
+    ratio = median_ratio([m.seconds for m in measured[contender]], [m.seconds for m in measured[_PLAIN]])
+    return f"time, {contender.methods}: {_verdict(ratio, _MAX_TIME_RATIOS[contender.methods])}"
 
 
 def _verdict(ratio: float, target: float) -> str:
@@ -236,12 +277,14 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--crop", type=int)
     parser.add_argument("--layer", help="the library's target layer; default: the one that this project finds")
     parser.add_argument("--limit", type=int, help="only this many images, spread over the test set")
+    parser.add_argument("--batched-limit", type=int, default=2000, help="images for the library (default 2000)")
     parser.add_argument("--single-limit", type=int, default=200, help="images that go one at a time (default 200)")
-    parser.add_argument("--repeat", type=int, default=3, help="rounds of the plain loop and this pass (default 3)")
+    parser.add_argument("--repeat", type=int, default=3, help="rounds of the plain loop and these passes (default 3)")
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--worker", choices=("plain", "pass", "batched", "single"), help=argparse.SUPPRESS)
+    parser.add_argument("--methods", default=_ONE, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.model is None:
         options.model = f"{_CIFAR / 'resnet.py'}:resnet20" if has_cifar else "demo"
