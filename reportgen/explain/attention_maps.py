@@ -33,11 +33,11 @@ def discard_smallest(attention: Tensor, ratio: float, kept_rows: Tensor) -> Tens
     Returns:
         float (B, N, N).
     """
+    if ratio == 0:
+        return attention  # picking rows by a mask would make a GPU wait
     discardable = attention[:, ~kept_rows]  # (B, M, N)
     entries = discardable.flatten(1)
     count = int(ratio * entries.shape[1])
-    if count == 0:
-        return attention
     smallest = entries.sort(dim=1, stable=True).indices[:, :count]
     result = attention.clone()
     result[:, ~kept_rows] = entries.scatter(1, smallest, 0).view_as(discardable)

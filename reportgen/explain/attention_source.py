@@ -128,7 +128,7 @@ class PlainAttentionMaps:
         rolled: Tensor | None = None
         for matrix in values:
             fused = fuse_heads(matrix.detach(), self._rollout.head_fusion)
-            kept = discard_smallest(fused, self._rollout.discard_ratio, self._attention.is_class_token)
+            kept = discard_smallest(fused, self._rollout.discard_ratio, self._attention.is_class_token.to(fused.device))
             rolled = roll_out(rolled, kept)
         assert rolled is not None  # there is a layer
         return {"rollout": self._read(rolled)}
