@@ -207,7 +207,13 @@ class AnalyzeSettings(ModelSettings):
                     bool(spec), f"{name} is missing", f"Give {name} SPEC, or --arrays FILE.npz for a finished run."
                 )
             return
-        for name, given in (("--model", self.model), ("--data", self.data), ("--weights", self.weights)):
+        for name, given in (
+            ("--model", self.model),
+            ("--data", self.data),
+            ("--weights", self.weights),
+            ("--layer", self.layers),
+            ("--faithfulness", self.faithfulness),
+        ):
             _require(
                 not given,
                 f"{name} is given besides --arrays",

@@ -53,6 +53,8 @@ def test_analyze_settings_name_the_value_that_is_wrong(options, named):
         ({"data": "d"}, "--model is missing"),
         ({"arrays": Path("a.npz"), "model": "m"}, "--model is given besides --arrays"),
         ({"arrays": Path("a.npz"), "weights": "w.pth"}, "--weights is given besides --arrays"),
+        ({"arrays": Path("a.npz"), "layers": ("features",)}, "--layer is given besides --arrays"),
+        ({"arrays": Path("a.npz"), "faithfulness": 5}, "--faithfulness is given besides --arrays"),
     ],
 )
 def test_a_run_has_a_model_and_data_or_arrays(options, named):
