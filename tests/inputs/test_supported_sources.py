@@ -1,119 +1,319 @@
-"""The README's table of what images, labels and outputs may come from: what each source gives, found by loading it."""
+"""Every source of a model and of data, from its files to the cache: a README table."""
 
+import pickle
+import warnings
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pandas as pd
 import pytest
+import timm
+import torch
+import torchvision
+import transformers
 from PIL import Image
+from safetensors.torch import save_file
+from scipy.special import softmax
+from torch import Tensor, nn
 
-from reportgen.inputs.array_results import load_array_results
-from reportgen.inputs.datasets import load_evaluation_set
-from reportgen.inputs.digests import compute_cache_key
-from reportgen.settings import AnalyzeSettings
+from reportgen.cache import EvaluationCache
+from reportgen.inputs.cifar import CIFAR100_SUPERCLASS_OF
+from reportgen.inputs.keras_models import import_keras
+from reportgen.pipeline import analyze
+from reportgen.settings import AnalyzeSettings, PreprocessingSettings
 
-NAMES = ["cat/a.png", "cat/b.png", "dog/c.png"]
-SIZES = [(8, 9), (12, 10), (7, 7)]
+keras = import_keras("these tests")
 
+NAMES = ("cat", "dog", "owl")
+LABELS = np.array([0, 1, 2, 0, 1, 2])
+STATISTICS = PreprocessingSettings(mean=(0.5, 0.4, 0.6), std=(0.2, 0.25, 0.3))
+NETWORK = """
+from torch import nn
 
-@pytest.fixture
-def root(tmp_path, pixels) -> Path:
-    """Three pictures of three sizes in folders of two classes."""
-    for name, size in zip(NAMES, SIZES, strict=True):
-        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels(*size, 3)).save(tmp_path / "set" / name)
-    return tmp_path / "set"
+def make():
+    layers = nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3)
+    return nn.Sequential(*layers)
+"""
 
+# Keras reads its own variables in a way that numpy will no longer offer.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-def table() -> pd.DataFrame:
-    return pd.DataFrame({"path": NAMES, "label": ["cat", "cat", "dog"], "site": ["north", "south", "north"]})
-
-
-def make_folder(root: Path) -> dict[str, object]:
-    return {"data": str(root)}
-
-
-def make_csv(root: Path) -> dict[str, object]:
-    table().to_csv(root / "set.csv", index=False)
-    return {"data": str(root / "set.csv")}
+Options = dict[str, object]
+Network = Callable[[Tensor], Tensor]
 
 
-def make_parquet(root: Path) -> dict[str, object]:
-    pytest.importorskip("pyarrow")
-    table().to_parquet(root / "set.parquet")
-    return {"data": str(root / "set.parquet")}
+def _make_pictures(count: int = len(LABELS), side: int = 32) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
 
 
-def make_npz(root: Path) -> dict[str, object]:
-    images = np.zeros((3, 8, 8, 3), np.uint8)
-    ids, class_names = np.array(NAMES), np.array(["cat", "dog"])
-    np.savez(root / "set.npz", images=images, labels=np.array([0, 0, 1]), ids=ids, class_names=class_names)
-    return {"data": str(root / "set.npz")}
+def _make_network() -> nn.Module:
+    torch.manual_seed(0)
+    namespace: dict[str, Callable[[], nn.Module]] = {}
+    exec(NETWORK, namespace)
+    return namespace["make"]().eval()
 
 
-def make_hf(root: Path) -> dict[str, object]:
-    datasets = pytest.importorskip("datasets")
-    datasets.disable_progress_bars()
-    kinds = {"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])}
-    features = datasets.Features({**kinds, "site": datasets.Value("string")})
-    rows = {"image": [str(root / name) for name in NAMES], **table()[["label", "site"]].to_dict("list")}
-    datasets.Dataset.from_dict(rows, features=features).save_to_disk(root / "saved")
-    return {"data": f"hf:{root / 'saved'}"}
+# Models: each puts its files into a folder and gives the options that name them, and what the network computes itself.
 
 
-def make_torchvision(root: Path) -> dict[str, object]:
-    return {"data": "torchvision:ImageFolder", "data_root": root}
+def _write_file(folder: Path) -> tuple[Options, Network]:
+    network = _make_network()
+    (folder / "net.py").write_text(NETWORK)
+    torch.save({"model_state_dict": network.state_dict()}, folder / "weights.pth")
+    return {"model": f"{folder}/net.py:make", "weights": f"{folder}/weights.pth"}, network
 
 
-def make_arrays(root: Path) -> dict[str, object]:
-    members = {"ids": np.array(NAMES), "class_names": np.array(["cat", "dog"]), "images": np.zeros((3, 8, 8, 3), "u1")}
-    maps = {"maps_true": np.ones((3, 4, 4)), "maps_predicted": np.ones((3, 4, 4))}
-    outputs = {"y_true": np.array([0, 0, 1]), "y_pred_probs": np.full((3, 2), 0.5)}
-    np.savez(root / "outputs.npz", **outputs, **members, **maps, **{"column.site": np.array(["north"] * 3)})
-    return {"arrays": root / "outputs.npz"}
+def _write_module(folder: Path) -> tuple[Options, Network]:
+    options, network = _write_file(folder)
+    (folder / "own_package").mkdir()
+    (folder / "own_package" / "nets.py").write_text(NETWORK)
+    return {**options, "model": "own_package.nets:make"}, network
 
 
-CASES: dict[str, tuple[str, Callable[[Path], dict[str, object]]]] = {
-    "folder of images": ("`--data FOLDER`, images in `<class>/`", make_folder),
-    "CSV manifest": ("`--data FILE.csv` with the columns `path,label`", make_csv),
-    "Parquet manifest": ("`--data FILE.parquet` with the columns `path,label`, extra `parquet`", make_parquet),
-    "arrays": ("`--data FILE.npz`", make_npz),
-    "saved `datasets` folder": ("`--data hf:FOLDER`, `hf:FOLDER#SPLIT:COLUMN`, extra `hf`", make_hf),
-    "torchvision": ("`--data torchvision:NAME --data-root DIR`", make_torchvision),
-    "outputs of a model that ran elsewhere": ("`--arrays FILE.npz`", make_arrays),
+def _write_lightning(folder: Path) -> tuple[Options, Network]:
+    options, network = _write_file(folder)
+    checkpoint = {
+        "epoch": 3,
+        "pytorch-lightning_version": "2.5.0",
+        "state_dict": {f"model.{name}": tensor for name, tensor in network.state_dict().items()},
+        "optimizer_states": [{"state": {}, "param_groups": [{"lr": 0.1}]}],
+        "hyper_parameters": Namespace(width=8),
+    }
+    torch.save(checkpoint, folder / "last.ckpt")
+    return {**options, "weights": f"{folder}/last.ckpt"}, network
+
+
+def _write_torchvision(folder: Path) -> tuple[Options, Network]:
+    torch.manual_seed(0)
+    network = torchvision.models.squeezenet1_1(num_classes=3).eval()
+    torch.save(network.state_dict(), folder / "weights.pth")
+    return {"model": "torchvision:squeezenet1_1", "weights": f"{folder}/weights.pth"}, network
+
+
+def _write_timm(folder: Path) -> tuple[Options, Network]:
+    torch.manual_seed(0)
+    network = timm.create_model("test_resnet", num_classes=3).eval()
+    save_file(network.state_dict(), folder / "weights.safetensors")
+    return {"model": "timm:test_resnet", "weights": f"{folder}/weights.safetensors"}, network
+
+
+def _write_hf(folder: Path) -> tuple[Options, Network]:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 8}
+    names = dict(enumerate(NAMES))
+    config = transformers.ViTConfig(image_size=32, patch_size=8, id2label=names, **sizes)
+    network = transformers.ViTForImageClassification(config).eval()
+    network.save_pretrained(folder / "vit")
+    transformers.ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder / "vit")
+    return {"model": f"hf:{folder}/vit"}, lambda images: network(images).logits
+
+
+def _write_keras(folder: Path) -> tuple[Options, Network]:
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    trunk = keras.Sequential([keras.Input((32, 32, 3)), layers.Conv2D(8, 3, strides=4, activation="relu")])
+    pooled = [trunk, layers.GlobalAveragePooling2D(), layers.Dense(3)]
+    model = keras.Sequential([keras.Input((32, 32, 3)), *pooled])
+    model.save(folder / "model.keras")
+    return {"model": f"keras:{folder}/model.keras"}, lambda images: model(images.permute(0, 2, 3, 1), training=False)
+
+
+def _write_script(folder: Path) -> tuple[Options, Network]:
+    network = _make_network()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is deprecated, but there are many
+        torch.jit.script(network).save(folder / "net.pt")
+    return {"model": f"{folder}/net.pt"}, network
+
+
+def _write_exported(folder: Path) -> tuple[Options, Network]:
+    network = _make_network()
+    batch = torch.export.Dim("batch", min=1, max=64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(network, (torch.zeros(2, 3, 32, 32),), dynamic_shapes=({0: batch},))
+        torch.export.save(program, folder / "net.pt2")
+    return {"model": f"{folder}/net.pt2"}, network
+
+
+MODELS = {
+    "a factory in a file": ("`--model FILE.py:factory`", _write_file),
+    "a factory in a module": ("`--model package.module:factory`", _write_module),
+    "torchvision": ("`--model torchvision:NAME`", _write_torchvision),
+    "timm": ("`--model timm:NAME`", _write_timm),
+    "transformers": ("`--model hf:FOLDER`", _write_hf),
+    "Keras 3": ("`--model keras:FILE.keras`", _write_keras),
+    "Lightning": ("`--weights FILE.ckpt`", _write_lightning),
+    "TorchScript": ("`--model FILE.pt`", _write_script),
+    "exported program": ("`--model FILE.pt2`", _write_exported),
 }
 
 
-def given_by(settings: AnalyzeSettings) -> list[str]:
-    """What a report gets from a source, in words."""
-    if settings.arrays is not None:
-        cache = load_array_results(settings, compute_cache_key(settings))
-        shapes = {image.shape for image in cache.thumbnails}
-        ids, names, labels, columns = cache.example_id.tolist(), cache.class_names, cache.labels, cache.columns
-        maps = ["labels and outputs", *(["maps"] if cache.cams else [])]
-    else:
-        loaded = load_evaluation_set(settings)
-        shapes = {loaded.images[position].shape for position in range(len(loaded.images))}
-        ids, names, labels, columns = list(loaded.example_ids), loaded.class_names, loaded.labels, loaded.columns
-        maps = ["labels"]
-    assert labels.tolist() == [0, 0, 1]
-    return [
-        *maps,
-        "images of any size" if len(shapes) > 1 else "images of one size",
-        *(["class names"] if names == ("cat", "dog") else []),
-        *(["names of images"] if [Path(text).name for text in ids] == ["a.png", "b.png", "c.png"] else []),
-        *(["columns to filter by"] if "site" in columns else []),
-    ]
+# Data: each puts its files into a folder and gives the options that name them, and the pictures that they hold.
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_the_source_gives_what_the_readme_says(name, root, readme_tables):
-    option, make = CASES[name]
-    options = make(root)
-    settings = AnalyzeSettings(**options if "arrays" in options else {"model": "demo", **options})
-    readme_tables.check_row("sources", name, [option, ", ".join(given_by(settings))])
+def _write_folder(folder: Path) -> tuple[Options, np.ndarray]:
+    pictures = _make_pictures()
+    for number, (picture, label) in enumerate(zip(pictures, LABELS, strict=True)):
+        (folder / NAMES[label]).mkdir(exist_ok=True)
+        Image.fromarray(picture).save(folder / NAMES[label] / f"{number}.png")
+    return {"data": str(folder)}, pictures[np.argsort(LABELS, kind="stable")]
+
+
+def _write_npz(folder: Path) -> tuple[Options, np.ndarray]:
+    pictures = _make_pictures()
+    np.savez(folder / "set.npz", images=pictures, labels=LABELS, class_names=np.array(NAMES))
+    return {"data": f"{folder}/set.npz"}, pictures
+
+
+def _list_rows(folder: Path) -> tuple[pd.DataFrame, np.ndarray]:
+    _write_folder(folder)
+    paths = [f"{NAMES[label]}/{number}.png" for number, label in enumerate(LABELS)]
+    rows = {"path": paths, "label": [NAMES[label] for label in LABELS], "site": ["north", "south"] * 3}
+    return pd.DataFrame(rows), _make_pictures()
+
+
+def _write_csv(folder: Path) -> tuple[Options, np.ndarray]:
+    rows, pictures = _list_rows(folder)
+    rows.to_csv(folder / "set.csv", index=False)
+    return {"data": f"{folder}/set.csv"}, pictures
+
+
+def _write_parquet(folder: Path) -> tuple[Options, np.ndarray]:
+    rows, pictures = _list_rows(folder)
+    rows.to_parquet(folder / "set.parquet")
+    return {"data": f"{folder}/set.parquet"}, pictures
+
+
+def _write_saved(folder: Path) -> tuple[Options, np.ndarray]:
+    rows, pictures = _list_rows(folder)
+    features = {"image": datasets.Image(), "label": datasets.ClassLabel(names=list(NAMES))}
+    columns = {"image": [str(folder / path) for path in rows["path"]], "label": LABELS, "site": rows["site"]}
+    features["site"] = datasets.Value("string")
+    datasets.disable_progress_bars()
+    datasets.Dataset.from_dict(columns, features=datasets.Features(features)).save_to_disk(folder / "saved")
+    return {"data": f"hf:{folder}/saved"}, pictures
+
+
+def _write_mnist(folder: Path) -> tuple[Options, np.ndarray]:
+    pictures = _make_pictures(side=28)[..., 0]
+    (folder / "MNIST/raw").mkdir(parents=True)
+    for part in ("train", "t10k"):
+        for what, values in (("images-idx3", pictures), ("labels-idx1", LABELS.astype(np.uint8))):
+            header = bytes([0, 0, 8, values.ndim]) + b"".join(size.to_bytes(4, "big") for size in values.shape)
+            (folder / f"MNIST/raw/{part}-{what}-ubyte").write_bytes(header + values.tobytes())
+    return {"data": "torchvision:MNIST"}, np.repeat(pictures[..., None], 3, axis=3)
+
+
+def _write_cifar10(folder: Path) -> tuple[Options, np.ndarray]:
+    names = {"label_names": [f"thing {number}" for number in range(10)]}
+    return {"data": "cifar10"}, _write_cifar(
+        folder, "cifar-10-batches-py", "test_batch", "labels", "batches.meta", names
+    )
+
+
+def _write_cifar100(folder: Path) -> tuple[Options, np.ndarray]:
+    names = {"fine_label_names": sorted(CIFAR100_SUPERCLASS_OF)}
+    return {"data": "cifar100"}, _write_cifar(folder, "cifar-100-python", "test", "fine_labels", "meta", names)
+
+
+def _write_cifar(folder: Path, name: str, test: str, labels: str, meta: str, names: object) -> np.ndarray:  # noqa: PLR0917
+    pictures = _make_pictures()
+    (folder / name).mkdir()
+    content = {"data": pictures.transpose(0, 3, 1, 2).reshape(len(LABELS), -1), labels: LABELS.tolist()}
+    (folder / name / test).write_bytes(pickle.dumps(content))
+    (folder / name / meta).write_bytes(pickle.dumps(names))
+    return pictures
+
+
+DATA = {
+    "a folder for each class": ("`--data FOLDER`", _write_folder),
+    "arrays": ("`--data FILE.npz`", _write_npz),
+    "a manifest": ("`--data FILE.csv`", _write_csv),
+    "a manifest in Parquet": ("`--data FILE.parquet`", _write_parquet),
+    "a saved `datasets` folder": ("`--data hf:FOLDER`", _write_saved),
+    "torchvision's data sets": ("`--data torchvision:NAME`", _write_mnist),
+    "CIFAR-10": ("`--data cifar10`", _write_cifar10),
+    "CIFAR-100": ("`--data cifar100`", _write_cifar100),
+}
+OUTPUTS, DEMO = "a model that ran elsewhere", "the demo"
+
+
+def _gives_text(cache: EvaluationCache) -> str:
+    parts = {
+        "predictions": True,
+        "pictures": cache.thumbnails is not None,
+        "maps": bool(cache.cams),
+        "class names": not all(name.isdigit() for name in cache.class_names),
+        "superclasses": cache.superclasses is not None,
+        "columns": bool(cache.columns),
+    }
+    return ", ".join(name for name, is_there in parts.items() if is_there)
+
+
+@pytest.fixture
+def evaluate(tmp_path, monkeypatch) -> Callable[..., EvaluationCache]:
+    """The pass over tiny data, by way of the files that the settings name."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(**options: object) -> EvaluationCache:
+        given = {"preprocessing": STATISTICS, "device": "cpu", "workers": 0, "batch_size": 4, **options}
+        return analyze(AnalyzeSettings(**given), cache_path=tmp_path / "cache.npz")
+
+    return run
+
+
+@pytest.mark.parametrize("source", MODELS)
+def test_a_model_from_a_source_gives_its_own_logits(source, evaluate, tmp_path, readme_tables):
+    option, write = MODELS[source]
+    options, network = write(tmp_path)
+    data, pictures = _write_npz(tmp_path)
+    sizes = {"resize": 32, "crop": 32}
+    statistics = PreprocessingSettings(mean=STATISTICS.mean, std=STATISTICS.std, **sizes)
+    cache = evaluate(**options, **data, preprocessing=statistics)
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (STATISTICS.mean, STATISTICS.std))
+    with torch.no_grad():
+        expected = network((torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255 - mean) / std)
+    np.testing.assert_allclose(cache.logits, expected.cpu(), rtol=1e-4, atol=1e-5)
+    assert all(check.passed for check in cache.checks)
+    assert bool(cache.cams) == (not cache.provenance.no_maps_reason)
+    readme_tables.check_row("sources", source, [option, _gives_text(cache).removesuffix(", class names")])
+
+
+@pytest.mark.parametrize("source", DATA)
+def test_data_from_a_source_are_its_own_pictures_and_labels(source, evaluate, tmp_path, monkeypatch, readme_tables):
+    monkeypatch.setattr(torchvision.datasets.cifar, "check_integrity", lambda *_: True)  # these files are not theirs
+    option, write = DATA[source]
+    (tmp_path / "data").mkdir()
+    options, pictures = write(tmp_path / "data")
+    (tmp_path / "net.py").write_text(NETWORK.replace("(8, 3)", f"(8, {_count_classes(source)})"))
+    cache = evaluate(model=f"{tmp_path}/net.py:make", data_root=tmp_path / "data", **options)
+    np.testing.assert_array_equal(cache.thumbnails, pictures)
+    assert cache.labels.tolist() == (sorted(LABELS) if source == "a folder for each class" else LABELS.tolist())
+    given = _gives_text(cache).removeprefix("predictions, ").replace(", maps", "")
+    readme_tables.check_row("sources", source, [option, given])
+
+
+def _count_classes(source: str) -> int:
+    return {"torchvision's data sets": 10, "CIFAR-10": 10, "CIFAR-100": 100}.get(source, len(NAMES))
+
+
+def test_outputs_of_a_model_that_ran_elsewhere_are_enough(evaluate, tmp_path, readme_tables):
+    probabilities = softmax(np.random.default_rng(0).normal(size=(6, 3)), axis=1)
+    np.savez(tmp_path / "outputs.npz", y_true=LABELS, y_pred_probs=probabilities)
+    cache = evaluate(arrays=tmp_path / "outputs.npz", preprocessing=PreprocessingSettings())
+    np.testing.assert_allclose(softmax(cache.logits, axis=1), probabilities, atol=1e-6)
+    readme_tables.check_row("sources", OUTPUTS, ["`--arrays FILE.npz`", _gives_text(cache)])
+
+
+def test_the_demo_needs_nothing(evaluate, readme_tables):
+    cache = evaluate(model="demo", data="demo", limit=40, preprocessing=PreprocessingSettings())
+    assert np.mean(cache.logits.argmax(axis=1) == cache.labels) > 0.5  # of 100 classes
+    readme_tables.check_row("sources", DEMO, ["`--model demo --data demo`", _gives_text(cache)])
 
 
 def test_the_table_holds_the_sources_that_are_tested(readme_tables):
-    readme_tables.check_keys("sources", list(CASES))
+    readme_tables.check_keys("sources", [*MODELS, OUTPUTS, *DATA, DEMO])
