@@ -148,6 +148,14 @@
     return element("figure", { className: kind }, box, element("figcaption", {}, element("b", { textContent: title }), ` ${detail}`));
   }
 
+  /** The image's rank: the gallery lists all mistakes by falling confidence, then right answers by rising confidence. */
+  function rankOf(item, isRight) {
+    const kind = isRight ? "right" : "wrong";
+    const place = items.filter((other) => other.classList.contains(kind)).indexOf(item) + 1;
+    const [what, order] = isRight ? ["right answer", "rising"] : ["mistake", "falling"];
+    return `${what} ${place} of ${item.parentElement.dataset[kind]} by ${order} confidence`;
+  }
+
   function open(number) {
     const item = document.getElementById(`e${number}`);
     const detail = details.get(number);
@@ -204,7 +212,7 @@
           "div",
           {},
           element("h3", { textContent: "Why it is listed" }),
-          element("ul", {}, ...detail.reasons.map((reason) => element("li", { textContent: reason }))),
+          element("ul", {}, ...[rankOf(item, isRight), ...detail.reasons].map((reason) => element("li", { textContent: reason }))),
           detail.columns.length ? element("h3", { textContent: "What the data says" }) : "",
           element("dl", {}, ...detail.columns.flatMap(([name, value]) => [element("dt", { textContent: name }), element("dd", { textContent: value })])),
           element("p", {}, link),

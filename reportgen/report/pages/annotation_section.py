@@ -71,7 +71,12 @@ def make_annotation_summary(context: ReportContext) -> AnnotationSummary | None:
         f" answers and {count_text(found.wrong_true.n)} of mistakes; means with 95% intervals. The blob in the middle"
         " knows nothing of the picture.",
         table=_table([*columns, (_BLOB, everyone.blob)], everyone, f"{name} − blob", found.iou_threshold),
-        text=" ".join(filter(None, (_comparison(everyone, maps), _best(found, maps), _blank_text(everyone, maps)))),
+        text=" ".join(
+            filter(
+                None,
+                (_comparison(everyone, maps, found.iou_threshold), _best(found, maps), _blank_text(everyone, maps)),
+            )
+        ),
         sweep=_draw_sweep(found, maps),
     )
 
@@ -161,9 +166,13 @@ def _signed(text: str) -> str:
     return text if text[0] in "−–" else f"+{text}"
 
 
-def _comparison(group: GroupAgreement, maps: MapSet) -> str:
+def _comparison(group: GroupAgreement, maps: MapSet, threshold: float) -> str:
     """In which measures the maps are better than the blob, as far as the intervals tell."""
-    gains = {"IoU": group.iou_gain, "pointing": group.hits_gain, "evidence inside": group.energy_gain}
+    gains = {
+        f"IoU at {number_text(threshold, digits=2)}": group.iou_gain,
+        "pointing": group.hits_gain,
+        "evidence inside": group.energy_gain,
+    }
     beaten = [name for name, gain in gains.items() if gain.low > 0]
     behind = [name for name, gain in gains.items() if gain.high < 0]
     open_ = [name for name in gains if name not in (*beaten, *behind)]
@@ -302,8 +311,8 @@ def _panels(context: ReportContext, sheet: Sheet, maps: MapSheet, row: int, posi
         yield AnnotatedPanel(
             kind="photo",
             title="photo",
-            detail=true,
-            alt=f"Photo of {true}",
+            detail="",
+            alt="Photo",
             photo=photo,
             evidence=None,
             is_outlined=False,
@@ -312,7 +321,7 @@ def _panels(context: ReportContext, sheet: Sheet, maps: MapSheet, row: int, posi
         kind="photo",
         title="annotation",
         detail="",
-        alt=f"Photo of {true} with the outline of its annotation",
+        alt="Photo with the annotation",
         photo=photo,
         evidence=None,
         is_outlined=True,
@@ -323,9 +332,9 @@ def _panels(context: ReportContext, sheet: Sheet, maps: MapSheet, row: int, posi
     if not is_blank:
         yield AnnotatedPanel(
             kind="map",
-            title="map alone",
+            title="map",
             detail=target,
-            alt=f"Map {target}, with the outline of the annotation",
+            alt="Map with the annotation",
             photo=None,
             evidence=crop,
             is_outlined=True,
@@ -341,7 +350,7 @@ def _panels(context: ReportContext, sheet: Sheet, maps: MapSheet, row: int, posi
             kind="blank" if blank else "overlay",
             title=title,
             detail=_score_text(agreement, blank),
-            alt=f"Photo with the map {title} and the outline of the annotation, {_score_text(agreement, blank)}",
+            alt=f"Photo with the map {title} and the annotation",
             photo=photo,
             evidence=None if blank else evidence,
             is_outlined=True,

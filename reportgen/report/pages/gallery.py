@@ -20,17 +20,19 @@ NUM_TOP_CLASSES = 5
 def make_gallery(context: ReportContext, sheet: Sheet, class_index: int) -> Gallery:
     """The gallery of a class; its pictures lie in the sheet."""
     positions = context.findings.selections[class_index].gallery
-    total = context.findings.classes[class_index].recall.total
+    recall = context.findings.classes[class_index].recall
     num_wrong = sum(not context.findings.predictions.is_correct[position] for position in positions)
     suspected = {suspect.position: suspect.suggested_index for suspect in context.findings.label_suspects.suspects}
     names = sorted({context.class_name(int(context.findings.predictions.predicted[p])) for p in positions})
     indices = {name: index for index, name in enumerate(context.cache.class_names)}
     return Gallery(
-        note=_note(len(positions), total, num_wrong),
+        note=_note(len(positions), recall.total, num_wrong),
+        num_right=count_text(recall.count),
+        num_wrong=count_text(recall.total - recall.count),
         items=tuple(_make_item(context, sheet, position) for position in positions),
         details=tuple(
-            _make_detail(context, position, _reasons(context, class_index, position, rank, suspected.get(position)))
-            for rank, position in enumerate(positions, start=1)
+            _make_detail(context, position, _reasons(context, position, suspected.get(position)))
+            for position in positions
         ),
         predicted_names=tuple((str(indices[name]), name) for name in names),
         filters=tuple(column.filter for column in context.grouping),
@@ -122,21 +124,11 @@ def find_top_classes(logits: NDArray[np.float64]) -> list[int]:
     return found
 
 
-def _reasons(
-    context: ReportContext, class_index: int, position: int, rank: int, suggested_index: int | None
-) -> tuple[str, ...]:
-    """Why the image is listed where it is: its rank in the gallery, from 1, and what else is known of it."""
-    mistakes = context.findings.classes[class_index].recall
-    is_correct = bool(context.findings.predictions.is_correct[position])
-    num_wrong = mistakes.total - mistakes.count
-    if is_correct:
-        # The gallery lists right answers by rising confidence, behind all mistakes.
-        place = rank - num_wrong
-        reasons = [f"right answer {count_text(place)} of {count_text(mistakes.count)} by rising confidence"]
-    else:
-        reasons = [f"mistake {count_text(rank)} of {count_text(num_wrong)} by falling confidence"]
-        if float(context.findings.predictions.confidence[position]) >= HIGH_CONFIDENCE:
-            reasons.append(f"wrong and sure ({percent_text(HIGH_CONFIDENCE, digits=0)} or more)")
+def _reasons(context: ReportContext, position: int, suggested_index: int | None) -> tuple[str, ...]:
+    """Why the image deserves a look, besides its rank, which the gallery's order tells."""
+    predictions, reasons = context.findings.predictions, []
+    if not predictions.is_correct[position] and float(predictions.confidence[position]) >= HIGH_CONFIDENCE:
+        reasons.append(f"wrong and sure ({percent_text(HIGH_CONFIDENCE, digits=0)} or more)")
     if suggested_index is not None:
         reasons.append(f"label suspect: perhaps {context.class_name(suggested_index)}")
     maps = context.maps

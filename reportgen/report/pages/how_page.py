@@ -8,7 +8,7 @@ from reportgen.report.views.how_view import ExplainedMethod, HowPage, MapsText
 from reportgen.report.views.shared import SiteFrame
 from reportgen.report.words.methods import LOGIT_UNITS
 from reportgen.report.words.run_facts import check_sentences, coverage_text
-from reportgen.report.words.text import list_text, percent_text
+from reportgen.report.words.text import list_text, number_text, percent_text
 
 
 def make_how_page(context: ReportContext, frame: SiteFrame) -> HowPage:
@@ -24,6 +24,9 @@ def make_how_page(context: ReportContext, frame: SiteFrame) -> HowPage:
         has_superclasses=cache.superclasses is not None,
         has_slices=bool(context.findings.slices),
         has_faithfulness=context.findings.faithfulness is not None,
+        iou_threshold=""
+        if context.findings.annotations is None
+        else number_text(context.findings.annotations.iou_threshold, digits=2),
         checks=check_sentences(cache),
         warnings=cache.provenance.warnings,
     )

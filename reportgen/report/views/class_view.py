@@ -56,7 +56,7 @@ class ImageDetail:
         top: class index and probability of the likeliest classes.
         true_peak: largest evidence for the true class; empty without maps.
         predicted_peak: likewise for the predicted class.
-        reasons: why the image is listed where it is.
+        reasons: why the image deserves a look, besides its rank, which the gallery's order tells.
         columns: names and values of what else the data says of it.
     """
 
@@ -90,6 +90,8 @@ class Gallery:
 
     Attributes:
         note: how many of how many, and in which order.
+        num_right: number of the class's right answers.
+        num_wrong: number of its mistakes.
         items: the images.
         details: what each one's detail view tells.
         predicted_names: index and name of the classes that they are predicted as.
@@ -98,6 +100,8 @@ class Gallery:
     """
 
     note: str
+    num_right: str
+    num_wrong: str
     items: tuple[GalleryItem, ...]
     details: tuple[ImageDetail, ...]
     predicted_names: tuple[tuple[str, str], ...]

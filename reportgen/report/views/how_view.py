@@ -51,7 +51,8 @@ class MapsText:
 class HowPage:
     """How to read the report: its maps, its numbers, its checks.
 
-    `maps` is `None` without maps, and `missing` says what the report lacks.
+    `maps` is `None` without maps, and `missing` says what the report lacks; `iou_threshold` is empty without
+    annotations.
     """
 
     frame: SiteFrame
@@ -63,5 +64,6 @@ class HowPage:
     has_superclasses: bool
     has_slices: bool
     has_faithfulness: bool
+    iou_threshold: str
     checks: tuple[str, ...]
     warnings: tuple[str, ...]
