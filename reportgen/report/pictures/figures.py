@@ -283,8 +283,9 @@ def _draw_card(canvas: Canvas, card: _Card, left: int, top: int, *, width: int, 
     for panel in card.panels:
         canvas.picture(x, y, panel.pixels)
         caption = y + panel.pixels.shape[0] + 18
-        canvas.write(x, caption, panel.title, _CAPTION, max_width=slot_width)
-        canvas.write(x, caption + 18, panel.detail, _DETAIL, max_width=slot_width, keep_end=panel.is_named_by_file)
+        room = left + width - x if panel is card.panels[-1] else slot_width
+        canvas.write(x, caption, panel.title, _CAPTION, max_width=room)
+        canvas.write(x, caption + 18, panel.detail, _DETAIL, max_width=room, keep_end=panel.is_named_by_file)
         x += slot_width + _PANEL_GAP
 
 

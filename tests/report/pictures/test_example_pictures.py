@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from reportgen.analysis.scaling import scale_maps
 from reportgen.cache import CamPair
 from reportgen.report.pictures import images
 from reportgen.report.pictures.example_pictures import make_pictures, picture_size
@@ -72,3 +73,21 @@ def test_a_blank_map_is_the_plain_photo(small_cache, small_findings):
 
 def test_no_examples_no_pictures(small_cache):
     assert make_pictures(small_cache, []) == []
+
+
+def test_without_a_photo_each_map_is_drawn_alone(small_cache, small_findings):
+    position = first_mistake(small_cache, small_findings)
+    picture = make_pictures(replace(small_cache, thumbnails=None), [position])[0]
+    assert picture.photo is None
+    maps = small_cache.cams["gradcam"]
+    true, predicted = (values[[position]].astype(float) for values in (maps.true, maps.predicted))
+    peak = max(true.max(), predicted.max())
+    for values, drawn in ((true, picture.true_overlay), (predicted, picture.predicted_map)):
+        levels = scale_maps(np.clip(values / peak, 0, 1), (120, 120))
+        np.testing.assert_array_equal(drawn, images.coloured_map(levels)[0])
+
+
+def test_without_maps_there_is_the_photo(small_cache):
+    picture = make_pictures(replace(small_cache, cams={}), [5])[0]
+    np.testing.assert_array_equal(picture.photo, make_pictures(small_cache, [5])[0].photo)
+    assert picture.true_overlay is picture.predicted_overlay is picture.predicted_map is None

@@ -6,11 +6,13 @@ import pytest
 from reportgen.analysis.confusion import ConfusedPair
 from reportgen.analysis.findings import compute_findings
 from reportgen.analysis.intervals import Proportion
+from reportgen.cache import CamPair
 from reportgen.report.pictures import figures
 from reportgen.report.pictures.example_pictures import make_pictures
 from reportgen.report.words.text import peak_text, percent_text
 
 CLASSES = range(6)
+EVEN_MAPS = np.ones((60, 8, 8), np.float16)
 
 
 @pytest.mark.parametrize("class_index", CLASSES)
@@ -184,3 +186,31 @@ def test_the_same_findings_give_the_same_bytes(small_cache, small_findings):
     pair = small_findings.pairs[0]
     for draw, what in ((figures.class_figure, 1), (figures.confused_pair_figure, pair)):
         assert draw(small_cache, small_findings, what) == draw(small_cache, small_findings, what)
+
+
+PARTIAL = {
+    "no maps": {"cams": {}},
+    "no images": {"thumbnails": None},
+    "no class": {"cams": {"rollout": CamPair(true=EVEN_MAPS, predicted=EVEN_MAPS)}},
+    "no class, no images": {"cams": {"rollout": CamPair(true=EVEN_MAPS, predicted=EVEN_MAPS)}, "thumbnails": None},
+}
+
+
+@pytest.mark.parametrize("name", PARTIAL)
+def test_figures_of_partial_caches_hold_what_there_is(small_cache, record_page, name):
+    cache = replace(small_cache, **PARTIAL[name])
+    findings = compute_findings(cache)
+    for draw, what in ((figures.class_figure, 1), (figures.confused_pair_figure, findings.pairs[0])):
+        page = record_page(figures, draw, cache, findings, what)
+        assert page.overlapping_texts() == []
+        assert page.texts_outside() == []
+        assert ("photo" in page.texts) == ("no images" not in name)
+        assert ("map alone" in page.texts) == (name == "no class")
+        assert ("where it looked" in page.texts) == ("no class" in name)
+        assert any("There are no maps" in text for text in page.texts) == (name == "no maps")
+        assert ("the higher peak of the two maps" in page.texts) == (name == "no images")
+
+
+def test_examples_with_nothing_to_show_have_no_figure(small_cache):
+    cache = replace(small_cache, cams={}, thumbnails=None)
+    assert list(figures.class_figures(cache, compute_findings(cache))) == []
