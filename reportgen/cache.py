@@ -100,7 +100,8 @@ class Provenance:
         num_parameters: number of its parameters.
         weights_name: file name of the checkpoint; empty where none was given.
         data_name: the test set, in words.
-        target_layer: dotted names of the layers that the maps come from, joined by commas; empty where no map does.
+        target_layer: dotted names of the layers that the maps come from, or words such as `attention of 12 layers`,
+            joined by commas; empty where no map does.
         layer_source: `given` or `probed`.
         no_maps_reason: why there are no maps, as a sentence; empty where there are.
         input_size: height and width in pixels of what the model saw.

@@ -59,7 +59,24 @@ def coverage_text(cache: EvaluationCache, cam: CamPair) -> str:
 def _layers_text(target_layer: str) -> str:
     if not target_layer:
         return ""
-    return f"target {'layers' if ', ' in target_layer else 'layer'} {target_layer}, "
+    label = _layers_label(target_layer).lower()
+    return f"{label} {_join_layers(target_layer)}, "
+
+
+def _dotted_names(target_layer: str) -> list[str]:
+    """The layers in it; what stands there besides is words, such as `attention of 12 layers`."""
+    return [name for name in target_layer.split(", ") if " " not in name]
+
+
+def _layers_label(target_layer: str) -> str:
+    names = _dotted_names(target_layer)
+    return f"Target layer{'s' if len(names) > 1 else ''}" if names else "From"
+
+
+def _join_layers(target_layer: str) -> str:
+    names = _dotted_names(target_layer)
+    others = [words for words in target_layer.split(", ") if words not in names]
+    return list_text([*filter(None, [", ".join(names)]), *others])
 
 
 def _checks_text(cache: EvaluationCache) -> str:
@@ -140,10 +157,11 @@ def _map_rows(cache: EvaluationCache) -> Iterator[tuple[str, str]]:
     if not provenance.target_layer:
         return
     source = "given" if provenance.layer_source == "given" else "found by probing the network"
-    layers = provenance.target_layer.split(", ")
+    layers = _dotted_names(provenance.target_layer)
     grid = "" if many else f", {grid_text(next(iter(cache.cams.values())))} cells"
     joined = f", {_aggregate_text(cache.key.methods.split())}" if len(layers) > 1 else ""
-    yield f"Target layer{'s' if len(layers) > 1 else ''}", f"{provenance.target_layer}{grid}{joined}, {source}"
+    where = _join_layers(provenance.target_layer)
+    yield _layers_label(provenance.target_layer), f"{where}{grid}{joined}, {source}"
 
 
 def _method_text(cache: EvaluationCache, method: str, *, with_grid: bool) -> str:

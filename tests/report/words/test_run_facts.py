@@ -44,6 +44,16 @@ def test_several_layers_are_named_with_how_their_maps_became_one(small_cache: Ev
     assert facts["Target layers"] == f"layer3, layer4, 8×8 cells, {joined}, given"
 
 
+def test_attention_is_no_target_layer(small_cache: EvaluationCache):
+    both = replace(small_cache, provenance=make_provenance(target_layer="attention of 4 layers, blocks.3.norm1"))
+    facts = dict(run_facts(both))
+    assert facts["Target layer"] == "blocks.3.norm1 and attention of 4 layers, 8×8 cells, found by probing the network"
+    assert "target layer blocks.3.norm1 and attention of 4 layers, 8×8 cells" in run_summary(both)
+    alone = replace(small_cache, provenance=make_provenance(target_layer="attention of 4 layers"))
+    assert dict(run_facts(alone))["From"] == "attention of 4 layers, 8×8 cells, found by probing the network"
+    assert "from attention of 4 layers, 8×8 cells" in run_summary(alone)
+
+
 def test_maps_that_know_no_class_are_not_told_as_pairs(small_cache: EvaluationCache):
     maps = small_cache.cams["gradcam"].true
     cache = replace(small_cache, cams={"rollout": CamPair(true=maps, predicted=maps)})
