@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from reportgen.cache import EvaluationCache
 from reportgen.inputs.cifar import CIFAR100_SUPERCLASS_OF
+from reportgen.inputs.datasets import load_evaluation_set
 from reportgen.inputs.keras_models import import_keras
 from reportgen.pipeline import analyze
 from reportgen.settings import AnalyzeSettings, PreprocessingSettings
@@ -29,7 +30,8 @@ keras = import_keras("these tests")
 
 NAMES = ("cat", "dog", "owl")
 LABELS = np.array([0, 1, 2, 0, 1, 2])
-STATISTICS = PreprocessingSettings(mean=(0.5, 0.4, 0.6), std=(0.2, 0.25, 0.3))
+SIDE = 32  # pixels of a picture, and of what a network sees
+MEAN, STD = (0.5, 0.4, 0.6), (0.2, 0.25, 0.3)
 NETWORK = """
 from torch import nn
 
@@ -45,8 +47,8 @@ Options = dict[str, object]
 Network = Callable[[Tensor], Tensor]
 
 
-def _make_pictures(count: int = len(LABELS), side: int = 32) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+def _make_pictures() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (len(LABELS), SIDE, SIDE, 3), dtype=np.uint8)
 
 
 def _make_network() -> nn.Module:
@@ -143,9 +145,9 @@ MODELS = {
     "a factory in a file": ("`--model FILE.py:factory`", _write_file),
     "a factory in a module": ("`--model package.module:factory`", _write_module),
     "torchvision": ("`--model torchvision:NAME`", _write_torchvision),
-    "timm": ("`--model timm:NAME`", _write_timm),
-    "transformers": ("`--model hf:FOLDER`", _write_hf),
-    "Keras 3": ("`--model keras:FILE.keras`", _write_keras),
+    "timm": ("`--model timm:NAME`, extra `timm`", _write_timm),
+    "transformers": ("`--model hf:FOLDER`, extra `hf`", _write_hf),
+    "Keras 3": ("`--model keras:FILE.keras`, extra `keras`", _write_keras),
     "Lightning": ("`--weights FILE.ckpt`", _write_lightning),
     "TorchScript": ("`--model FILE.pt`", _write_script),
     "exported program": ("`--model FILE.pt2`", _write_exported),
@@ -156,10 +158,14 @@ MODELS = {
 
 
 def _write_folder(folder: Path) -> tuple[Options, np.ndarray]:
+    """The last picture is of another size; from here on it is only known that it can be read."""
     pictures = _make_pictures()
     for number, (picture, label) in enumerate(zip(pictures, LABELS, strict=True)):
         (folder / NAMES[label]).mkdir(exist_ok=True)
-        Image.fromarray(picture).save(folder / NAMES[label] / f"{number}.png")
+        image = Image.fromarray(picture)
+        if number == len(LABELS) - 1:
+            image = image.resize((41, 36))
+        image.save(folder / NAMES[label] / f"{number}.png")
     return {"data": str(folder)}, pictures[np.argsort(LABELS, kind="stable")]
 
 
@@ -199,7 +205,7 @@ def _write_saved(folder: Path) -> tuple[Options, np.ndarray]:
 
 
 def _write_mnist(folder: Path) -> tuple[Options, np.ndarray]:
-    pictures = _make_pictures(side=28)[..., 0]
+    pictures = _make_pictures()[..., 0]
     (folder / "MNIST/raw").mkdir(parents=True)
     for part in ("train", "t10k"):
         for what, values in (("images-idx3", pictures), ("labels-idx1", LABELS.astype(np.uint8))):
@@ -230,28 +236,28 @@ def _write_cifar(folder: Path, name: str, test: str, labels: str, meta: str, nam
 
 
 DATA = {
-    "a folder for each class": ("`--data FOLDER`", _write_folder),
+    "a folder of pictures": ("`--data FOLDER`, pictures in `<class>/`", _write_folder),
     "arrays": ("`--data FILE.npz`", _write_npz),
-    "a manifest": ("`--data FILE.csv`", _write_csv),
-    "a manifest in Parquet": ("`--data FILE.parquet`", _write_parquet),
-    "a saved `datasets` folder": ("`--data hf:FOLDER`", _write_saved),
-    "torchvision's data sets": ("`--data torchvision:NAME`", _write_mnist),
+    "a CSV manifest": ("`--data FILE.csv` with the columns `path,label`", _write_csv),
+    "a Parquet manifest": ("`--data FILE.parquet` with the columns `path,label`, extra `parquet`", _write_parquet),
+    "a saved `datasets` folder": ("`--data hf:FOLDER`, `hf:FOLDER#SPLIT:COLUMN`, extra `hf`", _write_saved),
+    "torchvision's data sets": ("`--data torchvision:NAME --data-root DIR`", _write_mnist),
     "CIFAR-10": ("`--data cifar10`", _write_cifar10),
     "CIFAR-100": ("`--data cifar100`", _write_cifar100),
 }
 OUTPUTS, DEMO = "a model that ran elsewhere", "the demo"
 
 
-def _gives_text(cache: EvaluationCache) -> str:
+def _list_given(cache: EvaluationCache) -> list[str]:
     parts = {
         "predictions": True,
         "pictures": cache.thumbnails is not None,
         "maps": bool(cache.cams),
         "class names": not all(name.isdigit() for name in cache.class_names),
         "superclasses": cache.superclasses is not None,
-        "columns": bool(cache.columns),
+        "columns to filter by": bool(cache.columns),
     }
-    return ", ".join(name for name, is_there in parts.items() if is_there)
+    return [name for name, is_there in parts.items() if is_there]
 
 
 @pytest.fixture
@@ -260,7 +266,8 @@ def evaluate(tmp_path, monkeypatch) -> Callable[..., EvaluationCache]:
     monkeypatch.chdir(tmp_path)
 
     def run(**options: object) -> EvaluationCache:
-        given = {"preprocessing": STATISTICS, "device": "cpu", "workers": 0, "batch_size": 4, **options}
+        preprocessing = PreprocessingSettings(mean=MEAN, std=STD, resize=SIDE, crop=SIDE)
+        given = {"preprocessing": preprocessing, "device": "cpu", "workers": 0, "batch_size": 4, **options}
         return analyze(AnalyzeSettings(**given), cache_path=tmp_path / "cache.npz")
 
     return run
@@ -271,16 +278,15 @@ def test_a_model_from_a_source_gives_its_own_logits(source, evaluate, tmp_path, 
     option, write = MODELS[source]
     options, network = write(tmp_path)
     data, pictures = _write_npz(tmp_path)
-    sizes = {"resize": 32, "crop": 32}
-    statistics = PreprocessingSettings(mean=STATISTICS.mean, std=STATISTICS.std, **sizes)
-    cache = evaluate(**options, **data, preprocessing=statistics)
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (STATISTICS.mean, STATISTICS.std))
+    cache = evaluate(**options, **data)
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
     with torch.no_grad():
         expected = network((torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255 - mean) / std)
     np.testing.assert_allclose(cache.logits, expected.cpu(), rtol=1e-4, atol=1e-5)
     assert all(check.passed for check in cache.checks)
     assert bool(cache.cams) == (not cache.provenance.no_maps_reason)
-    readme_tables.check_row("sources", source, [option, _gives_text(cache).removesuffix(", class names")])
+    given = [part for part in _list_given(cache) if part != "class names"]  # those are the data's
+    readme_tables.check_row("sources", source, [option, ", ".join(given)])
 
 
 @pytest.mark.parametrize("source", DATA)
@@ -290,11 +296,17 @@ def test_data_from_a_source_are_its_own_pictures_and_labels(source, evaluate, tm
     (tmp_path / "data").mkdir()
     options, pictures = write(tmp_path / "data")
     (tmp_path / "net.py").write_text(NETWORK.replace("(8, 3)", f"(8, {_count_classes(source)})"))
-    cache = evaluate(model=f"{tmp_path}/net.py:make", data_root=tmp_path / "data", **options)
-    np.testing.assert_array_equal(cache.thumbnails, pictures)
-    assert cache.labels.tolist() == (sorted(LABELS) if source == "a folder for each class" else LABELS.tolist())
-    given = _gives_text(cache).removeprefix("predictions, ").replace(", maps", "")
-    readme_tables.check_row("sources", source, [option, given])
+    options = {"model": f"{tmp_path}/net.py:make", "data_root": tmp_path / "data", **options}
+    cache = evaluate(**options)
+
+    images = load_evaluation_set(AnalyzeSettings(**options)).images
+    has_size = [images[position].shape == pictures.shape[1:] for position in range(len(pictures))]
+    assert sum(has_size) >= len(pictures) - 1
+    np.testing.assert_array_equal(cache.thumbnails[has_size], pictures[has_size])
+    assert cache.labels.tolist() == (sorted(LABELS) if source == "a folder of pictures" else LABELS.tolist())
+    _, first, _, *others = _list_given(cache)
+    given = [first if all(has_size) else f"{first} of any size", *others]
+    readme_tables.check_row("sources", source, [option, ", ".join(given)])
 
 
 def _count_classes(source: str) -> int:
@@ -303,16 +315,23 @@ def _count_classes(source: str) -> int:
 
 def test_outputs_of_a_model_that_ran_elsewhere_are_enough(evaluate, tmp_path, readme_tables):
     probabilities = softmax(np.random.default_rng(0).normal(size=(6, 3)), axis=1)
-    np.savez(tmp_path / "outputs.npz", y_true=LABELS, y_pred_probs=probabilities)
-    cache = evaluate(arrays=tmp_path / "outputs.npz", preprocessing=PreprocessingSettings())
-    np.testing.assert_allclose(softmax(cache.logits, axis=1), probabilities, atol=1e-6)
-    readme_tables.check_row("sources", OUTPUTS, ["`--arrays FILE.npz`", _gives_text(cache)])
+    needed = {"y_true": LABELS, "y_pred_probs": probabilities}
+    maps = {"maps_true": np.ones((6, 4, 4)), "maps_predicted": np.ones((6, 4, 4))}
+    further = {"images": _make_pictures(), "class_names": np.array(NAMES), "column.site": np.array(["north"] * 6)}
+    given = []
+    for number, members in enumerate((needed, {**needed, **maps, **further})):
+        np.savez(tmp_path / f"{number}.npz", **members)
+        cache = evaluate(arrays=tmp_path / f"{number}.npz", preprocessing=PreprocessingSettings())
+        np.testing.assert_allclose(softmax(cache.logits, axis=1), probabilities, atol=1e-6)
+        given.append(_list_given(cache))
+    text = f"{', '.join(given[0])}; where the file holds them, {', '.join(given[1][len(given[0]) :])}"
+    readme_tables.check_row("sources", OUTPUTS, ["`--arrays FILE.npz`", text])
 
 
 def test_the_demo_needs_nothing(evaluate, readme_tables):
     cache = evaluate(model="demo", data="demo", limit=40, preprocessing=PreprocessingSettings())
     assert np.mean(cache.logits.argmax(axis=1) == cache.labels) > 0.5  # of 100 classes
-    readme_tables.check_row("sources", DEMO, ["`--model demo --data demo`", _gives_text(cache)])
+    readme_tables.check_row("sources", DEMO, ["`--model demo --data demo`", ", ".join(_list_given(cache))])
 
 
 def test_the_table_holds_the_sources_that_are_tested(readme_tables):
