@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import warnings
+import zipfile
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +22,7 @@ from reportgen.inputs.specs import ModelSpec
 log = logging.getLogger(__name__)
 
 _INSTALL_HINT = "pip install 'reportgen[keras]'"
-_FACTORY_HINT = "Write a factory that knows the custom parts and returns the Keras model, and give FILE.py:factory."
+_SAVE_HINT = "Save it again with model.save('model.keras'), in Keras 3."
 
 _NUM_CHECKED = 8  # images on which a final activation is taken off
 _TOLERANCE = 1e-4
@@ -38,14 +39,17 @@ def build_keras(spec: ModelSpec) -> Network:
     """
     path = Path(spec.place)
     keras = import_keras(str(spec))
+    if not zipfile.is_zipfile(path):  # Keras would say that there is no file
+        raise ModelError(f"Keras cannot load {path}: it is damaged, or no file of Keras 3.", hint=_SAVE_HINT)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # foreign files and custom parts meet Keras with almost any exception
         raise ModelError(
-            f"Keras cannot load {path}: {_first_line(error)}",
-            hint=f"Save it again with model.save('model.keras'), in Keras 3. {_FACTORY_HINT}",
+            f"Keras cannot load {path}: {_reason(error)}.",
+            hint=f"{_SAVE_HINT} Where it has parts of your own, write a factory that knows them and returns the Keras "
+            "model, and give FILE.py:factory.",
         ) from error
     return wrap_keras(model, name=f"{model.name} from {path.name}", weights_name=path.name)
 
@@ -137,10 +141,17 @@ class KerasModule(nn.Module):
         return _as_two_logits(output) if isinstance(output, Tensor) and output.shape[1:] == (1,) else output
 
     def double(self) -> Self:
-        """In float64: Keras computes in the precision of each layer's policy, whatever that of its parameters."""
-        for layer in _nested_layers(self._hidden[0]):
+        """In float64, but for batch normalisation, which Keras computes in float32 at most.
+
+        Keras computes in the precision that its layers and its models' inputs name, whatever that of the parameters.
+        """
+        (model,) = self._hidden
+        for layer in (model, *_nested_layers(model)):
             layer.dtype_policy = "float64"
-        self._hidden[0].dtype_policy = "float64"
+            graph = getattr(layer, "_functional", layer)
+            for part in (layer, *getattr(graph, "_inputs", ())):
+                if getattr(part, "_dtype", None) == "float32":
+                    part._dtype = "float64"
         return super().double()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "KerasModule":
@@ -223,13 +234,15 @@ def _without_activation(model: Any, size: tuple[int, int]) -> tuple[Any, str]:
         return model, f"its last layer {last.name} has no softmax or sigmoid, so its outputs are taken for logits."
     noise = 255 * torch.rand(_NUM_CHECKED, *size, 3, generator=torch.Generator().manual_seed(0))
     before = _run(model, noise)
+    bare = model
     if activation is not None:
-        last.activation, bare = keras.activations.linear, model
-    else:
+        last.activation = keras.activations.linear
+    elif _output_layer(model) is last:
         bare = keras.Model(model.inputs, last.input, name=model.name)
     after = _run(bare, noise)
     if after.shape != before.shape or not (put_on(after) - before).abs().max() <= _TOLERANCE:
-        last.activation = activation
+        if activation is not None:
+            last.activation = activation
         return model, f"the {kind} of its last layer {last.name} cannot be taken off, so its outputs are probabilities."
     read = " Its one output is read as two classes." if after.shape[1] == 1 else ""
     return bare, f"the {kind} of its last layer {last.name} is taken off, so that its outputs are logits.{read}"
@@ -247,9 +260,14 @@ def _last_layer(model: Any) -> Any:
     """The layer that computes a model's output, inside nested models."""
     last = model
     while isinstance(last, sys.modules["keras"].Model):
-        history = getattr(getattr(last, "output", None), "_keras_history", None)
-        last = last.layers[-1] if history is None else history.operation
+        last = _output_layer(last)
     return last
+
+
+def _output_layer(model: Any) -> Any:
+    """The layer or operation right inside a model whose output is the model's; without a graph, the last one."""
+    outputs = getattr(model, "outputs", None)
+    return outputs[0]._keras_history.operation if outputs else model.layers[-1]
 
 
 def _find_own_scaling(model: Any, side: int | None) -> Preprocessing | None:
@@ -295,6 +313,7 @@ def _largest(values: Any) -> float:
     return _as_tensor(values).abs().max().item()
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+def _reason(error: Exception) -> str:
+    """The first sentence of the innermost of Keras's errors, without its stop."""
+    innermost = str(error).rpartition("Exception encountered: ")[2].strip() or type(error).__name__
+    return innermost.splitlines()[0].partition(". ")[0].removesuffix(".")
