@@ -18,7 +18,7 @@ leave a 32-pixel picture as it is."""
 NOISE: Final = 0.01
 """Standard deviation of the noise on filled pixels, in units of the network's input (ROAD's own choice)."""
 
-_TOLERANCE = 2e-5  # of the residual to the right side: the worst pixel is then within a tenth of the noise
+_TOLERANCE = 5e-5  # of the residual to the right side: the worst pixel of a 224-pixel picture is then 0.003 off
 _CHECKED_EVERY = 8  # asking a GPU whether it has converged makes it wait
 
 
@@ -85,19 +85,15 @@ def fill_linearly(images: Tensor, is_missing: Tensor) -> Tensor:
             break
         image = apply(direction)
         length = size / _dot(direction, image).clamp_min(1e-30)
-        filling = filling + length * direction
-        residual = residual - length * image
-        direction, size = _next_direction(residual, direction, size)
+        filling.addcmul_(length, direction)
+        residual = torch.addcmul(residual, length, image, value=-1)
+        last_size, size = size, _squared(residual)
+        direction = torch.addcmul(residual, size / last_size.clamp_min(1e-30), direction)
     return known + filling
 
 
-def _next_direction(residual: Tensor, direction: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
-    new_size = _squared(residual)
-    return residual + new_size / size.clamp_min(1e-30) * direction, new_size
-
-
 def _dot(first: Tensor, second: Tensor) -> Tensor:
-    return (first * second).sum(dim=(2, 3), keepdim=True)
+    return torch.einsum("bchw,bchw->bc", first, second)[:, :, None, None]
 
 
 def _squared(values: Tensor) -> Tensor:

@@ -92,7 +92,7 @@ def test_a_large_hole_is_filled_as_by_the_library():
     ranks = rank_pixels(torch.randn(1, 6, 6, generator=generator), (96, 96))
     is_missing = (ranks < round(0.9 * 96 * 96))[:, None]
     expected = NoisyLinearImputer(noise=0)(images[0], (~is_missing[0, 0]).float())
-    assert (fill_linearly(images, is_missing)[0] - expected).abs().max() < 1e-3
+    assert (fill_linearly(images, is_missing)[0] - expected).abs().max() < 3e-3  # noise is 0.01
 
 
 def test_nothing_missing_changes_nothing_and_all_missing_gives_the_mean():
