@@ -112,14 +112,16 @@ _METHODS: Final = MappingProxyType(
         ),
         "ablationcam": MethodWords(
             name="AblationCAM",
-            formula="each channel is weighted by the share of the class’s logit that is lost without it, and the"
-            " weighted channels are summed",
+            formula="each channel is weighted by what the class’s logit loses without it, and the weighted channels are"
+            " summed",
             source="Desai and Ramaswamy 2020",
+            is_signed=True,
         ),
         "fullgrad": MethodWords(
             name="FullGrad",
-            formula="the gradients of the class’s logit with respect to the image and to the biases of all layers, each"
-            " multiplied by what it belongs to, are summed",
+            formula="the gradients of the class’s logit with respect to the image and to the biases of convolutions and"
+            " batch normalisations are multiplied by what they belong to, and the absolute values, each channel"
+            " stretched to 0…1, are summed",
             source="Srinivas and Fleuret 2019",
         ),
         "given": MethodWords(
