@@ -1,6 +1,7 @@
 """The maps of some examples once more: by a full float64 forward and backward through a copy of the network."""
 
 import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -137,14 +138,24 @@ def _measure_conditions(
     generator = torch.Generator().manual_seed(0)
 
     def disturb(tensors: Sequence[Tensor]) -> list[Tensor]:
-        noises = [torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype) for tensor in tensors]
-        return [t * (1 + size * noise.to(t.device)) for t, noise in zip(tensors, noises, strict=True)]
+        return [tensor * (1 + size * _make_noise(tensor, generator)) for tensor in tensors]
 
     for _ in range(_NUM_DISTURBANCES):
         moved = make(disturb(values), disturb(gradients))
         for method, condition in conditions.items():
             conditions[method] = max(condition, relative_error(moved[method], expected[method]) / size)
     return conditions
+
+
+def _make_noise(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Normal noise of standard deviation 1: of each value, and of whole channels at once, whichever axis they are.
+
+    Noise of single values averages out in a strong component, that of a channel does not.
+    """
+    axes_of = (range(like.ndim), (1,), (like.ndim - 1,))
+    shapes = [[n if axis in axes else 1 for axis, n in enumerate(like.shape)] for axes in axes_of]
+    noises = [torch.randn(shape, generator=generator, dtype=like.dtype).to(like.device) for shape in shapes]
+    return (noises[0] + noises[1] + noises[2]) / math.sqrt(3)
 
 
 def _closed_form_error(source: MapSource, gradients: Sequence[Tensor], index: int) -> list[float]:

@@ -34,6 +34,22 @@ def test_a_head_that_is_linear_but_weighs_places_has_no_closed_form(build):
     assert _find(network, torch.randn(2, 3, 16, 16)) is None
 
 
+@pytest.mark.parametrize("strength", [1.0, 1e-3])
+def test_a_linear_head_that_something_else_adds_to_has_no_closed_form(build, strength):
+    class Added(nn.Module):
+        """The gradients are constant; what bypasses the features shows in the logits alone."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = build("pooling")
+            self.aside = nn.Linear(3, 5)
+
+        def forward(self, x):
+            return self.network(x) + strength * self.aside(x.mean((2, 3)))
+
+    assert _find(Added(), torch.randn(2, 3, 16, 16)) is None
+
+
 def test_a_one_by_one_convolution_before_the_pooling_counts_as_the_linear_layer():
     network = nn.Sequential(
         nn.Conv2d(3, 8, 3), nn.Sequential(nn.Conv2d(8, 5, 1), nn.AdaptiveAvgPool2d(1)), nn.Flatten()

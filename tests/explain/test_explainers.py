@@ -69,3 +69,15 @@ def test_the_head_runs_in_float32_under_bfloat16_wherever_it_can(build, name, is
         logits = explainer.run(_images())
     assert logits.dtype == torch.float32
     assert torch.equal(logits, logits.bfloat16().float()) == is_coarse
+
+
+def test_an_opaque_networks_own_message_is_left_as_it_is():
+    class Program(nn.Module):
+        def forward(self, x):
+            raise ModelError("The program takes images of 8×8 pixels.", hint="Give --resize 8.")
+
+    settings = ModelSettings(model="x")
+    with pytest.raises(ModelError) as caught:
+        build_explainer(Program(), _images(), settings, num_classes=5, is_opaque=True)
+    assert caught.value.message == "The program takes images of 8×8 pixels."
+    assert caught.value.hint == "Give --resize 8."
