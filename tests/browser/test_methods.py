@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page
 
 from reportgen.analysis.findings import Findings, compute_findings
-from reportgen.cache import CamPair, EvaluationCache
+from reportgen.cache import Annotations, CamPair, EvaluationCache
 from reportgen.report.delivery.site import write_site
 from reportgen.report.render import render_site
 from reportgen.report.words.text import peak_text
@@ -24,7 +24,7 @@ COVERED = np.arange(0, 440, 2)
 
 @pytest.fixture(scope="session")
 def cache(evaluation: EvaluationCache) -> EvaluationCache:
-    """Four methods, of which one knows no class and another only some examples; and two columns."""
+    """Four methods, of which one knows no class and another only some examples; two columns, and annotations."""
     first = evaluation.cams["gradcam"]
     looked = np.abs(first.true[:, ::2, ::2])
     cams = {
@@ -35,7 +35,10 @@ def cache(evaluation: EvaluationCache) -> EvaluationCache:
     }
     n = evaluation.num_examples
     columns = {"camera": np.resize(["phone", "scanner", ""], n), "patient": np.arange(n).astype(str)}
-    return dataclasses.replace(evaluation, cams=cams, columns=columns)
+    masks = np.zeros((40, 16, 16), np.bool_)
+    masks[:, 4:9, 3:12] = True
+    annotations = Annotations(positions=np.arange(0, 80, 2), masks=masks, source="boxes")
+    return dataclasses.replace(evaluation, cams=cams, columns=columns, annotations=annotations)
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +89,7 @@ def test_every_picture_refers_to_a_sprite_of_the_chosen_method(open_class: OpenP
     for value in ("gradcam-plus-plus", "rollout", "scorecam", "gradcam"):
         choose(page, value)
         used = page.evaluate(
-            """() => [...document.querySelectorAll("main .evidence use")].map((use) => {
+            """() => [...document.querySelectorAll("main :not(.marked *) > .evidence use")].map((use) => {
               const image = document.getElementById(use.getAttribute("href").slice(1));
               return image instanceof SVGImageElement ? image.href.baseVal : "nothing";
             })"""
@@ -189,7 +192,7 @@ def test_axe_finds_nothing_whichever_method_is_shown(
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-PARTIAL = {"no maps": {"cams": {}, "checks": ()}, "no images": {"thumbnails": None}}
+PARTIAL = {"no maps": {"cams": {}, "checks": ()}, "no images": {"thumbnails": None, "annotations": None}}
 PARTIAL["neither"] = PARTIAL["no maps"] | PARTIAL["no images"]
 
 
