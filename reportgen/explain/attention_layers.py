@@ -92,7 +92,7 @@ class AttentionLayer:
         attention.requires_grad_()
         with torch.enable_grad():
             output = self.combine(attention, values, tokens)
-        (gradient,) = torch.autograd.grad(output, attention, output_gradient.to(output.dtype))
+        (gradient,) = torch.autograd.grad(output, attention, output_gradient)
         return attention.detach(), gradient
 
     def _split_heads(self, tokens: Tensor) -> Tensor:

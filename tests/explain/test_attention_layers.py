@@ -82,6 +82,18 @@ def test_gradients_are_found_where_the_module_is_frozen_and_nothing_is_recorded(
     assert not attention.requires_grad
 
 
+def test_attention_is_computed_in_the_weights_precision_also_under_autocast(tokens):
+    layer = recognise_attention("attn", make_module("timm, norms and gate"))
+    expected, values = layer.attend(tokens)
+    output = layer.combine(expected, values, tokens)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        attention, values = layer.attend(tokens)
+        assert torch.equal(attention, expected)
+        assert torch.equal(layer.combine(attention, values, tokens), output)
+    _, gradient = layer.differentiate(tokens.bfloat16(), torch.ones_like(tokens, dtype=torch.bfloat16))
+    assert gradient.dtype == torch.float32
+
+
 def test_the_first_argument_is_the_input_also_by_name(tokens):
     layer = recognise_attention("attn", SelfAttention())
     assert layer.read_input((), {"hidden_states": tokens, "head_mask": None}) is tokens
