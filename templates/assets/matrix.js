@@ -406,7 +406,7 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   let width = stage.clientWidth;
   new ResizeObserver(() => {
-    if (stage.clientWidth === width) return;
+    if (stage.clientWidth === width || !stage.clientWidth) return; // 0 where the page is hidden
     width = stage.clientWidth;
     update();
   }).observe(stage);

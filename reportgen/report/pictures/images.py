@@ -196,7 +196,7 @@ def grey_levels(values: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
-    """A PNG of one 8-bit channel (H, W) without any metadata, so that equal pixels give equal bytes."""
+    """A PNG of 8-bit grey (H, W) or RGB (H, W, 3) without any metadata, so that equal pixels give equal bytes."""
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, "PNG", compress_level=9)
     return content.getvalue()
