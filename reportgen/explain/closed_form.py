@@ -46,7 +46,7 @@ def find_closed_form(network: nn.Module, images: Tensor, target: TargetLayer) ->
 
     The weights are the gradients of all logits at one image. The head is of that form if these give the gradients (of a
     random mixture of the classes, at every place) and the logits at all other images too, and at activations of another
-    size. That leaves no room for a path that bypasses the layer.
+    size, and if nothing bypasses the layer.
 
     Args:
         network: in evaluation mode, frozen.
@@ -56,6 +56,8 @@ def find_closed_form(network: nn.Module, images: Tensor, target: TargetLayer) ->
     Returns:
         The closed form; `None` for any other head.
     """
+    if target.is_bypassed:  # few images may not show it
+        return None
     with HeadTap(target.module, target.call) as tap:
         logits, activations = tap.run(network, images)
         mixture = torch.randn(logits.shape[1], generator=torch.Generator().manual_seed(0)).to(logits)

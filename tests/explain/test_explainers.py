@@ -73,7 +73,7 @@ def test_the_head_runs_in_float32_under_bfloat16_wherever_it_can(build, name, is
 
 def test_an_opaque_networks_own_message_is_left_as_it_is():
     class Program(nn.Module):
-        def forward(self, x):
+        def forward(self, _x):
             raise ModelError("The program takes images of 8×8 pixels.", hint="Give --resize 8.")
 
     settings = ModelSettings(model="x")
