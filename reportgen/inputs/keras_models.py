@@ -141,7 +141,7 @@ class KerasModule(nn.Module):
         return _as_two_logits(output) if isinstance(output, Tensor) and output.shape[1:] == (1,) else output
 
     def double(self) -> Self:
-        """In float64, but for batch normalisation, which Keras computes in float32 at most.
+        """In float64, but for means and batch normalisation, which Keras computes in float32 at most.
 
         Keras computes in the precision that its layers and its models' inputs name, whatever that of the parameters.
         """

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from reportgen.errors import ModelError
 from reportgen.inputs.classifier import Network
+from reportgen.inputs.files import require_file
 from reportgen.inputs.specs import ModelSpec
 
 _SAVE_HINT = "Name a file that torch.jit.save or torch.export.save has written."
@@ -25,7 +26,7 @@ def build_program(spec: ModelSpec) -> Network:
     Raises:
         ModelError: it is neither, damaged, or takes something else than images.
     """
-    path = Path(spec.place)
+    path = require_file(Path(spec.place), "The program", error=ModelError, hint=_SAVE_HINT)
     kind = _find_kind(path)
     try:
         with _quiet():
@@ -147,7 +148,7 @@ def _find_batch_bounds(program: torch.export.ExportedProgram, size: int | torch.
     bounds = program.range_constraints.get(size.node.expr)
     if bounds is None:
         return 1, None
-    most = int(bounds.upper) if bounds.upper.is_finite else None
+    most = int(bounds.upper) if bounds.upper.is_Integer else None  # infinity is none
     return max(1, int(bounds.lower)), most
 
 

@@ -23,6 +23,21 @@ from reportgen.settings import AnalyzeSettings
         ("my_pkg.nets:make", ModelKind.MODULE, "my_pkg.nets", "make", "my_pkg.nets:make"),
         ("torchvision:resnet18", ModelKind.TORCHVISION, "", "resnet18", "torchvision:resnet18"),
         ("timm:vit_tiny.a1_in1k", ModelKind.TIMM, "", "vit_tiny.a1_in1k", "timm:vit_tiny.a1_in1k"),
+        (
+            "hf:google/vit-base-patch16-224",
+            ModelKind.HF,
+            "",
+            "google/vit-base-patch16-224",
+            "hf:google/vit-base-patch16-224",
+        ),
+        ("hf:resnet-tiny", ModelKind.HF, "", "resnet-tiny", "hf:resnet-tiny"),
+        ("hf:./some/vit", ModelKind.HF, "./some/vit", "vit", "hf:vit"),
+        ("hf:/some/where/vit/", ModelKind.HF, "/some/where/vit/", "vit", "hf:vit"),
+        ("hf:a/b/vit", ModelKind.HF, "a/b/vit", "vit", "hf:vit"),
+        ("keras:some/net.keras", ModelKind.KERAS, "some/net.keras", "net.keras", "keras:net.keras"),
+        ("some/net.pt", ModelKind.PROGRAM, "some/net.pt", "net.pt", "net.pt"),
+        ("net.torchscript", ModelKind.PROGRAM, "net.torchscript", "net.torchscript", "net.torchscript"),
+        ("some/net.PT2", ModelKind.PROGRAM, "some/net.PT2", "net.PT2", "net.PT2"),
         ("demo", ModelKind.DEMO, "", "demo", "demo"),
     ],
 )
@@ -39,6 +54,59 @@ def test_anything_else_is_refused(text):
     with pytest.raises(ModelError, match="no model spec") as caught:
         parse_model_spec(text)
     assert "factory" in caught.value.hint or "build_model" in caught.value.hint
+
+
+def test_folder_that_exists_goes_before_a_hub_id(tmp_path, monkeypatch):
+    (tmp_path / "google" / "vit").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    spec = parse_model_spec("hf:google/vit")
+    assert (spec.place, str(spec)) == ("google/vit", "hf:vit")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("net.py", "net.py:build_model"),
+        ("net.keras", "Write keras:net.keras"),
+        ("net.h5", "model.save('model.keras')"),
+        ("w.safetensors", "--weights w.safetensors"),
+        ("last.ckpt", "--weights last.ckpt"),
+        ("tinm:resnet-18", "Did you mean timm:resnet-18?"),
+        ("huggingface:google/vit", "Did you mean hf:google/vit?"),
+        ("Transformers:google/vit", "Did you mean hf:google/vit?"),
+        ("resnet18", "torchvision:NAME"),
+    ],
+)
+def test_what_may_have_been_meant_is_said(text, hint):
+    with pytest.raises(ModelError, match="no model spec") as caught:
+        parse_model_spec(text)
+    assert hint in caught.value.hint
+
+
+def test_folder_of_transformers_without_its_prefix_is_recognised(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ModelError) as caught:
+        parse_model_spec(str(tmp_path))
+    assert caught.value.hint == f"Write hf:{tmp_path}."
+
+
+def test_misspelt_library_is_taken_for_a_module_that_is_missing():
+    with pytest.raises(ModelError, match="The module torchvison cannot be found") as caught:
+        locate_model_file(parse_model_spec("torchvison:resnet18"))
+    assert caught.value.hint == "Did you mean torchvision:resnet18?"
+
+
+def test_files_of_keras_models_and_programs_are_found_and_checked(tmp_path):
+    for name, spec in (("net.keras", "keras:{}"), ("net.pt", "{}")):
+        path = tmp_path / name
+        with pytest.raises(ModelError, match=rf"{name} does not exist"):
+            locate_model_file(parse_model_spec(spec.format(path)))
+        path.write_text("x")
+        assert locate_model_file(parse_model_spec(spec.format(path))) == path
+    (tmp_path / "net.h5").write_text("x")
+    with pytest.raises(ModelError, match=r"net\.h5 is no \.keras file") as caught:
+        locate_model_file(parse_model_spec(f"keras:{tmp_path}/net.h5"))
+    assert "model.save" in caught.value.hint
 
 
 def test_module_is_found_without_importing_its_parents(tmp_path, monkeypatch):
@@ -98,6 +166,17 @@ def test_weights_are_the_file_given_or_the_factorys_own(tmp_path):
     assert weights_of("net.py:make", None) is None
     with pytest.raises(ModelError, match="no pretrained weights of a library"):
         weights_of("net.py:make", "pretrained")
+
+
+def test_weights_come_with_folders_and_files(tmp_path):
+    path = tmp_path / "w.pth"
+    path.write_bytes(b"x")
+    assert weights_of("hf:vit", None) is weights_of("hf:vit", "pretrained") is None
+    assert weights_of("hf:vit", str(path)) == path
+    for model in ("keras:net.keras", "net.pt2"):
+        assert weights_of(model, None) is None
+        with pytest.raises(ModelError, match=r"is given, but net\.\w+ holds its own weights"):
+            weights_of(model, str(path))
 
 
 def test_demo_has_its_weights_unless_others_are_given(tmp_path):
