@@ -124,7 +124,7 @@ def test_class_pages_show_the_lowest_the_median_and_the_highest_iou(site, cache,
 
 def test_outlines_lie_over_photo_map_and_overlays(site, findings, cache):
     card = section_of(site, "classes/000-con.html").split("<article")[1]
-    outline = re.search(r'<path id="(mark-\d+)" d="(M[^"]+z)"', card)
+    outline = re.search(r'<path id="(mark-\d+)" [^>]*d="(M[^"]+z)"', card)
 
     assert outline
     figures = re.findall(r'<figure class="(\w+)">(.*?)</figure>', card, re.DOTALL)
