@@ -186,10 +186,9 @@ class _OneLayerNetwork(nn.Module):
 
     def _put_back(self, output: Tensor, cells: Tensor) -> Tensor:
         """The layer's output, its cells replaced: a tensor of its own, as the network may change it in place."""
-        changed = output.clone()
         places = torch.arange(output[0].numel(), device=output.device).view(output[:1].shape)
         chosen = self._target.to_nchw(places).flatten()
-        put_back: Tensor = changed.flatten(1).index_copy(1, chosen, cells.flatten(1)).view_as(output)
+        put_back: Tensor = output.flatten(1).index_copy(1, chosen, cells.flatten(1)).view_as(output)
         return put_back
 
 
