@@ -290,8 +290,8 @@ def _image_size(images: ImageSource, position: int) -> tuple[int, int]:
 
 def _demo_annotations(
     evaluation_set: EvaluationSet, preprocessing: Preprocessing, thumbnail_size: tuple[int, int]
-) -> Annotations:
-    """The boxes of both digits of each picture."""
+) -> Annotations | None:
+    """The boxes of both digits of each picture; `None` where a crop leaves nothing of any."""
     from reportgen.demo.dataset import shared_test_set
 
     demo = shared_test_set()
@@ -302,6 +302,8 @@ def _demo_annotations(
     marked: Mask = np.any(is_row[:, :, None] & is_column[:, None], axis=3)
     masks = {at: view_mask(mask, preprocessing, thumbnail_size) for at, mask in enumerate(marked)}
     seen = {position: mask for position, mask in masks.items() if mask.any()}
+    if not seen:
+        return None
     return _stack(seen, f"the boxes of both digits, {len(seen):,} of {len(boxes):,} images")
 
 

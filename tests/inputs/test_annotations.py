@@ -1,5 +1,6 @@
 import json
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -324,3 +325,14 @@ def test_the_demos_boxes_follow_a_crop():
     )
 
     np.testing.assert_array_equal(cut, whole[:, 4:28, 4:28])
+
+
+def test_the_demo_has_no_annotations_where_a_crop_leaves_nothing_of_its_digits():
+    settings = AnalyzeSettings(model="demo", data="demo", limit=50)
+    evaluation_set = load_evaluation_set(settings)
+    marked = load_annotations(settings, evaluation_set, geometry(), (32, 32)).masks[:, 16, 16]
+
+    for is_marked in (True, False):
+        one = evaluation_set.example_index[marked == is_marked][:1]
+        cut = load_annotations(settings, replace(evaluation_set, example_index=one), geometry(crop=1), (1, 1))
+        assert (cut is not None) == is_marked

@@ -105,6 +105,13 @@ def test_metadata_holds_what_was_found():
     assert found["run"]["versions"] == {"numpy": "2.0", "torch": "2.5"}
 
 
+def test_a_blank_map_has_no_evidence_inside_an_annotation():
+    blank = ClassMap(method="gradcam", class_index=0, values=-np.ones((4, 4), np.float32))
+    files = render(make_image(maps=(blank,), annotation=np.eye(4, dtype=bool)))
+    (entry,) = json.loads(files["otter.json"], parse_constant=pytest.fail)["maps"]
+    assert entry["annotation"] == {"iou": 0.0, "is_hit": False, "energy_inside": None}
+
+
 def test_the_annotation_is_compared_with_each_map():
     values = np.zeros((4, 4), np.float32)
     values[:2] = 1

@@ -1,6 +1,7 @@
 """The page over single images that were explained, with the pictures and the metadata of each."""
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -108,7 +109,7 @@ def _stems(images: Sequence[ImageExplanation]) -> list[str]:
 def _explain(explanations: Explanations, image: ImageExplanation, stem: str) -> tuple[ImageSection, Files]:
     photo = _enlarge(image.view)
     maps = list(_draw_maps(explanations, image, photo, stem))
-    metadata = json.dumps(_metadata(explanations, image, maps), indent=2, ensure_ascii=False) + "\n"
+    metadata = json.dumps(_metadata(explanations, image, maps), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     files = [(f"{stem}-view.png", encode_png(photo)), (f"{stem}.json", metadata.encode())]
     for drawn in maps:
         files += [(drawn.overlay_url, encode_png(drawn.overlay)), (drawn.heatmap_url, encode_png(drawn.heatmap))]
@@ -232,6 +233,12 @@ def _facts(explanations: Explanations) -> Iterator[tuple[str, str]]:
     yield "Versions", ", ".join(f"{name} {version}" for name, version in provenance.versions)
 
 
+def _plain_agreement(agreement: Agreement) -> dict[str, Any]:
+    """The agreement as JSON can hold it: `None` where it is undefined."""
+    found = asdict(agreement)
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in found.items()}
+
+
 def _metadata(explanations: Explanations, image: ImageExplanation, maps: Sequence[_DrawnMap]) -> dict[str, Any]:
     """Everything that is known of an image, as JSON can hold it. Fractions lie in [0, 1]."""
     provenance, probabilities = explanations.provenance, image.probabilities
@@ -262,7 +269,7 @@ def _metadata(explanations: Explanations, image: ImageExplanation, maps: Sequenc
                 "smallest": float(drawn.map.values.min()),
                 "sum": float(drawn.map.values.sum(dtype=np.float64)),
                 "peak_place": _peak_place(drawn.map.values),
-                "annotation": None if drawn.agreement is None else asdict(drawn.agreement),
+                "annotation": None if drawn.agreement is None else _plain_agreement(drawn.agreement),
                 "heatmap": drawn.heatmap_url,
                 "overlay": drawn.overlay_url,
             }
