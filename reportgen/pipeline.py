@@ -177,16 +177,17 @@ def _evaluate(settings: AnalyzeSettings, key: CacheKey, observer: Observer) -> E
     from reportgen.inputs.annotations import load_annotations
     from reportgen.inputs.datasets import load_evaluation_set
     from reportgen.inputs.models import load_classifier
+    from reportgen.inputs.preprocessing import thumbnail
 
     with observer.stage("Load the test set and the model"):
         evaluation_set = load_evaluation_set(settings)
         classifier = load_classifier(settings, evaluation_set)
+        preprocessing = classifier.preprocessing
+        height, width, _ = thumbnail(preprocessing.view(evaluation_set.images[0]), settings.thumbnail_size).shape
+        annotations = load_annotations(settings, evaluation_set, preprocessing, (height, width))
     with observer.stage("Run the model", total=len(evaluation_set.labels)) as advance:
         cache = run_one_pass(classifier, evaluation_set, settings, key, progress=advance)
-    if cache.thumbnails is not None:
-        size = cache.thumbnails.shape[1:3]
-        annotations = load_annotations(settings, evaluation_set, classifier.preprocessing, size)
-        cache = replace(cache, annotations=annotations)
+    cache = replace(cache, annotations=annotations)
     cache = _add_selective_maps(cache, classifier, evaluation_set, settings, observer)
     return _add_faithfulness(cache, classifier, evaluation_set, settings, observer)
 
