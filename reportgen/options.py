@@ -88,8 +88,8 @@ _model_options = _options(
         "--model",
         default="",
         metavar="SPEC",
-        help="FILE.py:factory, package.module:factory, torchvision:NAME, timm:NAME, hf:FOLDER, keras:FILE.keras, "
-        "a TorchScript or exported program's file, or demo.",
+        help="FILE.py:factory, package.module:factory, torchvision:NAME, timm:NAME, hf:FOLDER (or a hub id), "
+        "keras:FILE.keras, a TorchScript or exported program (.pt .pts .ts .torchscript .pt2), or demo.",
     ),
     _option(
         "--weights",

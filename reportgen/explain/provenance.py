@@ -10,7 +10,7 @@ from reportgen.inputs.classifier import Classifier
 from reportgen.inputs.run_record import time_text, version_pairs
 from reportgen.settings import ModelSettings
 
-_PACKAGES = ("numpy", "pillow", "timm", "torch", "torchvision")
+_PACKAGES = ("keras", "numpy", "pillow", "timm", "torch", "torchvision", "transformers")
 
 
 def describe_pass(

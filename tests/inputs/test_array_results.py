@@ -243,7 +243,7 @@ def test_key_names_the_file_and_only_what_decides(write, tmp_path):
     path = write()
     key = compute_cache_key(AnalyzeSettings(arrays=path))
     assert (key.model, key.data) == ("arrays", "outputs.npz")
-    for changes in ({"methods": ("layercam",)}, {"layers": ("x",)}, {"batch_size": 3}, {"device": "cpu"}):
+    for changes in ({"methods": ("layercam",)}, {"aggregate": "max"}, {"batch_size": 3}, {"device": "cpu"}):
         assert key.differences(compute_cache_key(AnalyzeSettings(arrays=path, **changes))) == ()
     names = tmp_path / "names.txt"
     names.write_text("a\nb\nc")
