@@ -63,9 +63,9 @@ class Workload:
     """The model and the images, loaded by the project's own code, which is not what is measured."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        from reportgen.inputs.datasets import load_evaluation_set
+        from reportgen.inputs.data.datasets import load_evaluation_set
         from reportgen.inputs.digests import compute_cache_key
-        from reportgen.inputs.models import load_classifier
+        from reportgen.inputs.networks.models import load_classifier
         from reportgen.settings import AnalyzeSettings, PreprocessingSettings
 
         self.settings = AnalyzeSettings(
@@ -87,7 +87,7 @@ class Workload:
 
     def views(self, batch_size: int, limit: int) -> Iterator[Any]:
         """uint8 (B, H, W, 3) of the first examples."""
-        from reportgen.inputs.batches import iterate_views
+        from reportgen.inputs.data.batches import iterate_views
 
         given = 0
         for views in iterate_views(self.evaluation_set, self.classifier.preprocessing, batch_size):
@@ -100,7 +100,7 @@ class Workload:
         """The network in evaluation mode on the device, in channels-last order."""
         import torch
 
-        from reportgen.explain.devices import resolve_device
+        from reportgen.evidence.devices import resolve_device
 
         self.device = resolve_device(self.settings.device)
         return self.classifier.module.eval().to(device=self.device, memory_format=torch.channels_last)
@@ -134,7 +134,7 @@ def run_plain(workload: Workload) -> dict[str, float]:
 
 def run_pass(workload: Workload) -> dict[str, float]:
     """This project's pass: logits, both maps by each method, thumbnails, self-checks and the probing for the layer."""
-    from reportgen.explain.one_pass import run_one_pass
+    from reportgen.evidence.one_pass import run_one_pass
 
     cache = run_one_pass(workload.classifier, workload.evaluation_set, workload.settings, workload.key)
     return {"accuracy": float((cache.logits.argmax(axis=1) == cache.labels).mean())}
@@ -176,7 +176,7 @@ def work(options: argparse.Namespace) -> None:
     """One contender, measured in this process."""
     import torch
 
-    from reportgen.explain.target_layers import find_target_layer
+    from reportgen.evidence.layers.target_layers import find_target_layer
 
     workload = Workload(options)
     network = workload.place()

@@ -20,8 +20,8 @@ from reportgen.settings import (
 )
 
 if TYPE_CHECKING:
-    from reportgen.inputs.classifier import Classifier
-    from reportgen.inputs.evaluation_set import EvaluationSet
+    from reportgen.inputs.data.evaluation_set import EvaluationSet
+    from reportgen.inputs.networks.classifier import Classifier
     from reportgen.report.delivery.parcels import Parcel
 
 
@@ -143,7 +143,7 @@ def explain(settings: ExplainSettings, *, out: Path | None = None, observer: Obs
         ReportError: a problem that the user can solve. An image that cannot be read is not one: it is told of in
             `Explanations.failures`, as long as there is another.
     """
-    from reportgen.explain.single_images import explain_images
+    from reportgen.evidence.single_images import explain_images
     from reportgen.inputs.single_images import find_images
     from reportgen.report.delivery.site import check_destination, write_site
 
@@ -173,10 +173,10 @@ def render(cache_path: Path, settings: RenderSettings, *, observer: Observer = S
 
 def _evaluate(settings: AnalyzeSettings, key: CacheKey, observer: Observer) -> EvaluationCache:
     """The one pass, and what is asked for besides."""
-    from reportgen.explain.one_pass import run_one_pass
-    from reportgen.inputs.annotations import load_annotations
-    from reportgen.inputs.datasets import load_evaluation_set
-    from reportgen.inputs.models import load_classifier
+    from reportgen.evidence.one_pass import run_one_pass
+    from reportgen.inputs.annotations.matching import load_annotations
+    from reportgen.inputs.data.datasets import load_evaluation_set
+    from reportgen.inputs.networks.models import load_classifier
     from reportgen.inputs.preprocessing import thumbnail
 
     with observer.stage("Load the test set and the model"):
@@ -194,7 +194,7 @@ def _evaluate(settings: AnalyzeSettings, key: CacheKey, observer: Observer) -> E
 
 def _read_arrays(settings: AnalyzeSettings, key: CacheKey, observer: Observer) -> EvaluationCache:
     """What a model that ran elsewhere has said."""
-    from reportgen.inputs.array_results import load_array_results
+    from reportgen.inputs.data.array_results import load_array_results
 
     with observer.stage("Read the arrays"):
         return load_array_results(settings, key)
@@ -211,7 +211,7 @@ def _add_selective_maps(
     if not set(SELECTIVE_METHODS) & set(settings.methods) or classifier.is_opaque:
         return cache
     from reportgen.analysis.selection import find_shown_positions
-    from reportgen.explain.selective_maps import compute_selective_maps
+    from reportgen.evidence.methods.selective_maps import compute_selective_maps
 
     positions = find_shown_positions(cache)
     with observer.stage("Explain the shown examples", total=len(positions)) as advance:
@@ -229,7 +229,7 @@ def _add_faithfulness(
     """The cache with the tests of its maps, where those are asked for."""
     if not settings.faithfulness or not cache.cams:
         return cache
-    from reportgen.explain.faithfulness import measure_faithfulness
+    from reportgen.evidence.trust.faithfulness import measure_faithfulness
 
     total = min(settings.faithfulness, cache.num_examples)
     with observer.stage("Test the maps", total=total) as advance:

@@ -14,8 +14,8 @@ from reportgen.analysis.intervals import Proportion
 from reportgen.analysis.scaling import scale_maps
 from reportgen.cache import EvaluationCache
 from reportgen.demo.dataset import shared_test_set
-from reportgen.inputs.annotations import load_annotations
-from reportgen.inputs.datasets import load_evaluation_set
+from reportgen.inputs.annotations.matching import load_annotations
+from reportgen.inputs.data.datasets import load_evaluation_set
 from reportgen.inputs.preprocessing import Preprocessing
 from reportgen.settings import AnalyzeSettings
 

@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "reportgen"
 
-_LEFT = ("errors", "settings", "cache", "explanation", "demo", "inputs", "explain")
+_LEFT = ("errors", "settings", "cache", "explanation", "demo", "inputs", "evidence")
 _RIGHT = ("errors", "settings", "cache", "explanation", "analysis", "report")
 _REPORT = ("urls", "words", "pictures", "views", "pages")
 _TOP = ("cache_file", "pipeline", "console", "options", "cli", "__main__")
@@ -27,8 +27,8 @@ MAY_IMPORT_IN_REPORT = {
     "render_explanations": {*_REPORT, "templating", "render_explanations"},
 }
 ONLY_IN = {
-    "torch": {"inputs", "explain", "demo"},
-    "torchvision": {"inputs", "explain"},
+    "torch": {"inputs", "evidence", "demo"},
+    "torchvision": {"inputs", "evidence"},
     "click": {"cli", "console", "options"},
     "rich": {"console"},
     "jinja2": {"report"},

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from reportgen.cache import CacheKey
 from reportgen.errors import DataError
-from reportgen.inputs import cifar
-from reportgen.inputs.datasets import DataKind, find_data_kind, list_class_folders
+from reportgen.inputs.data import cifar
+from reportgen.inputs.data.datasets import DataKind, find_data_kind, list_class_folders
+from reportgen.inputs.data.hf_datasets import list_dataset_files, name_dataset
+from reportgen.inputs.data.manifests import read_manifest
+from reportgen.inputs.data.torchvision_sets import list_torchvision_files, name_torchvision_set
 from reportgen.inputs.files import file_digest, require_file
-from reportgen.inputs.hf_datasets import list_dataset_files, name_dataset
-from reportgen.inputs.hf_folders import list_config_files, list_weight_files, locate_folder
-from reportgen.inputs.manifests import read_manifest
-from reportgen.inputs.specs import ModelKind, ModelSpec, locate_model_file, locate_weights, parse_model_spec
-from reportgen.inputs.torchvision_sets import list_torchvision_files, name_torchvision_set
+from reportgen.inputs.networks.hf_folders import list_config_files, list_weight_files, locate_folder
+from reportgen.inputs.networks.specs import ModelKind, ModelSpec, locate_model_file, locate_weights, parse_model_spec
 from reportgen.settings import AnalyzeSettings, PreprocessingSettings
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from reportgen.errors import SettingsError
-from reportgen.inputs.evaluation_set import Normalisation
+from reportgen.inputs.data.evaluation_set import Normalisation
 from reportgen.settings import PreprocessingSettings
 
 if TYPE_CHECKING:

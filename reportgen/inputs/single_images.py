@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from reportgen.errors import DataError
 from reportgen.explanation import ImageFailure
-from reportgen.inputs.class_names import read_class_names
-from reportgen.inputs.hf_folders import read_own_class_names
-from reportgen.inputs.image_files import list_image_names, read_image
+from reportgen.inputs.data.class_names import read_class_names
+from reportgen.inputs.data.image_files import list_image_names, read_image
+from reportgen.inputs.networks.hf_folders import read_own_class_names
+from reportgen.inputs.networks.specs import PRETRAINED, ModelKind, ModelSpec, parse_model_spec
 from reportgen.inputs.preprocessing import Preprocessing
-from reportgen.inputs.specs import PRETRAINED, ModelKind, ModelSpec, parse_model_spec
 from reportgen.settings import ModelSettings
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from reportgen.cache import CacheKey
 from reportgen.errors import CheckpointError, DataError, ModelError
-from reportgen.inputs import cifar
+from reportgen.inputs.data import cifar
 from reportgen.inputs.digests import compute_cache_key
 from reportgen.settings import AnalyzeSettings, PreprocessingSettings
 
@@ -247,7 +247,7 @@ def test_test_sets_in_files_are_loaded_without_torch(image_folder):
     (image_folder / "set.csv").write_text("path,label\ncat/0.png,cat\ndog/0.png,dog\n")
     script = (
         "import sys\n"
-        "from reportgen.inputs.datasets import load_evaluation_set\n"
+        "from reportgen.inputs.data.datasets import load_evaluation_set\n"
         "from reportgen.settings import AnalyzeSettings\n"
         f"for data in ({str(image_folder)!r}, {str(image_folder / 'set.csv')!r}):\n"
         "    load_evaluation_set(AnalyzeSettings(model='demo', data=data)).images[0]\n"

@@ -7,7 +7,7 @@ from PIL import Image
 from torchvision import transforms
 
 from reportgen.errors import SettingsError
-from reportgen.inputs.evaluation_set import Normalisation
+from reportgen.inputs.data.evaluation_set import Normalisation
 from reportgen.inputs.preprocessing import INTERPOLATIONS, Preprocessing, resolve_preprocessing, thumbnail
 from reportgen.settings import PreprocessingSettings
 

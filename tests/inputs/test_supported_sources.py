@@ -20,9 +20,9 @@ from scipy.special import softmax
 from torch import Tensor, nn
 
 from reportgen.cache import EvaluationCache
-from reportgen.inputs.cifar import CIFAR100_SUPERCLASS_OF
-from reportgen.inputs.datasets import load_evaluation_set
-from reportgen.inputs.keras_models import import_keras
+from reportgen.inputs.data.cifar import CIFAR100_SUPERCLASS_OF
+from reportgen.inputs.data.datasets import load_evaluation_set
+from reportgen.inputs.networks.keras_models import import_keras
 from reportgen.pipeline import analyze
 from reportgen.settings import AnalyzeSettings, PreprocessingSettings
 

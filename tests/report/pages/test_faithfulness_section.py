@@ -100,8 +100,8 @@ def test_the_first_page_has_the_section_and_the_definitions_their_terms(files):
 
 
 def test_the_definitions_name_the_parameters_that_are_used(files):
-    removal = pytest.importorskip("reportgen.explain.removal")
-    faithfulness = pytest.importorskip("reportgen.explain.faithfulness")
+    removal = pytest.importorskip("reportgen.evidence.trust.removal")
+    faithfulness = pytest.importorskip("reportgen.evidence.trust.faithfulness")
     how = files["how-to-read.html"].decode()
     assert f"1/{round(1 / removal.BLUR_SIDES)} of its shorter side" in how
     assert f"standard deviation of {removal.NOISE} in the network’s input" in how

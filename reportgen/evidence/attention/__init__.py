@@ -1,0 +1,1 @@
+"""Maps of a transformer's attention, recovered without touching the network."""

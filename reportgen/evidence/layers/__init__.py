@@ -1,0 +1,1 @@
+"""Which layer the maps come from, and how its output is read."""

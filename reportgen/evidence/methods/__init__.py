@@ -1,0 +1,1 @@
+"""How maps are made of what a forward leaves: one family of methods beside the other."""

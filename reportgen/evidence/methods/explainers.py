@@ -1,0 +1,115 @@
+"""From settings to an explainer: which methods ask for which hooks on a network, and what they then need."""
+
+import logging
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from reportgen.errors import ModelError, ReportError
+from reportgen.evidence.attention.source import AttentionMaps
+from reportgen.evidence.attention.survey import find_attention
+from reportgen.evidence.attention.tap import Rollout
+from reportgen.evidence.devices import is_out_of_memory
+from reportgen.evidence.layers.head_tap import extract_logits
+from reportgen.evidence.layers.target_layers import TargetLayer, find_target_layers
+from reportgen.evidence.methods.closed_form import find_closed_form
+from reportgen.evidence.methods.explained_batch import Explainer
+from reportgen.evidence.methods.map_sources import LayerMaps, MapSource
+from reportgen.settings import ATTENTION_METHODS, CAM_METHODS, ModelSettings
+
+log = logging.getLogger(__name__)
+
+
+def build_explainer(
+    network: nn.Module, images: Tensor, settings: ModelSettings, *, num_classes: int | None, is_opaque: bool = False
+) -> Explainer:
+    """What runs a network and makes its maps by all methods of the settings that need no forwards of their own.
+
+    Args:
+        network: in evaluation mode, frozen, on its device.
+        images: float32 (P, 3, H, W), some normalised images.
+        settings: methods, layers and precision.
+        num_classes: how many logits the network has to have; `None` takes any number.
+        is_opaque: whether the network can be neither hooked nor differentiated: logits alone.
+
+    Raises:
+        LayerError: no layer gives maps, or the one asked for does not.
+        ModelError: the network fails on such images, or its output holds no logits, or not one for each class.
+    """
+    autocast = torch.bfloat16 if settings.precision == "bf16" else None
+    sources: list[MapSource] = []
+    if not is_opaque:
+        cam_methods = [method for method in settings.methods if method in CAM_METHODS]
+        if cam_methods:
+            sources.append(_find_layer_maps(network, images, cam_methods, settings, num_classes))
+    if not sources:
+        _check_outputs(network, images, num_classes)
+    attention_methods = [method for method in settings.methods if method in ATTENTION_METHODS and not is_opaque]
+    if attention_methods:  # in front, as its hooks must see a layer's output before those of a target layer do
+        rollout = Rollout(head_fusion=settings.head_fusion, discard_ratio=settings.discard_ratio)
+        sources.insert(0, AttentionMaps(find_attention(network, images), attention_methods, rollout=rollout))
+    return Explainer(network, sources, autocast=autocast)
+
+
+def _find_layer_maps(
+    network: nn.Module, images: Tensor, methods: list[str], settings: ModelSettings, num_classes: int | None
+) -> LayerMaps:
+    targets = find_target_layers(network, images, settings.layers, num_classes=num_classes)
+    for target in targets:
+        log.info("target layer %s, grid %s×%s", target.name, *target.grid)
+    return LayerMaps(
+        targets,
+        methods,
+        aggregate=settings.aggregate,
+        closed_form=find_closed_form(network, images, targets[0]) if len(targets) == 1 else None,
+        float32_head=settings.precision == "fp32" or _runs_float32_head(network, images, targets),
+    )
+
+
+def _runs_float32_head(network: nn.Module, images: Tensor, targets: Sequence[TargetLayer]) -> bool:
+    """Whether the network runs if autocast ends at the last of the layers; what bypasses them stays in bfloat16."""
+    if not any(target.is_bypassed for target in targets):
+        return True
+    try:
+        with Explainer(network, [LayerMaps(targets, ("eigencam",))], autocast=torch.bfloat16) as explainer:
+            explainer.run(images[:1])
+    except RuntimeError as error:  # an operation on two precisions
+        if is_out_of_memory(error):
+            raise
+        return False
+    return True
+
+
+def _check_outputs(network: nn.Module, images: Tensor, num_classes: int | None) -> None:
+    """Check one forward of some images.
+
+    Raises:
+        ModelError: the network fails on such images, or its output holds no logits, or not one for each class.
+    """
+    height, width = images.shape[2:]
+    try:
+        with torch.no_grad():
+            output = network(images)
+    except ReportError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        log.debug("the network's forward failed", exc_info=True)
+        raise ModelError(
+            f"The network fails on images of {height}×{width} pixels: {type(error).__name__}: {error}",
+            hint="Give the size that it was made for with --resize and --crop; else the error lies in its forward.",
+        ) from error
+    logits = extract_logits(output)
+    if len(logits) != len(images):
+        raise ModelError(
+            f"The network returns {len(logits)} rows of logits for {len(images)} images.",
+            hint="Let the model factory return a classifier, whose output is one row of class logits per image.",
+        )
+    if num_classes is not None and logits.shape[1] != num_classes:
+        raise ModelError(
+            f"The network has {logits.shape[1]} outputs, the test set has {num_classes} classes.",
+            hint="Let the model factory build the network with one output for each class; where the test set holds "
+            "only some of its classes, name all of them with --class-names.",
+        )

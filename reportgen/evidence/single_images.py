@@ -1,0 +1,234 @@
+"""Single images without labels: what the network says of each, and its maps of the classes asked for."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from reportgen.errors import ModelError, SettingsError
+from reportgen.evidence.devices import memory_hint, resolve_device
+from reportgen.evidence.methods.explained_batch import Explainer
+from reportgen.evidence.methods.explainers import build_explainer
+from reportgen.evidence.methods.map_sources import MapSource
+from reportgen.evidence.methods.selective_maps import Explain, prepare_selective, silent_bars
+from reportgen.evidence.model_state import borrowed
+from reportgen.evidence.one_pass import NO_MAPS_REASON
+from reportgen.evidence.provenance import describe_pass
+from reportgen.explanation import ClassMap, Explanations, ImageExplanation
+from reportgen.inputs.annotations.matching import match_annotations, read_annotations
+from reportgen.inputs.data.class_names import number_names
+from reportgen.inputs.data.evaluation_set import EvaluationSet
+from reportgen.inputs.data.image_files import FileImages
+from reportgen.inputs.networks.models import build_classifier
+from reportgen.inputs.preprocessing import Preprocessing
+from reportgen.inputs.single_images import find_class_names, find_images, read_views
+from reportgen.inputs.suggestions import nearest_text
+from reportgen.settings import CLASS_AGNOSTIC_METHODS, ExplainSettings
+
+_NUM_PROBED = 4
+
+View = tuple[Path, NDArray[np.uint8]]
+
+
+def explain_images(settings: ExplainSettings, *, progress: Callable[[int], None] | None = None) -> Explanations:
+    """What a network says of single images, and its maps of the classes asked for.
+
+    Images that differ in size after preprocessing are explained size by size. The network is left as it was found.
+
+    Args:
+        settings: the network, the images and the classes.
+        progress: called with a number of images that are done.
+
+    Raises:
+        DataError: no image can be read, or the annotations cannot.
+        LayerError: no layer gives maps, or the one asked for does not.
+        ModelError: the network cannot be built, or fails on these images.
+        SettingsError: a class that is asked for is not known, or there is no such device.
+    """
+    started = time.perf_counter()
+    device = resolve_device(settings.device)
+    class_names = find_class_names(settings)
+    classifier = build_classifier(settings, len(class_names), None)
+    views, failures = read_views(find_images(settings.images), classifier.preprocessing, failed=progress)
+    found: dict[int, ImageExplanation] = {}
+    sources: list[MapSource] = []
+    with memory_hint(settings.batch_size), borrowed(classifier.module, device):
+        for positions in _group_by_size(views):
+            batches = list(_batches([views[at] for at in positions], min(settings.batch_size, len(positions))))
+            probed = _to_inputs(batches[0][:_NUM_PROBED], classifier.preprocessing, device)
+            num_classes = len(class_names) or None
+            explainer = build_explainer(
+                classifier.module, probed, settings, num_classes=num_classes, is_opaque=classifier.is_opaque
+            )
+            sources += explainer.sources
+            selective = {} if classifier.is_opaque else prepare_selective(classifier.module, probed, settings)
+            explaining = _Explaining(
+                explainer=explainer, selective=selective, class_names=class_names, settings=settings
+            )
+            for start, batch in zip(range(0, len(positions), len(batches[0])), batches, strict=True):
+                images = explaining.explain(batch, _to_inputs(batch, classifier.preprocessing, device))
+                found |= dict(zip(positions[start:], images, strict=False))
+                if progress is not None:
+                    progress(len(batch))
+    images = [found[position] for position in range(len(views))]
+    class_names = class_names or number_names(len(images[0].logits))
+    if settings.annotations is not None:
+        images = _with_annotations(images, class_names, classifier.preprocessing, settings.annotations)
+    return Explanations(
+        images=tuple(images),
+        failures=failures,
+        class_names=class_names,
+        provenance=describe_pass(
+            classifier,
+            "single images",
+            settings,
+            layers=list(dict.fromkeys(layer for source in sources for layer in source.layers)),
+            no_maps_reason=NO_MAPS_REASON if classifier.is_opaque else "",
+            device=device,
+            input_size=(views[0][1].shape[0], views[0][1].shape[1]),
+            seconds=time.perf_counter() - started,
+            warnings=list(dict.fromkeys(warning for source in sources for warning in source.warnings)),
+        ),
+    )
+
+
+def _group_by_size(views: Sequence[View]) -> list[list[int]]:
+    """Positions of the views of each size, sizes in the order of their first views."""
+    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for position, (_, view) in enumerate(views):
+        groups[view.shape].append(position)
+    return list(groups.values())
+
+
+def _batches(views: Sequence[View], size: int) -> Iterator[Sequence[View]]:
+    for start in range(0, len(views), size):
+        yield views[start : start + size]
+
+
+def _to_inputs(views: Sequence[View], preprocessing: Preprocessing, device: torch.device) -> Tensor:
+    return preprocessing.normalise(torch.from_numpy(np.stack([view for _, view in views])).to(device))
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class _Explaining:
+    """What explains images of one size.
+
+    Attributes:
+        explainer: the methods that share one forward.
+        selective: those that need forwards of their own.
+        class_names: the K names; empty where they are not known.
+        settings: the methods in their order, and the classes.
+    """
+
+    explainer: Explainer
+    selective: Mapping[str, Explain]
+    class_names: Sequence[str]
+    settings: ExplainSettings
+
+    def explain(self, views: Sequence[View], inputs: Tensor) -> list[ImageExplanation]:
+        """The images of one batch, with the maps of the wanted classes, or of the predicted one where none are."""
+        with self.explainer:
+            recorded = self.explainer.run(inputs)
+            logits = recorded.detach()
+            predicted = logits.argmax(dim=1)
+            classes = self._choose_classes(logits) or [predicted]
+            shared = self.explainer.explain(recorded, classes)
+        maps = {
+            method: [values.float().cpu().numpy() for values in (of[:1] if method in CLASS_AGNOSTIC_METHODS else of)]
+            for method, of in shared.items()
+        }
+        maps |= self._make_selective_maps(inputs, classes)
+        explained = torch.stack(classes, dim=1).tolist()
+        return [
+            ImageExplanation(
+                path=path,
+                view=view,
+                logits=said,
+                maps=tuple(
+                    ClassMap(
+                        method=method,
+                        class_index=answer if method in CLASS_AGNOSTIC_METHODS else explained[row][place],
+                        values=maps[method][place][row],
+                    )
+                    for place in range(len(classes))
+                    for method in self.settings.methods
+                    if place < len(maps.get(method, ()))
+                ),
+            )
+            for row, ((path, view), said, answer) in enumerate(
+                zip(views, logits.cpu().numpy(), predicted.tolist(), strict=True)
+            )
+        ]
+
+    def _choose_classes(self, logits: Tensor) -> list[Tensor]:
+        """int64 (B,) for each class that is asked for."""
+        if not bool(logits.isfinite().all()):
+            raise ModelError("The network's logits are not finite.", hint="Check the weights, --mean and --std.")
+        wanted = [_find_class(text, self.class_names, logits.shape[1]) for text in self.settings.classes]
+        return [torch.full((len(logits),), index, device=logits.device) for index in wanted]
+
+    def _make_selective_maps(self, inputs: Tensor, classes: Sequence[Tensor]) -> dict[str, list[NDArray[np.float32]]]:
+        """By method, float32 (B, h, w) for each of the classes, one image after the other."""
+        with silent_bars() if self.selective else nullcontext():
+            return {
+                method: [
+                    np.stack([explain(image[None], index).numpy() for image, index in zip(inputs, of, strict=True)])
+                    for of in (chosen.tolist() for chosen in classes)
+                ]
+                for method, explain in self.selective.items()
+            }
+
+
+def _find_class(text: str, class_names: Sequence[str], num_classes: int) -> int:
+    """The index of a class given by its name, whatever the case where that is clear, or by its index.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    if text in class_names:
+        return class_names.index(text)
+    alike = [index for index, name in enumerate(class_names) if name.casefold() == text.casefold()]
+    if len(alike) == 1:
+        return alike[0]
+    if text.isascii() and text.isdigit() and int(text) < num_classes:
+        return int(text)
+    if class_names:
+        raise SettingsError(f"--class {text} is no class of the model.", hint=nearest_text(text, class_names))
+    raise SettingsError(
+        f"--class {text} is no index from 0 to {num_classes - 1}.",
+        hint="Give an index, or the classes' names with --class-names.",
+    )
+
+
+def _with_annotations(
+    images: Sequence[ImageExplanation], class_names: tuple[str, ...], preprocessing: Preprocessing, path: Path
+) -> list[ImageExplanation]:
+    """The images with what people marked in them. Of labelled shapes, those of the predicted class count.
+
+    All masks have the size of the first view: what is compared with them is stretched over them likewise.
+    """
+    names = tuple(image.path.as_posix() for image in images)
+    annotations = match_annotations(
+        read_annotations(path),
+        EvaluationSet(
+            name="single images",
+            images=FileImages(Path(), names),
+            labels=np.array([image.predicted for image in images]),
+            example_ids=names,
+            example_index=np.arange(len(images)),
+            class_names=class_names,
+            superclasses=None,
+            normalisation=None,
+        ),
+        preprocessing,
+        thumbnail_size=(images[0].view.shape[0], images[0].view.shape[1]),
+    )
+    masks = dict(zip(annotations.positions.tolist(), annotations.masks, strict=True))
+    return [replace(image, annotation=masks.get(position)) for position, image in enumerate(images)]

@@ -1,0 +1,1 @@
+"""Whether the maps are right, and whether they are to be trusted."""

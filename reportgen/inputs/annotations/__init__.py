@@ -1,0 +1,1 @@
+"""What people marked in the images, in their formats."""

@@ -1,0 +1,313 @@
+"""What people marked in the pictures of a test set, as masks that lie over its thumbnails.
+
+The readers say what is marked in which image; here images are found by name, and marks go the way of the pixels.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from reportgen.cache import Annotations
+from reportgen.errors import DataError
+from reportgen.inputs.annotations.coco import is_coco, read_coco
+from reportgen.inputs.annotations.labelme import read_labelme_files
+from reportgen.inputs.annotations.marked_images import FORMATS_HINT, AnnotationFile, MarkedImage, read_json
+from reportgen.inputs.annotations.mask_pictures import read_masks
+from reportgen.inputs.annotations.shapes import Mask, Shape, draw_shapes, view_mask
+from reportgen.inputs.data.arrays import ArrayImages
+from reportgen.inputs.data.datasets import DataKind
+from reportgen.inputs.data.evaluation_set import EvaluationSet, ImageSource
+from reportgen.inputs.data.image_files import FileImages
+from reportgen.inputs.preprocessing import Preprocessing
+from reportgen.settings import AnalyzeSettings
+
+log = logging.getLogger(__name__)
+
+_NAMES_HINT: Final = (
+    "Annotations are matched with images by path, else by file name, else by file name without its ending."
+)
+_ORIENTATION_TAG, _TURNED = 0x0112, (5, 6, 7, 8)
+
+
+def load_annotations(
+    settings: AnalyzeSettings,
+    evaluation_set: EvaluationSet,
+    preprocessing: Preprocessing,
+    thumbnail_size: tuple[int, int],
+) -> Annotations | None:
+    """What people marked in the examples; `None` where no annotations are given. The demo knows its digits' boxes.
+
+    Args:
+        settings: names the annotations.
+        evaluation_set: the N examples.
+        preprocessing: how an image becomes what the model sees.
+        thumbnail_size: height and width in pixels of the thumbnails.
+
+    Raises:
+        DataError: the annotations cannot be read, or don't fit the images.
+    """
+    if settings.annotations is not None:
+        return match_annotations(
+            read_annotations(settings.annotations), evaluation_set, preprocessing, thumbnail_size=thumbnail_size
+        )
+    if settings.data != DataKind.DEMO:
+        return None
+    return _demo_annotations(evaluation_set, preprocessing, thumbnail_size)
+
+
+def read_annotations(path: Path) -> AnnotationFile:
+    """The annotations in a LabelMe file, a folder of those, a COCO file, or a folder of masks.
+
+    In a folder, JSON files come before pictures: LabelMe's lie beside the images. Hidden files are left out.
+
+    Raises:
+        DataError: there is none of these at the path, or a file is damaged.
+    """
+    if path.is_file():
+        return _read_json_files([path], path.parent)
+    if not path.is_dir():
+        raise DataError(f"The annotations {path} do not exist.", hint=FORMATS_HINT)
+    files = sorted(file for file in path.rglob("*") if file.is_file() and not _is_hidden(file.relative_to(path)))
+    for suffix, read in ((".json", _read_json_files), (".png", read_masks)):
+        chosen = [file for file in files if file.suffix.lower() == suffix]
+        if chosen:
+            return read(chosen, path)
+    raise DataError(f"The folder of annotations {path} holds neither JSON files nor PNG files.", hint=FORMATS_HINT)
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _read_json_files(paths: list[Path], root: Path) -> AnnotationFile:
+    if len(paths) == 1:
+        document = read_json(paths[0])
+        if is_coco(document):
+            return read_coco(document, paths[0])
+    return read_labelme_files(paths, root)
+
+
+def match_annotations(
+    read: AnnotationFile,
+    evaluation_set: EvaluationSet,
+    preprocessing: Preprocessing,
+    *,
+    thumbnail_size: tuple[int, int],
+) -> Annotations:
+    """The annotations as masks over the thumbnails of the examples that they belong to.
+
+    Where shapes are labelled with the example's true class, whatever their case, only those count; otherwise all do.
+
+    Raises:
+        DataError: no annotation belongs to an example, one could belong to several, or its image has another size.
+    """
+    names = _ExampleNames(evaluation_set.example_ids)
+    found: dict[int, MarkedImage] = {}
+    num_foreign = 0
+    for image in read.images:
+        position = names.find(image)
+        if position is None:
+            num_foreign += 1
+        elif position in found:
+            raise DataError(
+                f"The annotations {found[position].where} and {image.where} both belong to the image"
+                f" {evaluation_set.example_ids[position]}.",
+                hint=_NAMES_HINT,
+            )
+        else:
+            found[position] = image
+    if not found:
+        raise _no_match(read, evaluation_set.example_ids)
+    masks: dict[int, Mask] = {}
+    num_vanished = 0
+    for position, image in sorted(found.items()):
+        if image.shapes:
+            mask = _draw(image, evaluation_set, position, preprocessing, thumbnail_size)
+            masks |= {position: mask} if mask.any() else {}
+            num_vanished += not mask.any()
+    if not masks:
+        raise DataError(
+            f"None of the annotations ({read.format}) marks anything that the model sees.",
+            hint="Check that they hold areas, and that the crop does not cut them off.",
+        )
+    tally = _Tally(
+        num_examples=len(evaluation_set.labels),
+        num_annotated=len(masks),
+        num_foreign=num_foreign,
+        num_empty=sum(not image.shapes for image in found.values()),
+        num_vanished=num_vanished,
+        num_lines=read.num_lines,
+    )
+    tally.log()
+    return _stack(masks, tally.describe(read.format))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tally:
+    """What became of the annotations.
+
+    Attributes:
+        num_examples: images of the test set.
+        num_annotated: those with a mark.
+        num_foreign: annotated images that the test set does not hold.
+        num_empty: images of the test set whose annotations mark nothing.
+        num_vanished: those whose marks lie outside the crop, or cover half of no pixel of the thumbnail.
+        num_lines: points and lines.
+    """
+
+    num_examples: int
+    num_annotated: int
+    num_foreign: int
+    num_empty: int
+    num_vanished: int
+    num_lines: int
+
+    def describe(self, source: str) -> str:
+        """`LabelMe, 20 of 10,000 images; 2 more mark nothing`."""
+        return "; ".join((f"{source}, {self.num_annotated:,} of {self.num_examples:,} images", *self._left_out()))
+
+    def log(self) -> None:
+        """Warn of whatever is not annotated, or not used."""
+        num_missing = self.num_examples - self.num_annotated
+        if num_missing:
+            log.warning("%d of %d images have no annotation that counts", num_missing, self.num_examples)
+        for sentence in self._left_out():
+            log.warning("annotations: %s", sentence)
+
+    def _left_out(self) -> list[str]:
+        reasons = (
+            (self.num_foreign, "annotated but not in the test set"),
+            (self.num_empty, "listed without a mark"),
+            (self.num_vanished, "with marks outside the crop, or smaller than half a pixel of the thumbnail"),
+            (self.num_lines, "points and lines left out, as they have no area"),
+        )
+        return [f"{count:,} {what}" for count, what in reasons if count]
+
+
+class _ExampleNames:
+    """The examples' names in all forms in which annotations may give them."""
+
+    def __init__(self, example_ids: Sequence[str]) -> None:
+        self._ids = [PurePosixPath(name) for name in example_ids]
+        self._by_form: dict[tuple[int, str], list[int]] = defaultdict(list)
+        for position, path in enumerate(self._ids):
+            for form in enumerate(_forms(path)):
+                self._by_form[form].append(position)
+        self._folders = {path.parent.name for path in self._ids} - {""}
+
+    def find(self, image: MarkedImage) -> int | None:
+        """The position of the example that an image is; `None` where it is none.
+
+        Raises:
+            DataError: it could be several.
+        """
+        paths = [_plain_path(name) for name in image.names]
+        for form in range(_NUM_FORMS):
+            for path in paths:
+                candidates = self._by_form.get((form, _forms(path)[form]), [])
+                # A file name alone must not lead from one class's folder into another's.
+                if path.parent.name in self._folders:
+                    candidates = [at for at in candidates if self._ids[at].parent.name == path.parent.name]
+                if len(candidates) > 1:
+                    first, second = (self._ids[at] for at in candidates[:2])
+                    raise DataError(
+                        f"The annotations {image.where} of {path} could be those of {first} or {second}.",
+                        hint=f"{_NAMES_HINT} Name the image with its folder.",
+                    )
+                if candidates:
+                    return candidates[0]
+        return None
+
+
+_NUM_FORMS: Final = 4
+
+
+def _forms(path: PurePosixPath) -> tuple[str, ...]:
+    """A name whole, without its ending, without its folder, and without either: the surest form first."""
+    return str(path), str(path.with_suffix("")) if path.name else "", path.name, path.stem
+
+
+def _plain_path(name: str) -> PurePosixPath:
+    """A path without what leads upwards."""
+    return PurePosixPath(*(part for part in PurePosixPath(name).parts if part not in ("/", "..", ".")))
+
+
+def _no_match(read: AnnotationFile, example_ids: Sequence[str]) -> DataError:
+    if not read.images:
+        return DataError(f"The annotations ({read.format}) name no image.", hint=FORMATS_HINT)
+    return DataError(
+        f"No annotation ({read.format}) belongs to an image of the test set: one is of {read.images[0].names[0]}, the"
+        f" first image is {example_ids[0]}.",
+        hint=_NAMES_HINT,
+    )
+
+
+def _draw(
+    image: MarkedImage,
+    evaluation_set: EvaluationSet,
+    position: int,
+    preprocessing: Preprocessing,
+    thumbnail_size: tuple[int, int],
+) -> Mask:
+    size = _image_size(evaluation_set.images, position)
+    if image.size not in (None, size):
+        said = f"{image.size[1]}×{image.size[0]}"
+        raise DataError(
+            f"The annotations {image.where} are of an image of {said} pixels, but"
+            f" {evaluation_set.example_ids[position]} has {size[1]}×{size[0]}.",
+            hint="Annotate the images of the test set themselves, or scale the annotations to them.",
+        )
+    class_name = evaluation_set.class_names[int(evaluation_set.labels[position])]
+    return view_mask(draw_shapes(_counted(image.shapes, class_name), size), preprocessing, thumbnail_size)
+
+
+def _counted(shapes: tuple[Shape, ...], class_name: str) -> tuple[Shape, ...]:
+    """The shapes of the true class, if there are any; otherwise all."""
+    own = tuple(shape for shape in shapes if shape.label.casefold() == class_name.casefold())
+    return own or shapes
+
+
+def _image_size(images: ImageSource, position: int) -> tuple[int, int]:
+    """Height and width in pixels of an image as a person sees it, without decoding it where its file says so."""
+    if isinstance(images, ArrayImages):
+        return images.array.shape[1], images.array.shape[2]
+    if isinstance(images, FileImages):
+        try:
+            with Image.open(images.root / images.names[position]) as image:
+                is_turned = image.getexif().get(_ORIENTATION_TAG) in _TURNED
+                return image.size if is_turned else (image.height, image.width)
+        except OSError:
+            pass  # read below, where the error is told
+    height, width = images[position].shape[:2]
+    return height, width
+
+
+def _demo_annotations(
+    evaluation_set: EvaluationSet, preprocessing: Preprocessing, thumbnail_size: tuple[int, int]
+) -> Annotations | None:
+    """The boxes of both digits of each picture; `None` where a crop leaves nothing of any."""
+    from reportgen.demo.dataset import shared_test_set
+
+    demo = shared_test_set()
+    boxes = demo.boxes[evaluation_set.example_index]  # (N, 2, 4)
+    rows, columns = (np.arange(side)[:, None] for side in demo.images.shape[1:3])
+    x0, y0, x1, y1 = (boxes[:, None, :, side] for side in range(4))  # (N, 1, 2)
+    is_row, is_column = (rows >= y0) & (rows < y1), (columns >= x0) & (columns < x1)  # (N, 32, 2)
+    marked: Mask = np.any(is_row[:, :, None] & is_column[:, None], axis=3)
+    masks = {at: view_mask(mask, preprocessing, thumbnail_size) for at, mask in enumerate(marked)}
+    seen = {position: mask for position, mask in masks.items() if mask.any()}
+    if not seen:
+        return None
+    return _stack(seen, f"the boxes of both digits, {len(seen):,} of {len(boxes):,} images")
+
+
+def _stack(masks: dict[int, Mask], source: str) -> Annotations:
+    return Annotations(
+        positions=np.array(list(masks), dtype=np.int64), masks=np.stack(list(masks.values())), source=source
+    )

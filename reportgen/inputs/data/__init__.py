@@ -1,0 +1,1 @@
+"""From a data spec to an evaluation set: files, libraries, and outputs of models that ran elsewhere."""

@@ -1,0 +1,85 @@
+"""Test sets in memory: the images of a `.npz` or of a data set that fits into memory. Torch-free."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reportgen.inputs.data.npz import NpzFile
+
+_LAYOUT_HINT = (
+    "A .npz test set holds images, uint8 (N, H, W, 3) or (N, H, W); labels, integers (N,); "
+    "and, where they are known, class_names, str (K,), and ids, str (N,)."
+)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ArrayImages:
+    """Images of one size in memory; an `ImageSource`.
+
+    Attributes:
+        array: uint8 (N, H, W, 3), RGB.
+    """
+
+    array: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, position: int, /) -> NDArray[np.uint8]:
+        image: NDArray[np.uint8] = self.array[position]
+        return image
+
+    def take(self, positions: NDArray[np.int64]) -> Self:
+        """The images at some positions, copied."""
+        return type(self)(self.array[positions])
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class ArrayMembers:
+    """What a `.npz` test set holds, checked.
+
+    Attributes:
+        images: uint8 (N, H, W, 3), RGB.
+        labels: int64 (N,), not negative; below K where there are class names.
+        class_names: the K names; `None` where the file has none.
+        ids: the N names; `None` where the file has none.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    class_names: tuple[str, ...] | None
+    ids: tuple[str, ...] | None
+
+
+def read_npz(path: Path) -> ArrayMembers:
+    """The members of a `.npz` test set. Grey images (N, H, W) or (N, H, W, 1) become RGB.
+
+    Raises:
+        DataError: the file is missing, damaged or no `.npz`, or a member is missing, of another type or misshapen.
+    """
+    file = NpzFile(path=path, what="The test set", layout_hint=_LAYOUT_HINT)
+    members = file.read(("images", "labels", "class_names", "ids"))
+    for name in ("images", "labels"):
+        if name not in members:
+            raise file.misfit(f"it has no member {name}; {file.contents_text()}")
+    images = file.rgb_images(members["images"])
+    labels = _as_labels(members["labels"], len(images), file)
+    class_names, ids = (file.names(members[name], name) if name in members else None for name in ("class_names", "ids"))
+    if ids is not None and len(ids) != len(images):
+        raise file.misfit(f"ids has {len(ids)} entries for {len(images)} images")
+    if class_names is not None and labels.max() >= len(class_names):
+        raise file.misfit(f"labels go up to {labels.max()}, but class_names has only {len(class_names)} entries")
+    return ArrayMembers(images=images, labels=labels, class_names=class_names, ids=ids)
+
+
+def _as_labels(labels: NDArray[Any], num_images: int, file: NpzFile) -> NDArray[np.int64]:
+    if labels.dtype.kind not in "iu":
+        raise file.misfit(f"labels are {labels.dtype}, not integers", "Save class indices, 0 for the first class.")
+    if labels.shape != (num_images,):
+        raise file.misfit(f"labels have the shape {labels.shape} for {num_images} images, not ({num_images},)")
+    if labels.min() < 0:
+        raise file.misfit(f"labels go down to {labels.min()}", "Save class indices, 0 for the first class.")
+    return labels.astype(np.int64)

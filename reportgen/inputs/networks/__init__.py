@@ -1,0 +1,1 @@
+"""From a model spec to a classifier: the user's own code, libraries, saved networks and their weights."""

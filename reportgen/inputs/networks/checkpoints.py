@@ -1,0 +1,233 @@
+"""From a checkpoint file to the weights in a network. Nothing that the file says is ever run: see `inert_pickle`."""
+
+import logging
+import re
+import warnings
+import zipfile
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from reportgen.errors import CheckpointError
+from reportgen.inputs.files import require_file
+from reportgen.inputs.networks import inert_pickle
+from reportgen.inputs.networks.inert_pickle import StandIn
+from reportgen.inputs.suggestions import few_text
+
+log = logging.getLogger(__name__)
+
+WRAPPERS: Final = ("state_dict", "model", "model_state_dict", "net")
+PREFIXES: Final = ("module.", "model.", "_orig_mod.")
+ATTRIBUTES: Final = ("model.", "net.", "network.")
+"""Where a training module's network is, if it holds several of the kind: others are its averages or its teacher."""
+
+_SAVE_HINT = 'Save a state dict where the file was made: torch.save(model.state_dict(), "weights.pth").'
+_NAME_HINT = "Name a checkpoint: .pth, .pt, .th, .ckpt or .safetensors."
+_FETCH_HINT = "Write or fetch it again."
+_LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # first bytes of torch.save before 1.6
+_FORBIDDEN = re.compile(r"nsupported (?:global: GLOBAL|GLOBAL|class) (\S+)")  # as torch's restricted unpickler says it
+
+
+def load_state_dict(path: Path) -> dict[str, Tensor]:
+    """The tensors by name in a checkpoint, on the CPU.
+
+    A state dict may lie bare or under one of `WRAPPERS`; `PREFIXES` that all names share are taken off. Python objects
+    beside it, such as the hyperparameters in a checkpoint of Lightning, are left out.
+
+    Args:
+        path: what torch.save wrote, or a `.safetensors`.
+
+    Raises:
+        CheckpointError: the file is missing, damaged or foreign, or holds no state dict, or Python objects in it.
+    """
+    require_file(path, "The checkpoint", error=CheckpointError, hint=_NAME_HINT)
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    state_dict = _unwrap(content, path)
+    prefix = shared_prefix(state_dict)
+    return {name.removeprefix(prefix): tensor for name, tensor in state_dict.items()}
+
+
+def apply_state_dict(module: nn.Module, state_dict: Mapping[str, Tensor], path: Path) -> None:
+    """Put weights into a network: all of them, or none.
+
+    Where all of the network's own names begin with one of `PREFIXES`, as a wrapper's do, the weights' names need not.
+    A training module, such as one of Lightning, may hold the network under any name of its own, besides other things.
+    Only the counters of batches seen, which old checkpoints lack and evaluation never reads, may be missing.
+
+    Args:
+        module: the network; it is changed only on success.
+        state_dict: as `load_state_dict` returns it.
+        path: the checkpoint, for messages.
+
+    Raises:
+        CheckpointError: names or shapes do not match.
+    """
+    own = module.state_dict()
+    prefix = shared_prefix(own)
+    inner = {name.removeprefix(prefix): tensor for name, tensor in own.items() if not _may_be_missing(name)}
+    attribute = _find_attribute(inner, state_dict, path)
+    given = {prefix + name.removeprefix(attribute): t for name, t in state_dict.items() if name.startswith(attribute)}
+    missing = [name for name in own if name not in given and not _may_be_missing(name)]
+    unexpected = [name for name in given if name not in own]
+    reshaped = [
+        f"{name} is {_shape_text(given[name])} in the file, {_shape_text(tensor)} in the network"
+        for name, tensor in own.items()
+        if name in given and isinstance(tensor, Tensor) and not is_lazy(tensor) and given[name].shape != tensor.shape
+    ]
+    problems = [
+        f"{len(names)} {what}: {few_text(names)}"
+        for what, names in (("missing", missing), ("unexpected", unexpected), ("differently shaped", reshaped))
+        if names
+    ]
+    if problems:
+        raise CheckpointError(
+            f"The checkpoint {path} does not fit the network. {'; '.join(problems)}.",
+            hint="Build the network that was trained: the same factory, the same number of classes.",
+        )
+    complete = OrderedDict((name, given.get(name, tensor)) for name, tensor in own.items())
+    # Names and shapes are today's, so the layers' own format versions hold, whatever the file says.
+    complete._metadata = getattr(own, "_metadata", {})  # type: ignore[attr-defined]
+    module.load_state_dict(complete)
+
+
+def _may_be_missing(name: str) -> bool:
+    return name.endswith("num_batches_tracked")
+
+
+def _find_attribute(needed: Mapping[str, Tensor], state_dict: Mapping[str, Tensor], path: Path) -> str:
+    """What stands before a network's names in a training module's weights; empty where they stand bare, or nowhere."""
+    if not needed or any(name in state_dict for name in needed):
+        return ""
+    first = next(iter(needed))
+    starts = [name.removesuffix(first) for name in state_dict if name.endswith(f".{first}")]
+    found = [start for start in starts if all(start + name in state_dict for name in needed)]
+    if len(found) > 1:
+        fitting = [s for s in found if all(state_dict[s + name].shape == t.shape for name, t in needed.items())]
+        found = [start for start in fitting if start in ATTRIBUTES] or fitting or found
+    if len(found) > 1:
+        raise CheckpointError(
+            f"The checkpoint {path} holds the network {len(found)} times: {few_text(f'{start}*' for start in found)}.",
+            hint=_SAVE_HINT,
+        )
+    if not found:
+        return ""
+    others = [name for name in state_dict if not name.startswith(found[0])]
+    left_out = f"; left out is what else it holds: {few_text(others)}" if others else ""
+    log.warning("The weights are those called %s* in %s%s.", found[0], path.name, left_out)
+    return found[0]
+
+
+def shared_prefix(names: Iterable[str]) -> str:
+    """The longest chain of `PREFIXES` that every name begins with, and continues after."""
+    rest, taken = list(names), ""
+    while rest:
+        prefix = next((p for p in PREFIXES if all(name.startswith(p) and name != p for name in rest)), None)
+        if prefix is None:
+            break
+        taken += prefix
+        rest = [name.removeprefix(prefix) for name in rest]
+    return taken
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except SafetensorError as error:
+        raise CheckpointError(
+            f"The checkpoint {path} is truncated, or no safetensors file: {error}.", hint=_FETCH_HINT
+        ) from error
+    return tensors
+
+
+def _read_torch(path: Path) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about formats that are refused below
+            try:
+                return torch.load(path, map_location="cpu", weights_only=True)
+            except UnpicklingError as error:
+                if not _FORBIDDEN.search(str(error)) or not zipfile.is_zipfile(path):
+                    raise
+                log.info("The Python objects in %s are left out.", path)
+                # Only stand-ins for them are made, so this is as safe as the above, whatever its name.
+                return torch.load(path, map_location="cpu", weights_only=False, pickle_module=inert_pickle)
+    except Exception as error:  # the unpickler meets foreign bytes with almost any exception
+        raise _explain(path, error) from error
+
+
+def _explain(path: Path, error: Exception) -> CheckpointError:
+    forbidden = _FORBIDDEN.search(str(error))
+    if forbidden:
+        return _refuse_object(path, forbidden[1])
+    if "TorchScript" in str(error):
+        return CheckpointError(
+            f"The checkpoint {path} is a TorchScript archive: it holds code as well as weights, so it is refused.",
+            hint=_SAVE_HINT,
+        )
+    with path.open("rb") as file:
+        start = file.read(len(_LEGACY_MAGIC))
+    if zipfile.is_zipfile(path) and not _holds_pickle(path):
+        return CheckpointError(f"{path} is an archive, but no checkpoint of PyTorch.", hint=_NAME_HINT)
+    if start.startswith(b"PK") or _LEGACY_MAGIC.startswith(start):
+        return CheckpointError(f"The checkpoint {path} is truncated or damaged.", hint=_FETCH_HINT)
+    return CheckpointError(f"{path} is no checkpoint of PyTorch.", hint=_NAME_HINT)
+
+
+def _refuse_object(path: Path, name: str) -> CheckpointError:
+    return CheckpointError(
+        f"The checkpoint {path} holds the Python object {name}, not only tensors; unpickling it could run any code, so "
+        "it is refused.",
+        hint=_SAVE_HINT,
+    )
+
+
+def _holds_pickle(path: Path) -> bool:
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("data.pkl") for name in archive.namelist())
+
+
+def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:
+    """The state dict inside what a checkpoint holds."""
+    while isinstance(content, Mapping):
+        inner = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
+        if inner is None:
+            break
+        content = inner
+    objects = [content] if isinstance(content, StandIn) else _stand_ins(content)
+    if objects:
+        raise _refuse_object(path, type(objects[0]).__qualname__)
+    if not isinstance(content, Mapping):
+        raise CheckpointError(
+            f"The checkpoint {path} holds a {type(content).__name__}, no state dict.", hint=_SAVE_HINT
+        )
+    foreign = [
+        str(name) for name, value in content.items() if not isinstance(name, str) or not isinstance(value, Tensor)
+    ]
+    if foreign or not content:
+        holds = f"{few_text(foreign)} beside or instead of tensors" if foreign else "nothing"
+        raise CheckpointError(
+            f"The checkpoint {path} holds {holds}; no state dict lies bare in it or under {', '.join(WRAPPERS)}.",
+            hint=_SAVE_HINT,
+        )
+    return dict(content)
+
+
+def _stand_ins(content: Any) -> list[StandIn]:
+    """The Python objects where a state dict could be, or in one."""
+    if not isinstance(content, Mapping):
+        return []
+    is_state_dict = any(isinstance(value, Tensor) for value in content.values())
+    return [v for name, v in content.items() if isinstance(v, StandIn) and (is_state_dict or name in WRAPPERS)]
+
+
+def _shape_text(tensor: Tensor) -> str:
+    return f"({', '.join(str(length) for length in tensor.shape)})"

@@ -1,0 +1,131 @@
+"""The user's own model code: imports the file or module that a spec names, and calls its factory."""
+
+import importlib
+import inspect
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+from torch import nn
+
+from reportgen.errors import ModelError
+from reportgen.inputs.networks.specs import ModelKind, ModelSpec, importable, locate_model_file
+from reportgen.inputs.suggestions import nearest_text
+
+
+def build_from_factory(spec: ModelSpec) -> nn.Module:
+    """The network that a factory of the user's returns.
+
+    While the code runs, the file's folder (for a module, the current one) is importable. What a file imports from its
+    folder is forgotten again, so that another model's folder may hold modules of the same names.
+
+    Raises:
+        ModelError: there is no such file, module or factory, it cannot be imported or called without arguments, or it
+            returns something else than a module.
+    """
+    path = locate_model_file(spec)
+    if spec.kind is ModelKind.FILE and path is not None:
+        with importable(path.parent), _forgetting_imports_from(path.parent):
+            return _call_factory(_import_file(path), spec)
+    with importable(Path.cwd()):
+        return _call_factory(_import_module(spec), spec)
+
+
+def _import_file(path: Path) -> ModuleType:
+    """The module in a file, under a name made from its path: files in other folders may have the same name."""
+    name = f"_reportgen_{path.stem}_{sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    module_spec = spec_from_file_location(name, path.resolve())
+    if module_spec is None or module_spec.loader is None:
+        raise ModelError(f"The model file {path} is no Python module.", hint="Name a .py file.")
+    module = module_from_spec(module_spec)
+    sys.modules[name] = module  # as dataclasses and pickle look classes up there
+    try:
+        module_spec.loader.exec_module(module)
+    except BaseException as error:
+        del sys.modules[name]
+        if isinstance(error, ImportError | SyntaxError):
+            raise _explain_import(str(path), error) from error
+        raise
+    return module
+
+
+def _import_module(spec: ModelSpec) -> ModuleType:
+    try:
+        return importlib.import_module(spec.place)
+    except (ImportError, SyntaxError) as error:
+        raise _explain_import(spec.place, error) from error
+
+
+def _explain_import(what: str, error: ImportError | SyntaxError) -> ModelError:
+    hint = "Repair the syntax." if isinstance(error, SyntaxError) else "Install what it imports, or put it beside it."
+    return ModelError(f"The model's code {what} cannot be imported: {error}.", hint=hint)
+
+
+def _call_factory(module: ModuleType, spec: ModelSpec) -> nn.Module:
+    factory = getattr(module, spec.name, None)
+    if factory is None:
+        own = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+        raise ModelError(f"{spec.place} has no {spec.name}.", hint=nearest_text(spec.name, own))
+    if isinstance(factory, nn.Module) or not callable(factory):
+        raise ModelError(
+            f"{spec.name} in {spec.place} is a {type(factory).__name__}, no function that builds the network.",
+            hint=f"Write a function without arguments: def build_model(): return {spec.name}",
+        )
+    needed = _needed_arguments(factory)
+    if needed:
+        raise ModelError(
+            f"{spec.name} in {spec.place} needs arguments: {', '.join(needed)}.",
+            hint=f"Write a function without arguments: def build_model(): return {spec.name}(...)",
+        )
+    network = factory()
+    if not isinstance(network, nn.Module):
+        raise ModelError(
+            f"{spec.name} in {spec.place} returned {_what_text(network)}, not a torch.nn.Module.",
+            hint="Return the network itself; its weights come from --weights.",
+        )
+    return network
+
+
+def _needed_arguments(factory: object) -> list[str]:
+    """Names of the parameters without default values."""
+    try:
+        parameters = inspect.signature(factory).parameters.values()  # type: ignore[arg-type]
+    except (TypeError, ValueError):  # some builtins have no signature
+        return []
+    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in parameters if p.default is inspect.Parameter.empty and p.kind not in optional]
+
+
+def _what_text(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, tuple | list | dict):
+        kinds = ", ".join(dict.fromkeys(type(part).__name__ for part in value))
+        return f"a {type(value).__name__} of {kinds or 'nothing'}"
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+
+
+@contextmanager
+def _forgetting_imports_from(folder: Path) -> Iterator[None]:
+    """Take what is imported from the top of a folder meanwhile out of `sys.modules`, unless it is always importable."""
+    place, known = folder.resolve(), set(sys.modules)
+    try:
+        yield
+    finally:
+        if place not in {Path(entry).resolve() for entry in sys.path[1:]}:
+            new = [name for name in sys.modules if name not in known and not name.startswith("_reportgen_")]
+            tops = {name for name in new if "." not in name and _folder_of(sys.modules[name]) == place}
+            for name in new:
+                if name.partition(".")[0] in tops:
+                    del sys.modules[name]
+
+
+def _folder_of(module: ModuleType) -> Path | None:
+    """The folder that a top-level module or package lies in."""
+    packages = list(getattr(module, "__path__", []))
+    location = packages[0] if packages else getattr(module, "__file__", None)
+    return None if location is None else Path(location).resolve().parent

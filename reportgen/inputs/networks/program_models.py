@@ -1,0 +1,175 @@
+"""Networks saved as programs, TorchScript or exported: they run, but nothing inside them can be hooked."""
+
+import io
+import logging
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from reportgen.errors import ModelError
+from reportgen.inputs.files import require_file
+from reportgen.inputs.networks.classifier import Network
+from reportgen.inputs.networks.specs import ModelSpec
+
+_SAVE_HINT = "Name a file that torch.jit.save or torch.export.save has written."
+
+
+def build_program(spec: ModelSpec) -> Network:
+    """The network in a file of TorchScript or of an exported program, told apart by what the archive holds.
+
+    Raises:
+        ModelError: it is neither, damaged, or takes something else than images.
+    """
+    path = require_file(Path(spec.place), "The program", error=ModelError, hint=_SAVE_HINT)
+    kind = _find_kind(path)
+    try:
+        with _quiet():
+            module = _load_script(path) if kind == "TorchScript" else _load_exported(path)
+    except (AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"PyTorch {torch.__version__} cannot load the program {path}: {_first_line(error)}",
+            hint="Save it again, with a version of PyTorch that is not newer than this one.",
+        ) from error
+    return Network(name=f"{path.name} ({kind})", module=module, weights_name=path.name, is_opaque=True)
+
+
+def _find_kind(path: Path) -> str:
+    """`TorchScript` or `exported program`, by the names in the archive."""
+    if not zipfile.is_zipfile(path):
+        raise ModelError(f"The program {path} is damaged, or no program of PyTorch.", hint=_SAVE_HINT)
+    with zipfile.ZipFile(path) as archive:
+        names = {name.rpartition("/")[2] for name in archive.namelist()}
+    if "constants.pkl" in names:
+        return "TorchScript"
+    if names & {"archive_format", "serialized_exported_program.json"}:
+        return "exported program"
+    if "data.pkl" in names:
+        raise ModelError(
+            f"The file {path} holds weights, no program that could run.",
+            hint=f"Name the network's code with --model and give --weights {path}.",
+        )
+    raise ModelError(f"The file {path} is an archive, but no program of PyTorch.", hint=_SAVE_HINT)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without advice about formats, and without the tracebacks that torch.export logs besides raising."""
+    logger = logging.getLogger("torch.export")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _load_script(path: Path) -> nn.Module:
+    module: nn.Module = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]
+    return module
+
+
+def _load_exported(path: Path) -> "ExportedModule":
+    return ExportedModule(torch.export.load(io.BytesIO(path.read_bytes())), path.name)
+
+
+class ExportedModule(nn.Module):
+    """An exported program as a module that takes batches of any size.
+
+    A program may have been exported for one size of batches, or for a range. Larger batches go through it in parts, and
+    smaller ones are filled up with their last image.
+    """
+
+    def __init__(self, program: torch.export.ExportedProgram, name: str) -> None:
+        """Take a program over.
+
+        Args:
+            program: has one input, of images.
+            name: for messages.
+
+        Raises:
+            ModelError: it has others.
+        """
+        super().__init__()
+        image = _find_image_input(program, name)
+        self._name = name
+        self._dtype = image.dtype
+        self._size = image.shape[2:]
+        self._least, self._most = _find_batch_bounds(program, image.shape[0])
+        self.program = program.module()
+
+    def forward(self, images: Tensor) -> Any:
+        """What the program returns for float32 (B, 3, H, W).
+
+        Raises:
+            ModelError: the images have another size than those that it was exported for.
+        """
+        for wanted, length in zip(self._size, images.shape[2:], strict=True):
+            if isinstance(wanted, int) and wanted != length:
+                wanted_text = "×".join(str(side) if isinstance(side, int) else "any" for side in self._size)
+                raise ModelError(
+                    f"The program {self._name} takes images of {wanted_text} pixels, not of "
+                    f"{images.shape[2]}×{images.shape[3]}.",
+                    hint="Give --resize and --crop as the training did, so that they have that size.",
+                )
+        parts = torch.split(images.to(self._dtype), self._most or len(images))
+        return _joined([self.program(_filled(part, self._least)) for part in parts], [len(part) for part in parts])
+
+    def train(self, mode: bool = True) -> Self:
+        """Only note the mode: what a program does was fixed when it was exported."""
+        self.training = mode
+        return self
+
+
+def _find_image_input(program: torch.export.ExportedProgram, name: str) -> Tensor:
+    """The stand-in for a program's one input, of images."""
+    names = program.graph_signature.user_inputs
+    inputs = [node.meta["val"] for node in program.graph.nodes if node.op == "placeholder" and node.name in names]
+    if len(inputs) == 1 and isinstance(inputs[0], Tensor) and inputs[0].ndim == 4 and inputs[0].shape[1] == 3:
+        return inputs[0]
+    shapes = ", ".join(str(tuple(i.shape)) if isinstance(i, Tensor) else type(i).__name__ for i in inputs)
+    raise ModelError(
+        f"The program {name} takes {shapes or 'nothing'}, where one batch of RGB images is given: (B, 3, H, W).",
+        hint="Export a module whose forward takes float32 images of shape (B, 3, H, W) alone.",
+    )
+
+
+def _find_batch_bounds(program: torch.export.ExportedProgram, size: int | torch.SymInt) -> tuple[int, int | None]:
+    """The least and the largest size of a batch; `None` where it may be as large as one likes."""
+    if isinstance(size, int):
+        return size, size
+    bounds = program.range_constraints.get(size.node.expr)
+    if bounds is None:
+        return 1, None
+    most = int(bounds.upper) if bounds.upper.is_Integer else None  # infinity is none
+    return max(1, int(bounds.lower)), most
+
+
+def _filled(images: Tensor, least: int) -> Tensor:
+    """A batch with its last image repeated, where it has fewer than the least number."""
+    lacking = least - len(images)
+    return images if lacking <= 0 else torch.cat([images, images[-1:].expand(lacking, -1, -1, -1)])
+
+
+def _joined(outputs: Sequence[Any], lengths: Sequence[int]) -> Any:
+    """The outputs of several batches as that of one: of each tensor, wherever it lies, the first rows of each batch."""
+    first = outputs[0]
+    if isinstance(first, Tensor):
+        return torch.cat([output[:length] for output, length in zip(outputs, lengths, strict=True)])
+    if isinstance(first, Mapping):
+        return {key: _joined([output[key] for output in outputs], lengths) for key in first}
+    if isinstance(first, tuple | list):
+        return [_joined(parts, lengths) for parts in zip(*outputs, strict=True)]
+    return first
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
