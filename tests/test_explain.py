@@ -76,6 +76,16 @@ def test_classes_and_methods_are_chosen_by_name(run: Callable[..., Done], folder
     assert all((folder / "explanations" / found["overlay"]).is_file() for found in maps)
 
 
+def test_the_function_is_public_beside_the_modules_that_it_calls(folder: Path):
+    import reportgen
+
+    settings = reportgen.ExplainSettings(model="demo", images=(folder / "12.png",), device="cpu")
+    for _ in range(2):  # importing a module of the package puts its name there
+        found = reportgen.explain(settings)
+    assert [image.path.name for image in found.images] == ["12.png"]
+    assert not (folder / "explanations").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
