@@ -61,7 +61,10 @@ def headline(findings: Findings, cache: EvaluationCache) -> str:
         else f"{plural_text(top1.total, 'image')} from {provenance.data_name}"
     )
     accuracy = {0: "none", top1.total: "all"}.get(top1.count, percent_text(top1.value))
-    return f"{provenance.model_name} names {accuracy} of {images} right{_self_knowledge(findings)}"
+    name = provenance.model_name
+    if name.startswith("a "):  # a description and no name: it begins a sentence here
+        name = name.capitalize()
+    return f"{name} names {accuracy} of {images} right{_self_knowledge(findings)}"
 
 
 def _self_knowledge(findings: Findings) -> str:
