@@ -237,7 +237,9 @@ def test_a_file_name_is_no_adjective(small_cache, small_findings):
     assert "of 60 images from test.npz right" in headline(small_findings, cache)
 
 
-@pytest.mark.parametrize(("name", "begins"), [("a model from afar", "A model from afar names"), ("net20", "net20 names")])
+@pytest.mark.parametrize(
+    ("name", "begins"), [("a model from afar", "A model from afar names"), ("net20", "net20 names")]
+)
 def test_the_headline_begins_as_a_sentence_and_leaves_names_as_they_are(small_cache, small_findings, name, begins):
     cache = replace(small_cache, provenance=replace(small_cache.provenance, model_name=name))
     assert headline(small_findings, cache).startswith(begins)
