@@ -176,12 +176,12 @@ def work(options: argparse.Namespace) -> None:
     """One contender, measured in this process."""
     import torch
 
-    from reportgen.evidence.layers.target_layers import find_target_layer
+    from reportgen.evidence.layers.target_layers import find_target_layers
 
     workload = Workload(options)
     network = workload.place()
     views = next(workload.views(options.batch_size, options.batch_size))
-    layer = options.layer or find_target_layer(network, workload.inputs(views[:2])).name
+    layer = options.layer or find_target_layers(network, workload.inputs(views[:2]))[0].name
     with torch.inference_mode():
         network(workload.inputs(views))
     is_cuda = workload.device.type == "cuda"

@@ -12,8 +12,8 @@ from reportgen.errors import LayerError
 from reportgen.evidence.attention.layers import AttentionLayer, looks_like_attention, recognise_attention
 from reportgen.evidence.attention.tap import Attention, AttentionTap, first_of, without_fused_encoders
 from reportgen.evidence.devices import is_out_of_memory
-from reportgen.evidence.layers.head_tap import extract_logits
 from reportgen.evidence.layers.layouts import Layout, disturb_images, find_layout
+from reportgen.evidence.layers.outputs import extract_logits
 from reportgen.evidence.layers.target_layers import MIN_GRID_SIDE
 from reportgen.evidence.model_state import borrowed
 

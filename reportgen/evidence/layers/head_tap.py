@@ -1,13 +1,14 @@
 """Cutting a network in two at one layer, so that autograd records the head behind it and nothing before it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from reportgen.errors import ModelError
+from reportgen.evidence.layers.outputs import extract_logits
 
 PassOne = Callable[[str], bool]
 """Called with the device's type when a tapped layer has run; says whether it was the last of those that are tapped."""
@@ -124,33 +125,3 @@ def _is_only_one(_device_type: str) -> bool:
 def widened(tensor: Tensor) -> Tensor:
     """The tensor in float32 where its own precision is coarser."""
     return tensor.float() if tensor.dtype in {torch.bfloat16, torch.float16} else tensor
-
-
-def extract_logits(output: Any) -> Tensor:
-    """The logits (B, K) in what a network returns: a tensor, the first of a tuple, or the field `logits`.
-
-    Raises:
-        ModelError: there are none.
-    """
-    if isinstance(output, Mapping):
-        found = output.get("logits")
-    elif isinstance(output, (tuple, list)) and not hasattr(output, "logits"):
-        found = output[0] if output else None
-    else:
-        found = getattr(output, "logits", output)
-    if isinstance(found, Tensor) and found.ndim == 2 and found.is_floating_point():
-        return found
-    raise ModelError(
-        f"The network returns {_describe(output)}, where logits of shape (batch, classes) are needed.",
-        hint="Let the model factory return a classifier: a module whose output is one row of class logits per image.",
-    )
-
-
-def _describe(output: Any) -> str:
-    if isinstance(output, Tensor):
-        return f"a {str(output.dtype).removeprefix('torch.')} tensor of shape {tuple(output.shape)}"
-    if isinstance(output, Mapping):
-        return f"a {type(output).__name__} with the keys {', '.join(map(str, output)) or 'none'}"
-    if isinstance(output, (tuple, list)) and output:
-        return f"a {type(output).__name__} whose first element is {_describe(output[0])}"
-    return f"a {type(output).__name__}"

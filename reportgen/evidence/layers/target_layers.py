@@ -1,6 +1,5 @@
 """Which layer the maps come from: the deepest that still knows where in the image something is, found by probing."""
 
-import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,20 +8,15 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from reportgen.errors import LayerError, ModelError
-from reportgen.evidence.devices import is_out_of_memory
-from reportgen.evidence.layers.head_tap import HeadTap, extract_logits
+from reportgen.errors import LayerError
+from reportgen.evidence.layers.head_tap import HeadTap
 from reportgen.evidence.layers.layer_survey import LayerOutput, survey_layers
 from reportgen.evidence.layers.layouts import NUM_VERSIONS, Layout
+from reportgen.evidence.layers.outputs import check_logits, forward_hint
 from reportgen.evidence.model_state import borrowed
-
-log = logging.getLogger(__name__)
 
 MIN_GRID_SIDE: Final = 4
 FEW_CELLS: Final = 16
-
-# What a forward raises on a tensor of the wrong size, directly or through what it indexes and asserts.
-_FORWARD_ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 _MAX_LISTED = 12
 _MAX_SHARE_BEHIND = 0.5
@@ -96,39 +90,10 @@ def find_target_layers(
         return tuple(_check_given(network, images, outputs, name) for name in names)
 
 
-def find_target_layer(
-    network: nn.Module, images: Tensor, name: str | None = None, *, num_classes: int | None = None
-) -> TargetLayer:
-    """As `find_target_layers`, of one layer."""
-    (target,) = find_target_layers(network, images, () if name is None else (name,), num_classes=num_classes)
-    return target
-
-
 def _survey(network: nn.Module, images: Tensor, num_classes: int | None) -> list[LayerOutput]:
-    try:
+    with forward_hint(images):
         outputs, output = survey_layers(network, images)
-    except _FORWARD_ERRORS as error:
-        if is_out_of_memory(error):
-            raise
-        log.debug("the network's forward failed", exc_info=True)
-        height, width = images.shape[2:]
-        raise ModelError(
-            f"The network fails on images of {height}×{width} pixels: {type(error).__name__}: {error}",
-            hint="Give the size that it was made for with --resize and --crop; else the error lies in its forward.",
-        ) from error
-    logits = extract_logits(output)
-    rows = NUM_VERSIONS * len(images)
-    if len(logits) != rows:
-        raise ModelError(
-            f"The network returns {len(logits)} rows of logits for {rows} images.",
-            hint="Let the model factory return a classifier, whose output is one row of class logits per image.",
-        )
-    if num_classes is not None and logits.shape[1] != num_classes:
-        raise ModelError(
-            f"The network has {logits.shape[1]} outputs, the test set has {num_classes} classes.",
-            hint="Let the model factory build the network with one output for each class; where the test set holds "
-            "only some of its classes, name all of them with --class-names.",
-        )
+    check_logits(output, NUM_VERSIONS * len(images), num_classes)
     return outputs
 
 

@@ -9,7 +9,8 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from reportgen.evidence.layers.head_tap import extract_logits, widened
+from reportgen.evidence.layers.head_tap import widened
+from reportgen.evidence.layers.outputs import extract_logits
 from reportgen.evidence.methods.map_sources import MapSource
 
 

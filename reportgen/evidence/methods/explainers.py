@@ -6,12 +6,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from reportgen.errors import ModelError, ReportError
 from reportgen.evidence.attention.source import AttentionMaps
 from reportgen.evidence.attention.survey import find_attention
 from reportgen.evidence.attention.tap import Rollout
 from reportgen.evidence.devices import is_out_of_memory
-from reportgen.evidence.layers.head_tap import extract_logits
+from reportgen.evidence.layers.outputs import check_logits, forward_hint
 from reportgen.evidence.layers.target_layers import TargetLayer, find_target_layers
 from reportgen.evidence.methods.closed_form import find_closed_form
 from reportgen.evidence.methods.explained_batch import Explainer
@@ -87,29 +86,6 @@ def _check_outputs(network: nn.Module, images: Tensor, num_classes: int | None) 
     Raises:
         ModelError: the network fails on such images, or its output holds no logits, or not one for each class.
     """
-    height, width = images.shape[2:]
-    try:
-        with torch.no_grad():
-            output = network(images)
-    except ReportError:
-        raise
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        log.debug("the network's forward failed", exc_info=True)
-        raise ModelError(
-            f"The network fails on images of {height}×{width} pixels: {type(error).__name__}: {error}",
-            hint="Give the size that it was made for with --resize and --crop; else the error lies in its forward.",
-        ) from error
-    logits = extract_logits(output)
-    if len(logits) != len(images):
-        raise ModelError(
-            f"The network returns {len(logits)} rows of logits for {len(images)} images.",
-            hint="Let the model factory return a classifier, whose output is one row of class logits per image.",
-        )
-    if num_classes is not None and logits.shape[1] != num_classes:
-        raise ModelError(
-            f"The network has {logits.shape[1]} outputs, the test set has {num_classes} classes.",
-            hint="Let the model factory build the network with one output for each class; where the test set holds "
-            "only some of its classes, name all of them with --class-names.",
-        )
+    with forward_hint(images), torch.no_grad():
+        output = network(images)
+    check_logits(output, len(images), num_classes)

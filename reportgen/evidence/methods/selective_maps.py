@@ -24,7 +24,7 @@ from torch.nn import functional as F  # noqa: N812
 from reportgen.cache import CamPair, EvaluationCache
 from reportgen.errors import LayerError
 from reportgen.evidence.devices import memory_hint, resolve_device
-from reportgen.evidence.layers.head_tap import extract_logits
+from reportgen.evidence.layers.outputs import extract_logits
 from reportgen.evidence.layers.target_layers import TargetLayer, find_target_layers
 from reportgen.evidence.methods.aggregation import aggregate_maps
 from reportgen.evidence.model_state import borrowed

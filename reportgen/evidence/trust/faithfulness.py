@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from reportgen.cache import BASELINES, CacheKey, EvaluationCache, Faithfulness, RemovalCurves
 from reportgen.errors import SettingsError
 from reportgen.evidence.devices import memory_hint, resolve_device
-from reportgen.evidence.layers.head_tap import extract_logits
+from reportgen.evidence.layers.outputs import extract_logits
 from reportgen.evidence.model_state import borrowed
 from reportgen.evidence.one_pass import run_one_pass
 from reportgen.evidence.selected_examples import iterate_inputs, select_examples

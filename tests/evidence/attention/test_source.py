@@ -22,7 +22,7 @@ from reportgen.errors import LayerError
 from reportgen.evidence.attention.source import AttentionMaps
 from reportgen.evidence.attention.survey import find_attention
 from reportgen.evidence.attention.tap import Rollout
-from reportgen.evidence.layers.head_tap import extract_logits
+from reportgen.evidence.layers.outputs import extract_logits
 from reportgen.evidence.model_state import borrowed
 
 CLASSES = torch.tensor([0, 3, 1, 4])

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from reportgen.errors import ModelError
-from reportgen.evidence.layers.head_tap import HeadTap, extract_logits
+from reportgen.evidence.layers.head_tap import HeadTap
+from reportgen.evidence.layers.outputs import extract_logits
 
 LOGITS = torch.zeros(2, 3)
 

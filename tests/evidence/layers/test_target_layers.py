@@ -4,12 +4,13 @@ from collections.abc import Callable
 import pytest
 import torch
 import torchvision
+from one_layer import find_target_layer
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from reportgen.errors import LayerError, ModelError
 from reportgen.evidence.layers.layouts import Layout
-from reportgen.evidence.layers.target_layers import find_target_layer, find_target_layers
+from reportgen.evidence.layers.target_layers import find_target_layers
 
 
 def _images(side: int = 16) -> Tensor:

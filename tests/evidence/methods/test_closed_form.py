@@ -1,9 +1,9 @@
 import pytest
 import torch
 import torchvision
+from one_layer import find_target_layer
 from torch import nn
 
-from reportgen.evidence.layers.target_layers import find_target_layer
 from reportgen.evidence.methods.closed_form import ClosedForm, find_closed_form
 
 

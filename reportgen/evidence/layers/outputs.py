@@ -1,0 +1,85 @@
+"""What a network returns: its logits, in whatever form, and what is said where there are none."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor
+
+from reportgen.errors import ModelError, ReportError
+from reportgen.evidence.devices import is_out_of_memory
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def forward_hint(images: Tensor) -> Iterator[None]:
+    """Within it, a forward of such images that fails gives an error that says what to do.
+
+    Raises:
+        ModelError: the network fails.
+    """
+    try:
+        yield
+    except ReportError:
+        raise
+    except Exception as error:  # a user's forward may raise anything
+        if is_out_of_memory(error):
+            raise
+        log.debug("the network's forward failed", exc_info=True)
+        height, width = images.shape[2:]
+        raise ModelError(
+            f"The network fails on images of {height}×{width} pixels: {type(error).__name__}: {error}",
+            hint="Give the size that it was made for with --resize and --crop; else the error lies in its forward.",
+        ) from error
+
+
+def check_logits(output: Any, num_images: int, num_classes: int | None) -> None:
+    """Check that what a network returns are the logits of so many images and classes; `None` takes any number.
+
+    Raises:
+        ModelError: they are not.
+    """
+    logits = extract_logits(output)
+    if len(logits) != num_images:
+        raise ModelError(
+            f"The network returns {len(logits)} rows of logits for {num_images} images.",
+            hint="Let the model factory return a classifier, whose output is one row of class logits per image.",
+        )
+    if num_classes is not None and logits.shape[1] != num_classes:
+        raise ModelError(
+            f"The network has {logits.shape[1]} outputs, the test set has {num_classes} classes.",
+            hint="Let the model factory build the network with one output for each class; where the test set holds "
+            "only some of its classes, name all of them with --class-names.",
+        )
+
+
+def extract_logits(output: Any) -> Tensor:
+    """The logits (B, K) in what a network returns: a tensor, the first of a tuple, or the field `logits`.
+
+    Raises:
+        ModelError: there are none.
+    """
+    if isinstance(output, Mapping):
+        found = output.get("logits")
+    elif isinstance(output, (tuple, list)) and not hasattr(output, "logits"):
+        found = output[0] if output else None
+    else:
+        found = getattr(output, "logits", output)
+    if isinstance(found, Tensor) and found.ndim == 2 and found.is_floating_point():
+        return found
+    raise ModelError(
+        f"The network returns {_describe(output)}, where logits of shape (batch, classes) are needed.",
+        hint="Let the model factory return a classifier: a module whose output is one row of class logits per image.",
+    )
+
+
+def _describe(output: Any) -> str:
+    if isinstance(output, Tensor):
+        return f"a {str(output.dtype).removeprefix('torch.')} tensor of shape {tuple(output.shape)}"
+    if isinstance(output, Mapping):
+        return f"a {type(output).__name__} with the keys {', '.join(map(str, output)) or 'none'}"
+    if isinstance(output, (tuple, list)) and output:
+        return f"a {type(output).__name__} whose first element is {_describe(output[0])}"
+    return f"a {type(output).__name__}"
