@@ -102,7 +102,7 @@ _model_options = _options(
         metavar="FILE",
         help="The model's class names in index order: one a line, or a JSON list.",
     ),
-    _option("--download", is_flag=True, help="Let models and data be fetched."),
+    _option("--download", is_flag=True, help="Let data sets and models of the hub be fetched."),
 )
 
 _map_options = _options(

@@ -18,7 +18,7 @@ from reportgen.inputs.networks.factories import build_from_factory
 from reportgen.inputs.networks.hf_models import build_hf
 from reportgen.inputs.networks.keras_models import build_keras, is_keras_model, wrap_keras
 from reportgen.inputs.networks.program_models import build_program
-from reportgen.inputs.networks.specs import ModelKind, ModelSpec, locate_weights, parse_model_spec
+from reportgen.inputs.networks.specs import LIBRARIES, ModelKind, ModelSpec, locate_weights, parse_model_spec
 from reportgen.inputs.preprocessing import INTERPOLATIONS, Preprocessing, resolve_preprocessing
 from reportgen.inputs.suggestions import nearest_text
 from reportgen.settings import ModelSettings, PreprocessingSettings
@@ -45,11 +45,16 @@ def build_classifier(settings: ModelSettings, num_classes: int, normalisation: N
 
     Args:
         settings: name the network and its weights.
-        num_classes: outputs of a library's network, unless its own weights fix the number.
+        num_classes: outputs of a library's network, unless its own weights fix the number; 0 where nobody knows.
         normalisation: the data set's own statistics, where they are known.
     """
     spec = parse_model_spec(settings.model)
     weights_path = locate_weights(settings, spec)
+    if not num_classes and weights_path is not None and spec.kind in LIBRARIES:
+        raise ModelError(
+            f"Nothing says how many outputs {spec} has in {weights_path.name}.",
+            hint="Name the model's classes with --class-names.",
+        )
     order = _Order(spec=spec, num_classes=num_classes, has_weights=weights_path is None, download=settings.download)
     network = _BUILDERS[spec.kind](order)
     weights_name = network.weights_name

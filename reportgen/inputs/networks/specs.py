@@ -52,6 +52,10 @@ class ModelKind(StrEnum):
     DEMO = "demo"
 
 
+LIBRARIES: Final = (ModelKind.TORCHVISION, ModelKind.TIMM)
+"""Who builds a network by its name, with as many outputs as are asked for, and leaves the weights to a checkpoint."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     """A model spec, taken apart.
@@ -88,7 +92,7 @@ def parse_model_spec(text: str) -> ModelSpec:
     if text == ModelKind.DEMO:
         return ModelSpec(kind=ModelKind.DEMO, place="", name="demo")
     library, _, rest = text.partition(":")
-    if rest and library in (ModelKind.TORCHVISION, ModelKind.TIMM):
+    if rest and library in LIBRARIES:
         return ModelSpec(kind=ModelKind(library), place="", name=rest)
     if rest and library == ModelKind.HF:
         is_hub_id = _HUB_ID.fullmatch(rest) and not Path(rest).exists()
@@ -166,7 +170,7 @@ def locate_weights(settings: ModelSettings, spec: ModelSpec) -> Path | None:
             are given besides those in a model's own file.
         CheckpointError: there is no such file.
     """
-    is_library = spec.kind in (ModelKind.TORCHVISION, ModelKind.TIMM)
+    is_library = spec.kind in LIBRARIES
     if settings.weights is not None and spec.kind in (ModelKind.KERAS, ModelKind.PROGRAM):
         raise ModelError(
             f"--weights {settings.weights} is given, but {spec.name} holds its own weights.", hint="Leave it out."
