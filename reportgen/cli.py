@@ -97,6 +97,7 @@ def explain_command(images: tuple[Path, ...], out: Path, **options: Any) -> int:
     """Explain single images without labels: heatmaps, overlays, metadata, and a page over them."""
     from reportgen.pipeline import explain
 
+    _require(options, "model")
     observer = ConsoleObserver()
     settings = ExplainSettings(images=images, preprocessing=_preprocessing_settings(options), **options)
     explanations = explain(settings, out=out, observer=observer)
@@ -126,7 +127,16 @@ def verify_command(site: Path) -> None:
 
 
 def _analyze_settings(options: dict[str, Any]) -> AnalyzeSettings:
+    if options["arrays"] is None:
+        _require(options, "model", "data")
     return AnalyzeSettings(preprocessing=_preprocessing_settings(options), **options)
+
+
+def _require(options: dict[str, Any], *names: str) -> None:
+    """Check that these options are given. Click cannot: some commands need them, and others only at times."""
+    for name in names:
+        if not options[name]:
+            raise click.UsageError(f"Missing option '--{name}'.", ctx=click.get_current_context())
 
 
 def _preprocessing_settings(options: dict[str, Any]) -> PreprocessingSettings:

@@ -65,6 +65,12 @@ def test_one_bad_file_is_named_and_the_others_are_explained(run: Callable[..., D
     assert done.err.count("hint:") == 2
 
 
+def test_a_command_without_a_model_is_a_usage_error(run: Callable[..., Done], folder: Path):
+    done = run("12.png")
+    assert done.code == 2
+    assert "Missing option '--model'" in done.err
+
+
 def test_classes_and_methods_are_chosen_by_name(run: Callable[..., Done], folder: Path):
     done = run("12.png", "--model", "demo", "--class", "12", "--class", "82", "--method", "gradcam,layercam")
     assert done.code == 0
@@ -89,7 +95,6 @@ def test_the_function_is_public_beside_the_modules_that_it_calls(folder: Path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("12.png",), "--model is missing"),
         (("notes.png", "--model", "demo"), "notes.png"),
         (("12.png", "--model", "demo", "--class", "otter"), "otter"),
         (("12.png", "--model", "demo", "--method", "gradcan"), "gradcan"),
