@@ -25,11 +25,12 @@ def pictures() -> np.ndarray:
 
 @pytest.fixture
 def folder(tmp_path: Path, pictures: np.ndarray) -> Path:
-    """Five mixed files: grey, transparent, huge, turned by EXIF, and no picture."""
+    """Mixed files: grey, transparent, huge, tiny, turned by EXIF, and no picture."""
     grey, clear, huge, turned = (Image.fromarray(picture) for picture in pictures)
     grey.convert("L").save(tmp_path / "grey.png")
     clear.convert("RGBA").save(tmp_path / "clear.png")
     huge.resize((3200, 3200), Image.Resampling.NEAREST).save(tmp_path / "huge.png")
+    clear.resize((5, 5)).save(tmp_path / "tiny.png")
     exif = Image.Exif()
     exif[0x0112] = 6  # a viewer turns it clockwise
     turned.rotate(90).save(tmp_path / "turned.png", exif=exif)
@@ -56,12 +57,14 @@ def plain_logits(network: torch.nn.Module, picture: np.ndarray) -> torch.Tensor:
 
 
 def test_pictures_of_any_form_are_seen_as_a_person_sees_them(folder: Path, pictures: np.ndarray):
-    found = explain(*(folder / f"{name}.png" for name in ("grey", "clear", "huge", "turned", "broken")))
-    grey, clear, huge, turned = (image.view for image in found.images)
+    found = explain(*(folder / f"{name}.png" for name in ("grey", "clear", "huge", "turned", "tiny", "broken")))
+    grey, clear, huge, turned, tiny = (image.view for image in found.images)
     np.testing.assert_array_equal(grey, np.asarray(Image.fromarray(pictures[0]).convert("L"))[..., None].repeat(3, 2))
     np.testing.assert_array_equal(clear, pictures[1])
     enlarged = Image.open(folder / "huge.png").resize((32, 32), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(huge, np.asarray(enlarged))
+    small = Image.open(folder / "tiny.png").resize((32, 32), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(tiny, np.asarray(small))
     np.testing.assert_array_equal(turned, pictures[3])
     assert [failure.path.name for failure in found.failures] == ["broken.png"]
     assert "broken.png" in found.failures[0].message
@@ -123,7 +126,8 @@ def test_images_of_different_sizes_are_explained_each_at_its_own(folder: Path, p
 
 def test_a_folder_stands_for_its_images(folder: Path):
     found = explain(folder)
-    assert [image.path.name for image in found.images] == ["clear.png", "grey.png", "huge.png", "turned.png"]
+    names = [image.path.name for image in found.images]
+    assert names == ["clear.png", "grey.png", "huge.png", "tiny.png", "turned.png"]
 
 
 def test_progress_counts_every_file(folder: Path):
@@ -132,7 +136,7 @@ def test_progress_counts_every_file(folder: Path):
         model="demo", device="cpu", preprocessing=PreprocessingSettings(resize=32), images=(folder,)
     )
     explain_images(settings, progress=counts.append)
-    assert sum(counts) == 5
+    assert sum(counts) == 6
 
 
 @pytest.mark.parametrize(
