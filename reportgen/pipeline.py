@@ -149,8 +149,9 @@ def explain(settings: ExplainSettings, *, out: Path | None = None, observer: Obs
 
     if out is not None:
         check_destination(out)
-    with observer.stage("Explain the images", total=len(find_images(settings.images))) as advance:
-        explanations = explain_images(settings, progress=advance)
+    paths = find_images(settings.images)
+    with observer.stage("Explain the images", total=len(paths)) as advance:
+        explanations = explain_images(paths, settings, progress=advance)
     if out is not None:
         from reportgen.report.render_explanations import render_explanations
 

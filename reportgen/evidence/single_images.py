@@ -28,7 +28,7 @@ from reportgen.inputs.data.evaluation_set import EvaluationSet
 from reportgen.inputs.data.image_files import FileImages
 from reportgen.inputs.networks.models import build_classifier
 from reportgen.inputs.preprocessing import Preprocessing
-from reportgen.inputs.single_images import find_class_names, find_images, read_views
+from reportgen.inputs.single_images import find_class_names, read_views
 from reportgen.inputs.suggestions import nearest_text
 from reportgen.settings import CLASS_AGNOSTIC_METHODS, ExplainSettings
 
@@ -37,13 +37,16 @@ _NUM_PROBED = 4
 View = tuple[Path, NDArray[np.uint8]]
 
 
-def explain_images(settings: ExplainSettings, *, progress: Callable[[int], None] | None = None) -> Explanations:
+def explain_images(
+    paths: Sequence[Path], settings: ExplainSettings, *, progress: Callable[[int], None] | None = None
+) -> Explanations:
     """What a network says of single images, and its maps of the classes asked for.
 
     Images that differ in size after preprocessing are explained size by size. The network is left as it was found.
 
     Args:
-        settings: the network, the images and the classes.
+        paths: the images' files.
+        settings: the network and the classes.
         progress: called with a number of images that are done.
 
     Raises:
@@ -56,7 +59,7 @@ def explain_images(settings: ExplainSettings, *, progress: Callable[[int], None]
     device = resolve_device(settings.device)
     class_names = find_class_names(settings)
     classifier = build_classifier(settings, len(class_names), None)
-    views, failures = read_views(find_images(settings.images), classifier.preprocessing, failed=progress)
+    views, failures = read_views(paths, classifier.preprocessing, failed=progress)
     found: dict[int, ImageExplanation] = {}
     sources: list[MapSource] = []
     with memory_hint(settings.batch_size), borrowed(classifier.module, device):

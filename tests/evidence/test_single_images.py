@@ -15,6 +15,7 @@ from reportgen.errors import DataError, SettingsError
 from reportgen.evidence.single_images import explain_images
 from reportgen.inputs.networks.checkpoints import apply_state_dict, load_state_dict
 from reportgen.inputs.networks.specs import DEMO_WEIGHTS_PATH
+from reportgen.inputs.single_images import find_images
 from reportgen.settings import ExplainSettings, PreprocessingSettings
 
 
@@ -47,7 +48,7 @@ def network() -> torch.nn.Module:
 
 def explain(*paths: Path, **settings: object):
     values = {"model": "demo", "device": "cpu", "preprocessing": PreprocessingSettings(resize=32), "images": paths}
-    return explain_images(ExplainSettings(**{**values, **settings}))
+    return explain_images(find_images(paths), ExplainSettings(**{**values, **settings}))
 
 
 def plain_logits(network: torch.nn.Module, picture: np.ndarray) -> torch.Tensor:
@@ -135,7 +136,7 @@ def test_progress_counts_every_file(folder: Path):
     settings = ExplainSettings(
         model="demo", device="cpu", preprocessing=PreprocessingSettings(resize=32), images=(folder,)
     )
-    explain_images(settings, progress=counts.append)
+    explain_images(find_images(settings.images), settings, progress=counts.append)
     assert sum(counts) == 6
 
 
