@@ -174,6 +174,7 @@ def render(cache_path: Path, settings: RenderSettings, *, observer: Observer = S
 
 def _evaluate(settings: AnalyzeSettings, key: CacheKey, observer: Observer) -> EvaluationCache:
     """The one pass, and what is asked for besides."""
+    from reportgen.evidence.methods.selective_maps import check_selective
     from reportgen.evidence.one_pass import run_one_pass
     from reportgen.inputs.annotations.matching import load_annotations
     from reportgen.inputs.data.datasets import load_evaluation_set
@@ -186,6 +187,8 @@ def _evaluate(settings: AnalyzeSettings, key: CacheKey, observer: Observer) -> E
         preprocessing = classifier.preprocessing
         height, width, _ = thumbnail(preprocessing.view(evaluation_set.images[0]), settings.thumbnail_size).shape
         annotations = load_annotations(settings, evaluation_set, preprocessing, (height, width))
+        if _has_selective_maps(settings, classifier):
+            check_selective(classifier, evaluation_set, settings)
     with observer.stage("Run the model", total=len(evaluation_set.labels)) as advance:
         cache = run_one_pass(classifier, evaluation_set, settings, key, progress=advance)
     cache = replace(cache, annotations=annotations)
@@ -209,7 +212,7 @@ def _add_selective_maps(
     observer: Observer,
 ) -> EvaluationCache:
     """The cache with the maps that only the shown examples get, where some are asked for."""
-    if not set(SELECTIVE_METHODS) & set(settings.methods) or classifier.is_opaque:
+    if not _has_selective_maps(settings, classifier):
         return cache
     from reportgen.analysis.selection import find_shown_positions
     from reportgen.evidence.methods.selective_maps import compute_selective_maps
@@ -218,6 +221,11 @@ def _add_selective_maps(
     with observer.stage("Explain the shown examples", total=len(positions)) as advance:
         maps = compute_selective_maps(classifier, evaluation_set, settings, cache, positions, progress=advance)
     return replace(cache, cams={**cache.cams, **maps})
+
+
+def _has_selective_maps(settings: AnalyzeSettings, classifier: "Classifier") -> bool:
+    """Whether some methods of the settings are for the shown examples only, and the network can be explained."""
+    return bool(set(SELECTIVE_METHODS) & set(settings.methods)) and not classifier.is_opaque
 
 
 def _add_faithfulness(

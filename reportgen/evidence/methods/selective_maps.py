@@ -99,9 +99,7 @@ def compute_selective_maps(
     predicted = cache.logits[positions].argmax(axis=1).tolist()
     found: dict[str, list[tuple[Tensor, Tensor]]] = {method: [] for method in methods}
     with memory_hint(settings.batch_size), borrowed(network, device):
-        first = select_examples(evaluation_set, np.arange(min(_NUM_PROBED, len(evaluation_set.labels))))
-        probed = next(iterate_inputs(first, classifier.preprocessing, device, batch_size=_NUM_PROBED, workers=0))
-        explain = prepare_selective(network, probed, settings)
+        explain = prepare_selective(network, _load_probed(classifier, evaluation_set, device), settings)
         batches = iterate_inputs(
             chosen, classifier.preprocessing, device, batch_size=_NUM_LOADED, workers=settings.workers
         )
@@ -114,6 +112,25 @@ def compute_selective_maps(
                 if progress is not None:
                     progress(1)
     return {method: _join(pairs, positions) for method, pairs in found.items()}
+
+
+def check_selective(classifier: Classifier, evaluation_set: EvaluationSet, settings: AnalyzeSettings) -> None:
+    """Check that the network can be explained by those of the methods, before the pass whose results would be lost.
+
+    Raises:
+        DataError: an image cannot be read.
+        LayerError: no layer gives maps, or no layer has the biases that FullGrad needs.
+        SettingsError: there is no such device, or its memory does not suffice.
+    """
+    device, network = resolve_device(settings.device), classifier.module
+    with memory_hint(settings.batch_size), borrowed(network, device):
+        prepare_selective(network, _load_probed(classifier, evaluation_set, device), settings)
+
+
+def _load_probed(classifier: Classifier, evaluation_set: EvaluationSet, device: torch.device) -> Tensor:
+    """The inputs of the first examples."""
+    first = select_examples(evaluation_set, np.arange(min(_NUM_PROBED, len(evaluation_set.labels))))
+    return next(iterate_inputs(first, classifier.preprocessing, device, batch_size=_NUM_PROBED, workers=0))
 
 
 def prepare_selective(network: nn.Module, images: Tensor, settings: ModelSettings) -> dict[str, Explain]:
