@@ -157,8 +157,8 @@ def _print_summary(report: "Report", seconds: dict[str, float]) -> None:
 
     click.echo(console_summary(report.cache, report.findings))
     click.echo(f"\n{report.index_path}  ({report.num_files:,} files, {report.num_bytes / 1e6:.1f} MB)")
-    for parcel in report.parcels:
-        click.echo(f"{parcel.path}  ({parcel.contents}, {parcel.num_bytes / 1e6:.1f} MB)")
+    for artifact in report.artifacts:
+        click.echo(f"{artifact.path}  ({artifact.contents}, {artifact.num_bytes / 1e6:.1f} MB)")
     click.echo(_seconds_text(seconds))
 
 

@@ -259,7 +259,13 @@ _content_options = _options(
         metavar="SHARE",
         help="Share of its peak from which on a map covers an annotated place.",
     ),
-    _option("--keep-label-suspects", is_flag=True, help="Leave examples with doubtful labels among the worst."),
+    _option(
+        "--keep-label-issues",
+        "--keep-label-suspects",
+        "keep_label_issues",
+        is_flag=True,
+        help="Leave examples with doubtful labels among the worst.",
+    ),
 )
 
 _look_options = _options(

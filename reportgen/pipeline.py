@@ -22,7 +22,7 @@ from reportgen.settings import (
 if TYPE_CHECKING:
     from reportgen.inputs.data.evaluation_set import EvaluationSet
     from reportgen.inputs.networks.classifier import Classifier
-    from reportgen.report.delivery.parcels import Parcel
+    from reportgen.report.delivery.artifacts import Artifact
 
 
 class Observer(Protocol):
@@ -66,7 +66,7 @@ class Report:
         index_path: the page to open first.
         num_files: number of files in the site.
         num_bytes: their total size.
-        parcels: the archive and the single file, where they were asked for.
+        artifacts: the archive and the single file, where they were asked for.
     """
 
     cache: EvaluationCache
@@ -74,7 +74,7 @@ class Report:
     index_path: Path
     num_files: int
     num_bytes: int
-    parcels: tuple["Parcel", ...]
+    artifacts: tuple["Artifact", ...]
 
 
 def run(
@@ -279,7 +279,7 @@ def _render(cache: EvaluationCache, settings: RenderSettings, observer: Observer
             num_mistaken=settings.num_mistaken,
             num_pairs=settings.num_pairs,
             num_gallery=settings.num_gallery,
-            keep_label_suspects=settings.keep_label_suspects,
+            keep_label_issues=settings.keep_label_issues,
             iou_threshold=settings.iou_threshold,
         )
         chosen = choose_classes(cache, findings, settings.classes)
@@ -291,13 +291,13 @@ def _render(cache: EvaluationCache, settings: RenderSettings, observer: Observer
         index_path=settings.out / "index.html",
         num_files=site.num_files,
         num_bytes=site.num_bytes,
-        parcels=tuple(_write_parcels(cache, chosen, settings, observer)),
+        artifacts=tuple(_write_artifacts(cache, chosen, settings, observer)),
     )
 
 
-def _write_parcels(
+def _write_artifacts(
     cache: EvaluationCache, chosen: tuple[int, ...], settings: RenderSettings, observer: Observer
-) -> Iterator["Parcel"]:
+) -> Iterator["Artifact"]:
     """What is made of the written site besides, in the order in which it is announced."""
     from reportgen.report.delivery.archive import write_archive
     from reportgen.report.delivery.single_file import write_single_file

@@ -260,7 +260,7 @@ class RenderSettings:
         num_mistaken: examples of other classes, mistaken for the class, shown per class.
         num_pairs: most confused pairs shown.
         num_gallery: examples in each class's gallery.
-        keep_label_suspects: whether label suspects stay among the worst, the mistaken and the surest mistakes.
+        keep_label_issues: whether label issues stay among the worst, the mistaken and the surest mistakes.
         iou_threshold: share of its peak from which on a map covers a place, when it is compared with annotations.
         with_archive: whether the site is packed into an archive beside it.
         single_file: the one HTML file to mail.
@@ -279,7 +279,7 @@ class RenderSettings:
     num_mistaken: int = 3
     num_pairs: int = 15
     num_gallery: int = 200
-    keep_label_suspects: bool = False
+    keep_label_issues: bool = False
     iou_threshold: float = 0.5
     with_archive: bool = False
     single_file: Path | None = None

@@ -10,7 +10,6 @@ from reportgen.analysis.annotations import (
     AnnotationFindings,
     compute_annotation_findings,
 )
-from reportgen.analysis.attention import Attention, compute_attention
 from reportgen.analysis.calibration import Calibration, compute_calibration
 from reportgen.analysis.confusion import (
     ConfusedPair,
@@ -23,12 +22,13 @@ from reportgen.analysis.confusion import (
 )
 from reportgen.analysis.coverage import Coverage, compute_coverage
 from reportgen.analysis.faithfulness import FaithfulnessFindings, compute_faithfulness
-from reportgen.analysis.label_suspects import LabelSuspects, find_label_suspects
+from reportgen.analysis.focus import FocusStatistics, compute_focus
+from reportgen.analysis.label_issues import LabelIssues, find_label_issues
 from reportgen.analysis.metrics import ClassMetrics, OverallMetrics, compute_class_metrics, compute_overall_metrics
-from reportgen.analysis.pair_attention import (
-    PairAttention,
+from reportgen.analysis.pair_focus import (
+    PairFocus,
     PairOverlap,
-    compute_pair_attention,
+    compute_pair_focus,
     count_pair_overlaps,
 )
 from reportgen.analysis.predictions import Predictions, compute_predictions
@@ -53,15 +53,15 @@ class Findings:
         superclasses: the mistakes seen through the superclasses, where those are known.
         calibration: how confidence and accuracy agree.
         coverage: how much it may answer alone to be as right as asked.
-        attention: where it was looking, by the cache's first CAM method; `None` without maps.
-        pair_attention: where it was looking in the mistakes of each of `pairs`, in their order; empty where no map is
+        focus: where it was looking, by the cache's first CAM method; `None` without maps.
+        pair_focus: where it was looking in the mistakes of each of `pairs`, in their order; empty where no map is
             a class's own.
         faithfulness: how the maps stood their tests, where those were made.
-        label_suspects: the labels that deserve a second look.
+        label_issues: the labels that deserve a second look.
         selections: the examples shown for each class, in index order.
         confident_errors: positions of the mistakes with a confidence of at least `HIGH_CONFIDENCE`, falling, without
-            the label suspects unless those are kept.
-        num_confident_errors_set_aside: how many label suspects it leaves out.
+            the label issues unless those are kept.
+        num_confident_errors_set_aside: how many label issues it leaves out.
         annotations: how far the maps lie where people marked the pictures, where that and maps are known.
         slices: accuracy by what else the test set says of its examples, a record for each column of few values.
         recommendations: one for each rule; those that fired first.
@@ -76,10 +76,10 @@ class Findings:
     superclasses: SuperclassFindings | None
     calibration: Calibration
     coverage: Coverage
-    attention: Attention | None
-    pair_attention: tuple[PairAttention, ...]
+    focus: FocusStatistics | None
+    pair_focus: tuple[PairFocus, ...]
     faithfulness: FaithfulnessFindings | None
-    label_suspects: LabelSuspects
+    label_issues: LabelIssues
     selections: tuple[ClassSelection, ...]
     confident_errors: tuple[int, ...]
     num_confident_errors_set_aside: int
@@ -89,7 +89,7 @@ class Findings:
 
     @property
     def num_confident_errors(self) -> int:
-        """Number of mistakes with a confidence of at least `HIGH_CONFIDENCE`, label suspects among them."""
+        """Number of mistakes with a confidence of at least `HIGH_CONFIDENCE`, label issues among them."""
         return len(self.confident_errors) + self.num_confident_errors_set_aside
 
 
@@ -101,7 +101,7 @@ def compute_findings(
     num_mistaken: int = 3,
     num_pairs: int = 15,
     num_gallery: int = NUM_GALLERY,
-    keep_label_suspects: bool = False,
+    keep_label_issues: bool = False,
     iou_threshold: float = DEFAULT_IOU_THRESHOLD,
 ) -> Findings:
     """Everything that the report tells about a cache; the same cache gives the same findings.
@@ -113,7 +113,7 @@ def compute_findings(
         num_mistaken: examples of other classes, mistaken for the class, shown per class.
         num_pairs: most confused pairs.
         num_gallery: examples in each class's gallery.
-        keep_label_suspects: whether label suspects stay among the worst, the mistaken and the confident errors.
+        keep_label_issues: whether label issues stay among the worst, the mistaken and the confident errors.
         iou_threshold: share of its peak from which on a map covers a place, when it is compared with annotations.
     """
     labels, num_classes, groups = cache.labels, cache.num_classes, cache.superclasses
@@ -122,15 +122,15 @@ def compute_findings(
     calibration = compute_calibration(predictions, cache.logits, labels)
     pairs = find_confused_pairs(confusion, num_pairs, None if groups is None else groups.superclass_of)
     cam = next(iter(cache.cams.values()), None)
-    attention = None if cam is None else compute_attention(cam, predictions)
+    focus = None if cam is None else compute_focus(cam, predictions)
     overlaps: tuple[PairOverlap, ...] = ()
-    pair_attention: tuple[PairAttention, ...] = ()
-    if attention is not None and attention.comparison is not None:
-        predicted, comparison = predictions.predicted, attention.comparison
+    pair_focus: tuple[PairFocus, ...] = ()
+    if focus is not None and focus.comparison is not None:
+        predicted, comparison = predictions.predicted, focus.comparison
         overlaps = count_pair_overlaps(comparison, labels, predicted, num_classes)
-        pair_attention = compute_pair_attention(comparison, overlaps, pairs, labels=labels, predicted=predicted)
-    suspects = find_label_suspects(cache.logits, labels)
-    set_aside = () if keep_label_suspects else tuple(suspect.position for suspect in suspects.suspects)
+        pair_focus = compute_pair_focus(comparison, overlaps, pairs, labels=labels, predicted=predicted)
+    issues = find_label_issues(cache.logits, labels)
+    set_aside = () if keep_label_issues else tuple(issue.position for issue in issues.issues)
     confident_errors = find_confident_errors(predictions, set_aside=set_aside)
     superclasses = None if groups is None else compute_superclass_findings(confusion, groups)
     return Findings(
@@ -143,10 +143,10 @@ def compute_findings(
         superclasses=superclasses,
         calibration=calibration,
         coverage=compute_coverage(predictions),
-        attention=attention,
-        pair_attention=pair_attention,
+        focus=focus,
+        pair_focus=pair_focus,
         faithfulness=None if cache.faithfulness is None else compute_faithfulness(cache.faithfulness),
-        label_suspects=suspects,
+        label_issues=issues,
         selections=select_examples(
             predictions,
             labels,
@@ -166,9 +166,9 @@ def compute_findings(
             confusion,
             superclasses,
             calibration,
-            attention=attention,
+            focus=focus,
             pair_overlaps=overlaps,
-            label_suspects=suspects,
+            label_issues=issues,
         ),
     )
 

@@ -8,12 +8,12 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from reportgen.analysis.attention import Attention
 from reportgen.analysis.calibration import Calibration
 from reportgen.analysis.confusion import SuperclassFindings, without_diagonal
+from reportgen.analysis.focus import FocusStatistics
 from reportgen.analysis.intervals import CONFIDENCE_LEVEL, Estimate, Proportion, exact_interval
-from reportgen.analysis.label_suspects import LabelSuspects
-from reportgen.analysis.pair_attention import MAJORITY, PairOverlap
+from reportgen.analysis.label_issues import LabelIssues
+from reportgen.analysis.pair_focus import MAJORITY, PairOverlap
 from reportgen.analysis.predictions import Predictions
 from reportgen.analysis.selection import HIGH_CONFIDENCE
 
@@ -62,7 +62,7 @@ class Rule(StrEnum):
       against `MIN_SPREAD_EXCESS`.
     - pairs-same-place, pairs-elsewhere: of the mistakes between two classes, those whose two maps overlap as maps of
       unrelated images hardly ever do, or no more than those do, against `MAJORITY`.
-    - label-suspects: labels that are surely contradicted, out of the answers that are as sure, against the share that
+    - label-issues: labels that are surely contradicted, out of the answers that are as sure, against the share that
       their probabilities foresee.
 
     The rules about pairs and classes look at many of them. Their intervals have the level 1 - 0.05 / `num_tested`
@@ -83,7 +83,7 @@ class Rule(StrEnum):
     DIFFUSE_FOCUS = "diffuse-focus"
     PAIRS_SAME_PLACE = "pairs-same-place"
     PAIRS_ELSEWHERE = "pairs-elsewhere"
-    LABEL_SUSPECTS = "label-suspects"
+    LABEL_ISSUES = "label-issues"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,9 +151,9 @@ def apply_rules(
     superclasses: SuperclassFindings | None,
     calibration: Calibration,
     *,
-    attention: Attention | None,
+    focus: FocusStatistics | None,
     pair_overlaps: Sequence[PairOverlap],
-    label_suspects: LabelSuspects,
+    label_issues: LabelIssues,
 ) -> tuple[Recommendation, ...]:
     """What each rule found: those that fired first, by the number of examples concerned; else in `Rule`'s order.
 
@@ -162,9 +162,9 @@ def apply_rules(
         confusion: int64 (K, K), rows true, columns predicted.
         superclasses: the mistakes seen through the superclasses, where those are known.
         calibration: how confidence and accuracy agree.
-        attention: where the model was looking; `None` without maps.
+        focus: where the model was looking; `None` without maps.
         pair_overlaps: the pairs of classes with enough mistakes to compare their maps; empty where maps know no class.
-        label_suspects: the labels that deserve a second look.
+        label_issues: the labels that deserve a second look.
     """
     gap = calibration.gap
     found = (
@@ -175,11 +175,11 @@ def apply_rules(
         _find_symmetric_pairs(confusion),
         _find_swallowing_classes(confusion),
         _find_weak_classes(confusion),
-        _find_background_focus(attention),
-        _find_diffuse_focus(attention),
+        _find_background_focus(focus),
+        _find_diffuse_focus(focus),
         _find_pairs(Rule.PAIRS_SAME_PLACE, pair_overlaps, [overlap.same_place for overlap in pair_overlaps]),
         _find_pairs(Rule.PAIRS_ELSEWHERE, pair_overlaps, [overlap.elsewhere for overlap in pair_overlaps]),
-        _find_label_suspects(label_suspects),
+        _find_label_issues(label_issues),
     )
     # A stable sort: the rules stand in the order of `Rule`.
     return tuple(sorted(found, key=lambda r: -_num_concerned(r) if r.fired else math.inf))
@@ -318,10 +318,10 @@ def _find_weak_classes(confusion: NDArray[np.int64]) -> Recommendation:
     return _conclude(Rule.WEAK_CLASSES, evidence, len(tested))
 
 
-def _find_background_focus(attention: Attention | None) -> Recommendation:
-    if attention is None:
+def _find_background_focus(focus: FocusStatistics | None) -> Recommendation:
+    if focus is None:
         return _conclude(Rule.BACKGROUND_FOCUS, [], 0)
-    border = attention.border_share
+    border = focus.border_share
     tested = [
         Evidence(measured=measured, threshold=threshold, fires_above=True)
         for measured, threshold in ((border.difference, MIN_BORDER_EXCESS), (border.overall, border.uniform))
@@ -330,10 +330,10 @@ def _find_background_focus(attention: Attention | None) -> Recommendation:
     return _conclude(Rule.BACKGROUND_FOCUS, tested, min(len(tested), 1))
 
 
-def _find_diffuse_focus(attention: Attention | None) -> Recommendation:
-    if attention is None or math.isnan(attention.spread_difference.low):
+def _find_diffuse_focus(focus: FocusStatistics | None) -> Recommendation:
+    if focus is None or math.isnan(focus.spread_difference.low):
         return _conclude(Rule.DIFFUSE_FOCUS, [], 0)
-    difference = attention.spread_difference
+    difference = focus.spread_difference
     evidence = Evidence(measured=difference, threshold=MIN_SPREAD_EXCESS, fires_above=True)
     return _conclude(Rule.DIFFUSE_FOCUS, [evidence], 1)
 
@@ -346,12 +346,12 @@ def _find_pairs(rule: Rule, overlaps: Sequence[PairOverlap], shares: Sequence[Pr
     return _conclude(rule, evidence, len(evidence))
 
 
-def _find_label_suspects(label_suspects: LabelSuspects) -> Recommendation:
-    found = label_suspects.found
+def _find_label_issues(label_issues: LabelIssues) -> Recommendation:
+    found = label_issues.found
     if found.total == 0:
-        return _conclude(Rule.LABEL_SUSPECTS, [], 0)
-    evidence = Evidence(measured=found, threshold=label_suspects.num_foreseen / found.total, fires_above=True)
-    return _conclude(Rule.LABEL_SUSPECTS, [evidence], 1)
+        return _conclude(Rule.LABEL_ISSUES, [], 0)
+    evidence = Evidence(measured=found, threshold=label_issues.num_foreseen / found.total, fires_above=True)
+    return _conclude(Rule.LABEL_ISSUES, [evidence], 1)
 
 
 def _family_level(num_tested: int) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reportgen.analysis.label_suspects import find_label_suspects
+from reportgen.analysis.label_issues import find_label_issues
 from reportgen.analysis.predictions import Predictions, compute_predictions
 from reportgen.cache import EvaluationCache
 from reportgen.settings import RenderSettings
@@ -30,8 +30,8 @@ class ClassSelection:
         worst: the head of the same order, without those set aside.
         best: its correct examples by falling confidence.
         mistaken: examples of other classes predicted as it, by falling confidence, without those set aside.
-        num_worst_set_aside: label suspects that were passed over to fill `worst`.
-        num_mistaken_set_aside: label suspects that were passed over to fill `mistaken`.
+        num_worst_set_aside: label issues that were passed over to fill `worst`.
+        num_mistaken_set_aside: label issues that were passed over to fill `mistaken`.
     """
 
     gallery: tuple[int, ...]
@@ -63,7 +63,7 @@ def select_examples(
         num_best: how many of its best.
         num_mistaken: how many examples of other classes that were mistaken for it.
         num_gallery: how many of its examples in the gallery.
-        set_aside: positions that are neither among the worst nor among the mistaken, such as those of label suspects.
+        set_aside: positions that are neither among the worst nor among the mistaken, such as those of label issues.
     """
     # A stable sort leaves equal confidences in the order of position, in both directions.
     falling = np.argsort(-predictions.confidence, kind="stable")
@@ -111,7 +111,7 @@ def find_confident_errors(predictions: Predictions, *, set_aside: Collection[int
 
     Args:
         predictions: what the model said of N examples.
-        set_aside: positions to leave out, such as those of label suspects.
+        set_aside: positions to leave out, such as those of label issues.
     """
     falling = np.argsort(-predictions.confidence, kind="stable")
     is_shown = is_confident_error(predictions) & ~_mask(set_aside, len(falling))
@@ -143,7 +143,7 @@ def find_shown_positions(cache: EvaluationCache) -> NDArray[np.int64]:
     """
     shown = RenderSettings()
     predictions = compute_predictions(cache.logits, cache.labels)
-    suspects = [suspect.position for suspect in find_label_suspects(cache.logits, cache.labels).suspects]
+    issues = [issue.position for issue in find_label_issues(cache.logits, cache.labels).issues]
     selections = select_examples(
         predictions,
         cache.labels,
@@ -151,9 +151,9 @@ def find_shown_positions(cache: EvaluationCache) -> NDArray[np.int64]:
         num_worst=shown.num_worst,
         num_best=shown.num_best,
         num_mistaken=shown.num_mistaken,
-        set_aside=suspects,
+        set_aside=issues,
     )
-    positions = set(find_confident_errors(predictions, set_aside=suspects)[:NUM_CONFIDENT_ERRORS])
+    positions = set(find_confident_errors(predictions, set_aside=issues)[:NUM_CONFIDENT_ERRORS])
     for selection in selections:
         positions.update(selection.worst, selection.best, selection.mistaken)
     return np.array(sorted(positions), dtype=np.int64)

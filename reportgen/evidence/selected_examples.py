@@ -13,7 +13,7 @@ from reportgen.inputs.data.evaluation_set import EvaluationSet
 from reportgen.inputs.preprocessing import Preprocessing
 
 
-def select_examples(evaluation_set: EvaluationSet, positions: NDArray[np.int64]) -> EvaluationSet:
+def subset_examples(evaluation_set: EvaluationSet, positions: NDArray[np.int64]) -> EvaluationSet:
     """The test set's examples at some positions, int64 (M,), ascending."""
     return replace(
         evaluation_set,

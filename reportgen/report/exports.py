@@ -25,7 +25,7 @@ from reportgen.analysis.annotations import (
 )
 from reportgen.analysis.findings import Findings
 from reportgen.analysis.intervals import Proportion
-from reportgen.analysis.label_suspects import LabelSuspect
+from reportgen.analysis.label_issues import LabelIssue
 from reportgen.analysis.metrics import ClassCount, ClassMetrics
 from reportgen.analysis.recommendations import Evidence, Recommendation
 from reportgen.analysis.selection import HIGH_CONFIDENCE
@@ -96,20 +96,20 @@ def most_confused_pairs_csv(cache: EvaluationCache, findings: Findings) -> str:
     return _csv_text(header, rows)
 
 
-def label_suspects_csv(cache: EvaluationCache, findings: Findings) -> str:
+def label_issues_csv(cache: EvaluationCache, findings: Findings) -> str:
     """One row a label that deserves a second look, by falling margin, for annotators."""
     header = (
         "example_index", "id", "label", "suggested", "margin",
-        "label_probability", "suggested_probability", "likeness",
+        "label_probability", "suggested_probability", "confusability",
     )  # fmt: skip
-    return _csv_text(header, (_suspect_row(cache, suspect) for suspect in findings.label_suspects.suspects))
+    return _csv_text(header, (_issue_row(cache, issue) for issue in findings.label_issues.issues))
 
 
-def _suspect_row(cache: EvaluationCache, suspect: LabelSuspect) -> Sequence[Any]:
+def _issue_row(cache: EvaluationCache, issue: LabelIssue) -> Sequence[Any]:
     return (
-        int(cache.example_index[suspect.position]), cache.example_id[suspect.position],
-        cache.class_names[suspect.label_index], cache.class_names[suspect.suggested_index], suspect.margin,
-        suspect.label_probability, suspect.suggested_probability, suspect.likeness,
+        int(cache.example_index[issue.position]), cache.example_id[issue.position],
+        cache.class_names[issue.label_index], cache.class_names[issue.suggested_index], issue.margin,
+        issue.label_probability, issue.suggested_probability, issue.confusability,
     )  # fmt: skip
 
 
@@ -184,8 +184,8 @@ def metrics_json(cache: EvaluationCache, findings: Findings) -> str:
         "calibration": _plain(findings.calibration),
         "coverage": _plain(findings.coverage),
         "confident_errors": {"confidence_at_least": HIGH_CONFIDENCE, "count": findings.num_confident_errors},
-        "label_suspects": {**_plain(findings.label_suspects), "suspects": len(findings.label_suspects.suspects)},
-        "attention": _plain(findings.attention),
+        "label_issues": {**_plain(findings.label_issues), "issues": len(findings.label_issues.issues)},
+        "focus": _plain(findings.focus),
         "faithfulness": _plain(findings.faithfulness),
         "slices": _plain(findings.slices),
         "superclasses": _superclasses(findings),

@@ -13,10 +13,10 @@ from reportgen.report.pages.class_page import make_class_page
 from reportgen.report.pages.context import ReportContext, make_context
 from reportgen.report.pages.how_page import make_how_page
 from reportgen.report.pages.index_page import make_index_page
+from reportgen.report.pages.label_issues_page import LABEL_ISSUES_CSV_PATH, make_label_issues_page
 from reportgen.report.pages.matrices import CLASS_MATRIX_PATH, SUPERCLASS_MATRIX_PATH, superclass_order
 from reportgen.report.pages.matrix_data import MATRIX_DATA_PATH, matrix_script
 from reportgen.report.pages.pair_page import make_pair_page, pair_link, unordered_pairs
-from reportgen.report.pages.suspects_page import SUSPECTS_CSV_PATH, make_suspects_page
 from reportgen.report.pictures import charts, figures, static_charts
 from reportgen.report.pictures.colormaps import (
     COUNT_COLORMAPS,
@@ -33,7 +33,7 @@ from reportgen.report.urls import (
     ANNOTATIONS_CSS_PATH,
     HOW_PATH,
     INDEX_PATH,
-    SUSPECTS_PATH,
+    LABEL_ISSUES_PATH,
     VARIANTS_CSS_PATH,
     class_figure_path,
     class_path,
@@ -75,10 +75,10 @@ def render_site(cache: EvaluationCache, findings: Findings, settings: RenderSett
     yield from _pair_files(context, environment)
     yield from _take_away_files(context)
     yield from _index_files(context, environment)
-    suspects_frame = _frame(context, root="", description="Labels that deserve a second look")
-    suspects_page, pictures = make_suspects_page(context, suspects_frame)
+    issues_frame = _frame(context, root="", description="Labels that deserve a second look")
+    label_issues_page, pictures = make_label_issues_page(context, issues_frame)
     yield from pictures
-    yield SUSPECTS_PATH, render_page(environment, "label-suspects.html.j2", suspects_page)
+    yield LABEL_ISSUES_PATH, render_page(environment, "label-issues.html.j2", label_issues_page)
     how = _frame(context, root="", description="Every number defined, and what a map shows and does not")
     yield HOW_PATH, render_page(environment, "how-to-read.html.j2", make_how_page(context, how))
 
@@ -201,7 +201,7 @@ def _downloads(context: ReportContext) -> Iterator[_Download]:
     yield _Download(path="data/per_class_accuracy.csv", text="Numbers of all classes (CSV)")
     yield _Download(path="data/most_confused_pairs.csv", text="Most confused pairs (CSV)")
     yield _Download(path="data/predictions.csv", text="Prediction of every image (CSV)")
-    yield _Download(path=SUSPECTS_CSV_PATH, text="Labels that deserve a second look (CSV)")
+    yield _Download(path=LABEL_ISSUES_CSV_PATH, text="Labels that deserve a second look (CSV)")
     yield _Download(path="data/metrics.json", text="All metrics with their intervals (JSON)")
     if context.findings.annotations is not None:
         yield _Download(path=ANNOTATION_REPORT_PATH, text="Maps against annotations, image by image (JSON)")
@@ -227,7 +227,7 @@ def _take_away_files(context: ReportContext) -> Iterator[tuple[str, bytes]]:
     yield "data/per_class_accuracy.csv", exports.per_class_accuracy_csv(cache, findings).encode()
     yield "data/most_confused_pairs.csv", exports.most_confused_pairs_csv(cache, findings).encode()
     yield "data/predictions.csv", exports.predictions_csv(cache, findings).encode()
-    yield SUSPECTS_CSV_PATH, exports.label_suspects_csv(cache, findings).encode()
+    yield LABEL_ISSUES_CSV_PATH, exports.label_issues_csv(cache, findings).encode()
     yield "data/metrics.json", exports.metrics_json(cache, findings).encode()
     if findings.annotations is not None:
         yield ANNOTATION_REPORT_PATH, exports.annotation_report_json(cache, findings.annotations).encode()

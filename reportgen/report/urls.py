@@ -7,7 +7,7 @@ MAX_SLUG_LENGTH = 60
 
 INDEX_PATH = "index.html"
 HOW_PATH = "how-to-read.html"
-SUSPECTS_PATH = "label-suspects.html"
+LABEL_ISSUES_PATH = "label-issues.html"
 ANNOTATIONS_CSS_PATH = "assets/annotations.css"
 EXTRA_CSS_PATH = "assets/extra.css"
 VARIANTS_CSS_PATH = "assets/variants.css"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reportgen.analysis.attention import compute_overlap
 from reportgen.analysis.findings import compute_findings
+from reportgen.analysis.focus import compute_overlap
 from reportgen.analysis.intervals import Estimate, Proportion
 from reportgen.analysis.recommendations import Rule
 from reportgen.cache import CamPair
@@ -56,19 +56,19 @@ def test_findings_are_those_of_the_parts(make_cache):
     assert found.calibration.error.n == 300
     assert list(found.class_order) == list(range(6))
     assert found.coverage.curve[-1].accuracy == found.overall.top1
-    assert found.label_suspects.found.total <= 300
+    assert found.label_issues.found.total <= 300
 
 
-def test_attention_is_that_of_the_caches_maps_and_of_its_pairs(make_cache):
+def test_focus_is_that_of_the_caches_maps_and_of_its_pairs(make_cache):
     logits, labels = _random(300, 4)
     rng = np.random.default_rng(1)
     cache = make_cache(logits, labels)
     maps = rng.standard_normal((2, 300, 5, 5)).astype(np.float16)
     cache = dataclasses.replace(cache, cams={"gradcam": CamPair(true=maps[0], predicted=maps[1])})
     found = compute_findings(cache, num_pairs=6)
-    np.testing.assert_array_equal(found.attention.comparison.overlap, compute_overlap(cache.cams["gradcam"]))
-    assert len(found.pair_attention) == len(found.pairs) == 6
-    for pair, item in zip(found.pairs, found.pair_attention, strict=True):
+    np.testing.assert_array_equal(found.focus.comparison.overlap, compute_overlap(cache.cams["gradcam"]))
+    assert len(found.pair_focus) == len(found.pairs) == 6
+    for pair, item in zip(found.pairs, found.pair_focus, strict=True):
         assert (item.forth.n, item.back.n) == (pair.share.count, pair.reverse.count)
         assert item.overlap is None or item.overlap.pair == tuple(sorted((pair.true_index, pair.predicted_index)))
 
@@ -95,12 +95,12 @@ def test_selection_size_changes_no_number(make_cache):
     cache = make_cache(*_random(120, 5))
     small = compute_findings(cache, num_worst=0, num_best=0, num_mistaken=0, num_pairs=0)
     large = compute_findings(cache)
-    shown = {"selections": (), "pairs": (), "pair_attention": ()}
+    shown = {"selections": (), "pairs": (), "pair_focus": ()}
     a, b = (list(_leaves(dataclasses.replace(found, **shown))) for found in (small, large))
     assert all(_same(x, y) for x, y in zip(a, b, strict=True))
 
 
-def test_label_suspects_are_kept_apart_unless_told_otherwise(make_cache):
+def test_label_issues_are_kept_apart_unless_told_otherwise(make_cache):
     """Ten classes in like pairs; some sure labels are swapped within their pair."""
     rng = np.random.default_rng(0)
     labels = np.arange(1000) % 10
@@ -110,22 +110,22 @@ def test_label_suspects_are_kept_apart_unless_told_otherwise(make_cache):
     swapped = np.arange(40)
     labels[swapped] ^= 1
     cache = make_cache(logits, labels)
-    apart, kept = compute_findings(cache), compute_findings(cache, keep_label_suspects=True)
-    suspects = {suspect.position for suspect in apart.label_suspects.suspects}
-    assert len(suspects & set(swapped.tolist())) > 30
+    apart, kept = compute_findings(cache), compute_findings(cache, keep_label_issues=True)
+    issues = {issue.position for issue in apart.label_issues.issues}
+    assert len(issues & set(swapped.tolist())) > 30
 
     def shown(found):
         return {i for s in found.selections for i in (*s.worst, *s.mistaken)} | set(found.confident_errors)
 
-    assert not suspects & shown(apart)
-    assert suspects & shown(kept)
+    assert not issues & shown(apart)
+    assert issues & shown(kept)
     assert sum(s.num_worst_set_aside for s in apart.selections) > 0
     assert sum(s.num_worst_set_aside + s.num_mistaken_set_aside for s in kept.selections) == 0
     assert apart.num_confident_errors_set_aside > 0
     assert kept.num_confident_errors_set_aside == 0
     assert apart.num_confident_errors == kept.num_confident_errors == len(kept.confident_errors)
-    assert str(apart.label_suspects) == str(kept.label_suspects)
-    assert suspects <= {i for s in apart.selections for i in s.gallery}
+    assert str(apart.label_issues) == str(kept.label_issues)
+    assert issues <= {i for s in apart.selections for i in s.gallery}
     a, b = (
         list(_leaves(dataclasses.replace(f, selections=(), confident_errors=(), num_confident_errors_set_aside=0)))
         for f in (apart, kept)
@@ -193,15 +193,15 @@ def test_laws_hold_and_order_changes_no_count(make_cache, n, k, seed, grouped, d
 MAP_RULES = {Rule.BACKGROUND_FOCUS, Rule.DIFFUSE_FOCUS, Rule.PAIRS_SAME_PLACE, Rule.PAIRS_ELSEWHERE}
 
 
-def test_without_maps_there_is_no_attention_and_nothing_else_changes(make_cache):
+def test_without_maps_there_is_no_focus_and_nothing_else_changes(make_cache):
     cache = make_cache(*_random(200, 5))
     with_maps, found = compute_findings(cache), compute_findings(dataclasses.replace(cache, cams={}, thumbnails=None))
-    assert found.attention is None
-    assert found.pair_attention == ()
+    assert found.focus is None
+    assert found.pair_focus == ()
     for item in found.recommendations:
         if item.rule in MAP_RULES:
             assert (item.fired, item.evidence, item.num_tested) == (False, (), 0)
-    without = {"attention": None, "pair_attention": (), "recommendations": ()}
+    without = {"focus": None, "pair_focus": (), "recommendations": ()}
     a, b = (list(_leaves(dataclasses.replace(f, **without))) for f in (with_maps, found))
     assert all(_same(x, y) for x, y in zip(a, b, strict=True))
 
@@ -211,11 +211,11 @@ def test_maps_that_know_no_class_say_where_it_looks_and_compare_nothing(make_cac
     maps = np.random.default_rng(3).random((400, 6, 6)).astype(np.float16)
     agnostic = compute_findings(dataclasses.replace(cache, cams={"rollout": CamPair(true=maps, predicted=maps)}))
     paired = compute_findings(dataclasses.replace(cache, cams={"gradcam": CamPair(true=maps, predicted=maps.copy())}))
-    assert agnostic.attention.comparison is None
-    assert agnostic.pair_attention == ()
-    assert agnostic.attention.border_share == paired.attention.border_share
-    assert agnostic.attention.spread_difference == paired.attention.spread_difference
-    assert paired.attention.comparison is not None
+    assert agnostic.focus.comparison is None
+    assert agnostic.pair_focus == ()
+    assert agnostic.focus.border_share == paired.focus.border_share
+    assert agnostic.focus.spread_difference == paired.focus.spread_difference
+    assert paired.focus.comparison is not None
     tested = {item.rule: item.num_tested for item in agnostic.recommendations}
     assert tested[Rule.BACKGROUND_FOCUS] == tested[Rule.DIFFUSE_FOCUS] == 1
     assert tested[Rule.PAIRS_SAME_PLACE] == tested[Rule.PAIRS_ELSEWHERE] == 0

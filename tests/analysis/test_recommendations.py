@@ -3,12 +3,12 @@ import math
 import numpy as np
 import pytest
 
-from reportgen.analysis.attention import compute_attention
 from reportgen.analysis.calibration import compute_calibration
 from reportgen.analysis.confusion import compute_confusion, compute_superclass_findings
+from reportgen.analysis.focus import compute_focus
 from reportgen.analysis.intervals import Estimate, Proportion
-from reportgen.analysis.label_suspects import find_label_suspects
-from reportgen.analysis.pair_attention import count_pair_overlaps
+from reportgen.analysis.label_issues import find_label_issues
+from reportgen.analysis.pair_focus import count_pair_overlaps
 from reportgen.analysis.predictions import compute_predictions
 from reportgen.analysis.recommendations import Evidence, Recommendation, Rule, apply_rules
 from reportgen.cache import CamPair, Superclasses
@@ -49,15 +49,15 @@ def _of_logits(logits, labels, *, superclass_of=None, maps=None):
         )
     true, predicted = np.zeros((2, len(labels), 4, 4)) if maps is None else maps
     cam = CamPair(true=true.astype(np.float16), predicted=predicted.astype(np.float16))
-    attention = compute_attention(cam, predictions)
+    focus = compute_focus(cam, predictions)
     found = apply_rules(
         predictions,
         confusion,
         superclasses,
         compute_calibration(predictions, logits, labels),
-        attention=attention,
-        pair_overlaps=count_pair_overlaps(attention.comparison, labels, predictions.predicted, logits.shape[1]),
-        label_suspects=find_label_suspects(logits, labels),
+        focus=focus,
+        pair_overlaps=count_pair_overlaps(focus.comparison, labels, predictions.predicted, logits.shape[1]),
+        label_issues=find_label_issues(logits, labels),
     )
     assert sorted(r.rule for r in found) == sorted(Rule)
     for r in found:
@@ -96,7 +96,7 @@ def test_evenly_spread_mistakes_of_a_calibrated_model_fire_nothing():
         Rule.DIFFUSE_FOCUS: 0,
         Rule.PAIRS_SAME_PLACE: 0,
         Rule.PAIRS_ELSEWHERE: 0,
-        Rule.LABEL_SUSPECTS: 1,
+        Rule.LABEL_ISSUES: 1,
     }
 
 
@@ -439,18 +439,18 @@ def _alike_classes(num_swapped, n=3000, k=20, seed=0):
 
 
 @pytest.mark.parametrize(("num_swapped", "has_fired"), [(0, False), (15, False), (120, True)])
-def test_label_suspects_fire_beyond_what_the_probabilities_foresee(num_swapped, has_fired):
+def test_label_issues_fire_beyond_what_the_probabilities_foresee(num_swapped, has_fired):
     logits, labels = _alike_classes(num_swapped)
-    found = _of_logits(logits, labels)[Rule.LABEL_SUSPECTS]
-    suspects = find_label_suspects(logits, labels)
+    found = _of_logits(logits, labels)[Rule.LABEL_ISSUES]
+    issues = find_label_issues(logits, labels)
     (evidence,) = found.evidence
     assert found.fired is has_fired
-    assert evidence.measured == suspects.found
-    assert evidence.threshold == pytest.approx(suspects.num_foreseen / suspects.found.total)
+    assert evidence.measured == issues.found
+    assert evidence.threshold == pytest.approx(issues.num_foreseen / issues.found.total)
 
 
-def test_right_labels_seldom_look_suspect():
-    fired = sum(_of_logits(*_alike_classes(0, n=800, seed=seed))[Rule.LABEL_SUSPECTS].fired for seed in range(30))
+def test_correct_labels_are_seldom_flagged():
+    fired = sum(_of_logits(*_alike_classes(0, n=800, seed=seed))[Rule.LABEL_ISSUES].fired for seed in range(30))
     assert fired <= 2
 
 
@@ -473,5 +473,5 @@ def test_rules_about_maps_have_nothing_to_measure_without_maps():
 
 
 def test_no_sure_answer_contradicts_no_label():
-    found = _found(_even(10, 200, 100), confidence=0.3)[Rule.LABEL_SUSPECTS]
+    found = _found(_even(10, 200, 100), confidence=0.3)[Rule.LABEL_ISSUES]
     assert (found.evidence, found.num_tested) == ((), 0)

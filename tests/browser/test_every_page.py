@@ -16,7 +16,7 @@ FindViolations = Callable[[Page], list[str]]
 KINDS = {
     "index": r"index\.html",
     "how to read": r"how-to-read\.html",
-    "label suspects": r"label-suspects\.html",
+    "label issues": r"label-issues\.html",
     "pair": r"pairs/.*\.html",
     "class": r"classes/000-.*\.html",
     "class with odd name": r"classes/005-.*\.html",

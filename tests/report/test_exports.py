@@ -137,9 +137,9 @@ def test_metrics_hold_each_number_with_its_interval(small_cache, small_findings)
     assert document["run"]["key"]["weights_digest"] == small_cache.key.weights_digest
     assert document["run"]["target_layer"] == "features.3"
     assert document["run"]["input_size"] == [16, 16]
-    assert document["label_suspects"]["found"]["count"] == document["label_suspects"]["suspects"]
-    assert document["attention"]["comparison"]["blank_true"]["count"] == 1
-    assert "overlap" not in document["attention"]["comparison"]  # one value an example
+    assert document["label_issues"]["found"]["count"] == document["label_issues"]["issues"]
+    assert document["focus"]["comparison"]["blank_true"]["count"] == 1
+    assert "overlap" not in document["focus"]["comparison"]  # one value an example
 
 
 def test_metrics_hold_the_rules_with_words_and_numbers(small_cache, small_findings):

@@ -30,10 +30,10 @@ def aggregate_maps(maps: Sequence[Tensor], how: str) -> Tensor:
         return maps[0]
     grid = finest_grid([(layer.shape[1], layer.shape[2]) for layer in maps])
     evidence = torch.stack([layer.relu().sum(dim=(1, 2)) for layer in maps])
-    return AGGREGATES[how](torch.stack([scale_maps(layer, grid) for layer in maps]), evidence)
+    return AGGREGATES[how](torch.stack([resize_maps(layer, grid) for layer in maps]), evidence)
 
 
-def scale_maps(maps: Tensor, grid: tuple[int, int]) -> Tensor:
+def resize_maps(maps: Tensor, grid: tuple[int, int]) -> Tensor:
     """Maps at another size: bilinear with half-pixel centres, the project's one way to scale a map.
 
     Args:

@@ -28,7 +28,7 @@ from reportgen.evidence.layers.outputs import extract_logits
 from reportgen.evidence.layers.target_layers import TargetLayer, find_target_layers
 from reportgen.evidence.methods.aggregation import aggregate_maps
 from reportgen.evidence.model_state import borrowed
-from reportgen.evidence.selected_examples import iterate_inputs, select_examples
+from reportgen.evidence.selected_examples import iterate_inputs, subset_examples
 from reportgen.inputs.data.evaluation_set import EvaluationSet
 from reportgen.inputs.networks.classifier import Classifier
 from reportgen.settings import SELECTIVE_METHODS, AnalyzeSettings, ModelSettings
@@ -95,7 +95,7 @@ def compute_selective_maps(
     if not methods or not len(positions):
         return {}
     device, network = resolve_device(settings.device), classifier.module
-    chosen = select_examples(evaluation_set, positions)
+    chosen = subset_examples(evaluation_set, positions)
     predicted = cache.logits[positions].argmax(axis=1).tolist()
     found: dict[str, list[tuple[Tensor, Tensor]]] = {method: [] for method in methods}
     with memory_hint(settings.batch_size), borrowed(network, device):
@@ -129,7 +129,7 @@ def check_selective(classifier: Classifier, evaluation_set: EvaluationSet, setti
 
 def _load_probed(classifier: Classifier, evaluation_set: EvaluationSet, device: torch.device) -> Tensor:
     """The inputs of the first examples."""
-    first = select_examples(evaluation_set, np.arange(min(_NUM_PROBED, len(evaluation_set.labels))))
+    first = subset_examples(evaluation_set, np.arange(min(_NUM_PROBED, len(evaluation_set.labels))))
     return next(iterate_inputs(first, classifier.preprocessing, device, batch_size=_NUM_PROBED, workers=0))
 
 

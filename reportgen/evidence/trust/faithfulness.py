@@ -21,7 +21,7 @@ from reportgen.evidence.devices import memory_hint, resolve_device
 from reportgen.evidence.layers.outputs import extract_logits
 from reportgen.evidence.model_state import borrowed
 from reportgen.evidence.one_pass import run_one_pass
-from reportgen.evidence.selected_examples import iterate_inputs, select_examples
+from reportgen.evidence.selected_examples import iterate_inputs, subset_examples
 from reportgen.evidence.trust.head_shuffle import find_head_weights, shuffled
 from reportgen.evidence.trust.removal import NOISE, blur, fill_linearly, rank_pixels
 from reportgen.inputs.data.evaluation_set import EvaluationSet
@@ -80,7 +80,7 @@ def measure_faithfulness(
         )
     predicted = cache.logits.argmax(axis=1)
     positions = choose_tested(cache.labels, predicted == cache.labels, settings.faithfulness)
-    chosen = select_examples(evaluation_set, positions)
+    chosen = subset_examples(evaluation_set, positions)
     maps = {method: cache.cams[method].predicted[positions].astype(np.float32) for method in methods}
     seeds = chosen.example_index.tolist()
     explanations = {**maps, **_make_baselines(seeds, maps[methods[0]].shape[1:])}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from reportgen.report.delivery.parcels import Parcel, check_parcel, write_parcel
+from reportgen.report.delivery.artifacts import Artifact, check_artifact, write_artifact
 from reportgen.report.delivery.site import MANIFEST_NAME, read_manifest
 from reportgen.report.words.text import plural_text
 
@@ -34,10 +34,10 @@ def check_archive(folder: Path) -> None:
     Raises:
         SiteError: a file that is not ours stands in its place, or it cannot be written.
     """
-    check_parcel(archive_path(folder), is_ours=_is_ours, hint="Move it away, or name another folder with --out.")
+    check_artifact(archive_path(folder), is_ours=_is_ours, hint="Move it away, or name another folder with --out.")
 
 
-def write_archive(folder: Path) -> Parcel:
+def write_archive(folder: Path) -> Artifact:
     """The archive of the site in this folder.
 
     Raises:
@@ -47,8 +47,8 @@ def write_archive(folder: Path) -> Parcel:
     manifest = read_manifest(folder)
     assert manifest is not None, "only called on a written site"
     paths = sorted([*manifest.digests, MANIFEST_NAME])
-    num_bytes = write_parcel(archive_path(folder), lambda file: _write(file, folder, paths))
-    return Parcel(path=archive_path(folder), num_bytes=num_bytes, contents=plural_text(len(paths), "file"))
+    num_bytes = write_artifact(archive_path(folder), lambda file: _write(file, folder, paths))
+    return Artifact(path=archive_path(folder), num_bytes=num_bytes, contents=plural_text(len(paths), "file"))
 
 
 def _write(file: BinaryIO, folder: Path, paths: list[str]) -> None:

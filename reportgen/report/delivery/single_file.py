@@ -7,8 +7,8 @@ from pathlib import Path
 from reportgen.analysis.findings import Findings
 from reportgen.cache import EvaluationCache
 from reportgen.errors import SettingsError
+from reportgen.report.delivery.artifacts import Artifact, check_artifact, write_artifact
 from reportgen.report.delivery.joined_site import GENERATOR, Chapter, join_site
-from reportgen.report.delivery.parcels import Parcel, check_parcel, write_parcel
 from reportgen.report.delivery.site import read_manifest
 from reportgen.report.templating import find_templates
 from reportgen.report.urls import HOW_PATH, class_path
@@ -36,10 +36,10 @@ def check_single_file(settings: RenderSettings) -> None:
         raise SettingsError(
             f"--single-file {path} lies inside the site {settings.out}.", hint="Name a file outside of that folder."
         )
-    check_parcel(path, is_ours=_is_ours, hint="Move it away, or name another file with --single-file.")
+    check_artifact(path, is_ours=_is_ours, hint="Move it away, or name another file with --single-file.")
 
 
-def write_single_file(class_names: tuple[str, ...], chosen: tuple[int, ...], settings: RenderSettings) -> Parcel:
+def write_single_file(class_names: tuple[str, ...], chosen: tuple[int, ...], settings: RenderSettings) -> Artifact:
     """The file, made of the site that was written to `settings.out`.
 
     Args:
@@ -70,8 +70,8 @@ def write_single_file(class_names: tuple[str, ...], chosen: tuple[int, ...], set
             " be mailed; the site is written.",
             hint="Take fewer classes (--classes) or fewer images of each (--gallery), or add --force.",
         )
-    write_parcel(settings.single_file, lambda file: file.write(content))
-    return Parcel(path=settings.single_file, num_bytes=len(content), contents=of_classes)
+    write_artifact(settings.single_file, lambda file: file.write(content))
+    return Artifact(path=settings.single_file, num_bytes=len(content), contents=of_classes)
 
 
 def choose_classes(cache: EvaluationCache, findings: Findings, wanted: tuple[str, ...]) -> tuple[int, ...]:

@@ -81,10 +81,10 @@ def check_destination(folder: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise SiteError(f"{folder} cannot be written.", hint="Name a folder that you may write to with --out.")
     if read_manifest(folder) is None:
-        strangers = sorted(entry.name for entry in folder.iterdir() if not is_welcome(entry.name))
-        if strangers:
+        foreign_files = sorted(entry.name for entry in folder.iterdir() if not is_welcome(entry.name))
+        if foreign_files:
             raise SiteError(
-                f"{folder} holds files that are not a report of reportgen's, such as {strangers[0]}.",
+                f"{folder} holds files that are not a report of reportgen's, such as {foreign_files[0]}.",
                 hint="Name an empty or new folder with --out; nothing was changed.",
             )
 
@@ -109,7 +109,7 @@ def write_site(folder: Path, files: Iterable[tuple[str, bytes]]) -> Site:
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)
         digests, num_bytes, pages = _stage(staging, files)
-        _check_strangers(folder, digests, earlier)
+        _check_foreign_files(folder, digests, earlier)
         _raise_broken(find_broken_links(pages, digests.keys()))
         manifest = _manifest_bytes(digests, is_complete=True)
         _write_manifest(staging, folder, _manifest_bytes(earlier | digests, is_complete=False))
@@ -187,7 +187,7 @@ def _stage(staging: Path, files: Iterable[tuple[str, bytes]]) -> tuple[dict[str,
     return digests, num_bytes, pages
 
 
-def _check_strangers(folder: Path, digests: Mapping[str, str], earlier: Mapping[str, str]) -> None:
+def _check_foreign_files(folder: Path, digests: Mapping[str, str], earlier: Mapping[str, str]) -> None:
     for path in [*digests, *([] if earlier else [MANIFEST_NAME])]:
         if path not in earlier and (folder / path).exists():
             raise SiteError(

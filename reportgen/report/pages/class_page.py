@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reportgen.analysis.attention import mean_maps
+from reportgen.analysis.focus import mean_maps
 from reportgen.analysis.intervals import Estimate, Proportion
 from reportgen.analysis.metrics import ClassCount, ClassMetrics
 from reportgen.analysis.selection import ClassSelection
@@ -252,5 +252,5 @@ def _worst_note(context: ReportContext, selection: ClassSelection, recall: Propo
 def _set_aside_text(num_set_aside: int) -> str:
     if not num_set_aside:
         return ""
-    were = "label suspect is" if num_set_aside == 1 else "label suspects are"
+    were = "label issue is" if num_set_aside == 1 else "label issues are"
     return f"{count_text(num_set_aside)} surer {were} set aside."

@@ -22,7 +22,7 @@ def make_gallery(context: ReportContext, sheet: Sheet, class_index: int) -> Gall
     positions = context.findings.selections[class_index].gallery
     recall = context.findings.classes[class_index].recall
     num_wrong = sum(not context.findings.predictions.is_correct[position] for position in positions)
-    suspected = {suspect.position: suspect.suggested_index for suspect in context.findings.label_suspects.suspects}
+    suggested = {issue.position: issue.suggested_index for issue in context.findings.label_issues.issues}
     names = sorted({context.class_name(int(context.findings.predictions.predicted[p])) for p in positions})
     indices = {name: index for index, name in enumerate(context.cache.class_names)}
     return Gallery(
@@ -31,7 +31,7 @@ def make_gallery(context: ReportContext, sheet: Sheet, class_index: int) -> Gall
         num_wrong=count_text(recall.total - recall.count),
         items=tuple(_make_item(context, sheet, position) for position in positions),
         details=tuple(
-            _make_detail(context, position, _reasons(context, position, suspected.get(position)))
+            _make_detail(context, position, _reasons(context, position, suggested.get(position)))
             for position in positions
         ),
         predicted_names=tuple((str(indices[name]), name) for name in names),
@@ -130,7 +130,7 @@ def _reasons(context: ReportContext, position: int, suggested_index: int | None)
     if not predictions.is_correct[position] and float(predictions.confidence[position]) >= HIGH_CONFIDENCE:
         reasons.append(f"wrong and sure ({percent_text(HIGH_CONFIDENCE, digits=0)} or more)")
     if suggested_index is not None:
-        reasons.append(f"label suspect: perhaps {context.class_name(suggested_index)}")
+        reasons.append(f"label issue: perhaps {context.class_name(suggested_index)}")
     maps = context.maps
     if maps is not None and not maps.is_class_agnostic and not maps.true_peak(position) > 0:
         by = f", by {maps.words.name}" if len(context.methods) > 1 else ""

@@ -13,11 +13,11 @@ from reportgen.analysis.metrics import ClassMetrics
 from reportgen.analysis.recommendations import Recommendation, Rule
 from reportgen.analysis.selection import HIGH_CONFIDENCE, NUM_CONFIDENT_ERRORS
 from reportgen.report.pages.annotation_section import make_annotation_summary
-from reportgen.report.pages.attention_section import make_attention_section
 from reportgen.report.pages.cards import make_group
 from reportgen.report.pages.context import ReportContext
 from reportgen.report.pages.diagrams import draw_reliability, draw_strip
 from reportgen.report.pages.faithfulness_section import make_faithfulness_section
+from reportgen.report.pages.focus_section import make_focus_section
 from reportgen.report.pages.map_sheet import Files
 from reportgen.report.pages.matrices import make_class_matrix, make_superclass_matrix
 from reportgen.report.pages.method_parts import first_method_note
@@ -25,7 +25,7 @@ from reportgen.report.pages.notes import load_notes
 from reportgen.report.pages.pair_page import pair_link
 from reportgen.report.pages.sheets import Sheet, make_sheet
 from reportgen.report.pages.slice_tables import make_slice_tables
-from reportgen.report.urls import INDEX_PATH, SUSPECTS_PATH
+from reportgen.report.urls import INDEX_PATH, LABEL_ISSUES_PATH
 from reportgen.report.views.index_view import (
     ClassRow,
     CoverageRow,
@@ -92,14 +92,14 @@ def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[L
             coverage=tuple(_coverage_row(target) for target in findings.coverage.targets),
             coverage_note=_coverage_note(context),
             slices=make_slice_tables(context),
-            attention=make_attention_section(context),
+            focus=make_focus_section(context),
             faithfulness=make_faithfulness_section(context),
             missing=context.missing_note,
             single_file_note=first_method_note(context),
             legend=None if context.maps is None else context.maps.legend("Low evidence leaves the photo as it is"),
             annotations=make_annotation_summary(context),
             confident_errors=_confident_errors(context, sheet, errors),
-            suspects=_suspects_link(context),
+            issues=_issues_link(context),
             rows=tuple(_class_row(context, metrics) for metrics in findings.classes),
             equal_support=_equal_support(context),
             metrics=_all_metrics(context),
@@ -215,9 +215,9 @@ def _finding_item(context: ReportContext, index: int) -> FindingItem:
 
 
 def _evidence_links(context: ReportContext, recommendation: Recommendation) -> Iterator[Link]:
-    """Where to look: the pages of the pairs and classes that the evidence names, or of the label suspects."""
-    if recommendation.rule is Rule.LABEL_SUSPECTS:
-        link = _suspects_link(context)
+    """Where to look: the pages of the pairs and classes that the evidence names, or of the label issues."""
+    if recommendation.rule is Rule.LABEL_ISSUES:
+        link = _issues_link(context)
         yield from () if link is None else (link,)
     with_page = {frozenset((pair.true_index, pair.predicted_index)) for pair in context.findings.pairs}
     for evidence in recommendation.evidence:
@@ -360,7 +360,7 @@ def _confident_errors(context: ReportContext, sheet: Sheet, errors: tuple[int, .
         f" {sure} or more, the surest first."
     )
     if findings.num_confident_errors_set_aside:
-        were = "label suspect is" if findings.num_confident_errors_set_aside == 1 else "label suspects are"
+        were = "label issue is" if findings.num_confident_errors_set_aside == 1 else "label issues are"
         note += f" {count_text(findings.num_confident_errors_set_aside)} {were} set aside, on a page of their own."
     return make_group(
         context,
@@ -369,17 +369,17 @@ def _confident_errors(context: ReportContext, sheet: Sheet, errors: tuple[int, .
         anchor="confident-errors",
         title="Wrong and sure",
         note=note,
-        empty_text=f"No mistake that is not a label suspect has a confidence of {sure} or more."
+        empty_text=f"No mistake that is not a label issue has a confidence of {sure} or more."
         if findings.num_confident_errors
         else f"No mistake has a confidence of {sure} or more.",
     )
 
 
-def _suspects_link(context: ReportContext) -> Link | None:
-    num_suspects = len(context.findings.label_suspects.suspects)
-    if not num_suspects:
+def _issues_link(context: ReportContext) -> Link | None:
+    num_issues = len(context.findings.label_issues.issues)
+    if not num_issues:
         return None
-    return Link(text=f"{plural_text(num_suspects, 'label')} to look at again", url=SUSPECTS_PATH)
+    return Link(text=f"{plural_text(num_issues, 'label')} to look at again", url=LABEL_ISSUES_PATH)
 
 
 def _coverage_row(target: CoverageTarget) -> CoverageRow:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reportgen.analysis.attention import HIGH_OVERLAP_SHARE, MapComparison, MeanMaps, mean_maps
 from reportgen.analysis.confusion import ConfusedPair
-from reportgen.analysis.pair_attention import PairAttention, PairVerdict
+from reportgen.analysis.focus import HIGH_OVERLAP_SHARE, MapComparison, MeanMaps, mean_maps
+from reportgen.analysis.pair_focus import PairFocus, PairVerdict
 from reportgen.report.pages.cards import make_group
 from reportgen.report.pages.context import ReportContext
 from reportgen.report.pages.map_set import MapSet
@@ -47,15 +47,15 @@ ADVICE = {
 }
 
 
-def unordered_pairs(context: ReportContext) -> list[tuple[ConfusedPair, PairAttention | None]]:
+def unordered_pairs(context: ReportContext) -> list[tuple[ConfusedPair, PairFocus | None]]:
     """The confused pairs that have a page, each once however often its two directions are listed.
 
     Beside each stands where the model looked, as far as maps know it.
     """
-    first: dict[frozenset[int], tuple[ConfusedPair, PairAttention | None]] = {}
-    looked = context.findings.pair_attention or (None,) * len(context.findings.pairs)
-    for pair, attention in zip(context.findings.pairs, looked, strict=True):
-        first.setdefault(frozenset((pair.true_index, pair.predicted_index)), (pair, attention))
+    first: dict[frozenset[int], tuple[ConfusedPair, PairFocus | None]] = {}
+    looked = context.findings.pair_focus or (None,) * len(context.findings.pairs)
+    for pair, focus in zip(context.findings.pairs, looked, strict=True):
+        first.setdefault(frozenset((pair.true_index, pair.predicted_index)), (pair, focus))
     return list(first.values())
 
 
@@ -76,7 +76,7 @@ def make_pair_page(context: ReportContext, frame: SiteFrame, place: int) -> tupl
         place: the pair's place among `unordered_pairs`.
     """
     pairs = unordered_pairs(context)
-    pair, attention = pairs[place]
+    pair, focus = pairs[place]
     (low, high) = sorted((pair.true_index, pair.predicted_index))
     names = context.class_name(low), context.class_name(high)
     page = pair_path(low, names[0], high, names[1])
@@ -96,7 +96,7 @@ def make_pair_page(context: ReportContext, frame: SiteFrame, place: int) -> tupl
     ]
     true = context.class_link(pair.true_index, page=page)
     predicted = context.class_link(pair.predicted_index, page=page)
-    told = _tell(context, attention)
+    told = _tell(context, focus)
     return (
         PairPage(
             frame=frame,
@@ -153,15 +153,15 @@ class _Told:
     facts: tuple[Fact, ...]
 
 
-def _tell(context: ReportContext, attention: PairAttention | None) -> _Told:
-    found = context.findings.attention
+def _tell(context: ReportContext, focus: PairFocus | None) -> _Told:
+    found = context.findings.focus
     comparison = None if found is None else found.comparison
-    if attention is not None and comparison is not None:
+    if focus is not None and comparison is not None:
         return _Told(
-            verdict=VERDICTS[attention.verdict],
-            advice=ADVICE[attention.verdict],
-            evidence=_evidence(comparison, attention),
-            facts=_overlap_facts(comparison, attention),
+            verdict=VERDICTS[focus.verdict],
+            advice=ADVICE[focus.verdict],
+            evidence=_evidence(comparison, focus),
+            facts=_overlap_facts(comparison, focus),
         )
     why = (
         "Without maps it cannot be told where it looked."
@@ -172,19 +172,19 @@ def _tell(context: ReportContext, attention: PairAttention | None) -> _Told:
     return _Told(verdict=VERDICTS[PairVerdict.UNDECIDED], advice=why, evidence="", facts=())
 
 
-def _evidence(found: MapComparison, attention: PairAttention) -> str:
+def _evidence(found: MapComparison, focus: PairFocus) -> str:
     baseline = (
         f"Two unrelated images’ maps overlap by {number_text(found.overlap_unrelated.value, digits=2)}"
         f" ({number_interval_text(found.overlap_unrelated, digits=2)}), those of all mistakes by"
         f" {number_text(found.overlap_mistakes.value, digits=2)}."
     )
-    overlap = attention.overlap
+    overlap = focus.overlap
     if overlap is None:
         return f"The mistakes between them are too few to tell. {baseline}"
-    counted = overlap.elsewhere if attention.verdict is PairVerdict.ELSEWHERE else overlap.same_place
+    counted = overlap.elsewhere if focus.verdict is PairVerdict.ELSEWHERE else overlap.same_place
     than = (
         "less than half of all unrelated pairs of images do"
-        if attention.verdict is PairVerdict.ELSEWHERE
+        if focus.verdict is PairVerdict.ELSEWHERE
         else f"more than {percent_text(HIGH_OVERLAP_SHARE, digits=0)} of unrelated pairs of images do"
     )
     share = percent_text(counted.value, digits=0)
@@ -205,12 +205,12 @@ def _facts(pair: ConfusedPair, true: str, predicted: str) -> tuple[Fact, ...]:
     )
 
 
-def _overlap_facts(found: MapComparison, attention: PairAttention) -> tuple[Fact, ...]:
+def _overlap_facts(found: MapComparison, focus: PairFocus) -> tuple[Fact, ...]:
     return (
         Fact(
             name="Overlap of their maps",
-            value=number_text(attention.both.value, digits=2),
-            detail=f"{number_interval_text(attention.both, digits=2)}, n = {count_text(attention.both.n)}",
+            value=number_text(focus.both.value, digits=2),
+            detail=f"{number_interval_text(focus.both, digits=2)}, n = {count_text(focus.both.n)}",
         ),
         Fact(
             name="Overlap of unrelated images",

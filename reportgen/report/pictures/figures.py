@@ -420,7 +420,7 @@ def _worst_note(metrics: ClassMetrics, findings: Findings, shown: Sequence[int])
     num_mistakes = metrics.recall.total - metrics.recall.count
     num_wrong = int(np.count_nonzero(~findings.predictions.is_correct[list(shown)]))
     num_aside = findings.selections[metrics.class_index].num_worst_set_aside
-    aside = f", {plural_text(num_aside, 'label suspect')} set aside" if num_aside else ""
+    aside = f", {plural_text(num_aside, 'label issue')} set aside" if num_aside else ""
     if not num_mistakes:
         return f"{len(shown)} of {count_text(metrics.recall.count)}"
     rest = ", then the least sure right answers" if num_wrong < len(shown) else ""

@@ -200,7 +200,7 @@ class PairRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AttentionRow:
+class FocusRow:
     """One statistic of the predicted class's maps, with intervals; what a uniform map would give stands last."""
 
     name: str
@@ -211,11 +211,11 @@ class AttentionRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AttentionSection:
+class FocusSection:
     """Where the model looks: what the means are over, the means, and what else is known of the maps."""
 
     note: str
-    rows: tuple[AttentionRow, ...]
+    rows: tuple[FocusRow, ...]
     text: str
 
 
@@ -294,7 +294,7 @@ class SuperclassSummary:
 class IndexPage:
     """The page that answers: how good, how sure, what is wrong, where to look next.
 
-    `notes` is a reviewer's text as HTML, safe as it stands; `None` where there is none. So are `attention` and `legend`
+    `notes` is a reviewer's text as HTML, safe as it stands; `None` where there is none. So are `focus` and `legend`
     without maps, and `faithfulness` where those were not tested; `missing` says what the report lacks, and
     `single_file_note` what a single file leaves out of it.
     """
@@ -319,14 +319,14 @@ class IndexPage:
     coverage: tuple[CoverageRow, ...]
     coverage_note: str
     slices: tuple[SliceTable, ...]
-    attention: AttentionSection | None
+    focus: FocusSection | None
     faithfulness: FaithfulnessSection | None
     missing: str
     single_file_note: str
     legend: MapLegend | None
     annotations: AnnotationSummary | None
     confident_errors: CardGroup
-    suspects: Link | None
+    issues: Link | None
     rows: tuple[ClassRow, ...]
     equal_support: str
     metrics: tuple[Fact, ...]

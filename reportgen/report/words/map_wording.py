@@ -2,8 +2,8 @@
 
 import math
 
-from reportgen.analysis.attention import BORDER_WIDTH, HIGH_OVERLAP_SHARE, MapComparison
 from reportgen.analysis.findings import Findings
+from reportgen.analysis.focus import BORDER_WIDTH, HIGH_OVERLAP_SHARE, MapComparison
 from reportgen.analysis.intervals import Estimate
 from reportgen.analysis.recommendations import MIN_BORDER_EXCESS, MIN_SPREAD_EXCESS, Recommendation
 from reportgen.cache import EvaluationCache
@@ -46,9 +46,9 @@ def _unjudged(cache: EvaluationCache, otherwise: str, *, compares_classes: bool 
 
 def describe_background_focus(item: Recommendation, cache: EvaluationCache, findings: Findings) -> RecommendationText:
     """Whether it looks at the border where it is wrong, or at all."""
-    if not item.evidence or findings.attention is None:
+    if not item.evidence or findings.focus is None:
         return _unjudged(cache, _NO_EVIDENCE_TEXT)
-    border = findings.attention.border_share
+    border = findings.focus.border_share
     area = percent_text(border.uniform)
     evidence = (
         f"The border is the outer {percent_text(BORDER_WIDTH)} on each side, {area} of the area. It holds"
@@ -86,10 +86,10 @@ def describe_background_focus(item: Recommendation, cache: EvaluationCache, find
 
 def describe_diffuse_focus(item: Recommendation, cache: EvaluationCache, findings: Findings) -> RecommendationText:
     """Whether its maps are more spread where it is unsure."""
-    if not item.evidence or findings.attention is None:
+    if not item.evidence or findings.focus is None:
         return _unjudged(cache, _NO_EVIDENCE_TEXT)
-    attention = findings.attention
-    unsure, sure, difference = attention.unsure_spread, attention.sure_spread, attention.spread_difference
+    focus = findings.focus
+    unsure, sure, difference = focus.unsure_spread, focus.sure_spread, focus.spread_difference
     evidence = (
         "Effective share of the area that holds the evidence (by the entropy of the map):"
         f" {_mean_text(unsure)} for the third of the answers with the lowest confidence, {_mean_text(sure)} for the"
@@ -177,7 +177,7 @@ def describe_pairs_elsewhere(item: Recommendation, cache: EvaluationCache, findi
 
 
 def _comparison_of(findings: Findings) -> MapComparison | None:
-    return None if findings.attention is None else findings.attention.comparison
+    return None if findings.focus is None else findings.focus.comparison
 
 
 def _pair_names(item: Recommendation, cache: EvaluationCache) -> list[str]:
@@ -197,26 +197,26 @@ def _pair_evidence(item: Recommendation, names: list[str], comparison: MapCompar
     )
 
 
-def describe_label_suspects(item: Recommendation, findings: Findings) -> RecommendationText:
+def describe_label_issues(item: Recommendation, findings: Findings) -> RecommendationText:
     """How many labels it contradicts, and how many of those its own confidence expects."""
-    suspects = findings.label_suspects
+    issues = findings.label_issues
     if not item.evidence:
         return RecommendationText(headline="No answer is sure enough to contradict a label.", advice="", evidence="")
     found = proportion_of(item.evidence[0])
-    foreseen = count_text(round(suspects.num_foreseen))
+    foreseen = count_text(round(issues.num_foreseen))
     evidence = (
         f"{count_text(found.count)} of {plural_text(found.total, 'answer')} with a probability of"
-        f" {percent_text(suspects.min_probability, digits=0)} or more (temperature"
-        f" {number_text(suspects.temperature, digits=2)}): {percent_text(found.value)} (exact interval"
+        f" {percent_text(issues.min_probability, digits=0)} or more (temperature"
+        f" {number_text(issues.temperature, digits=2)}): {percent_text(found.value)} (exact interval"
         f" {percent_interval_text(found)}); the rule fires where the interval lies above the"
         f" {percent_text(item.evidence[0].threshold)} that the probabilities foresee. Only classes that are often taken"
-        f" for each other count; confident learning alone flags {count_text(suspects.num_plain)}."
+        f" for each other count; confident learning alone flags {count_text(issues.num_plain)}."
     )
     if item.fired:
         return RecommendationText(
             headline=f"More labels are contradicted than its confidence explains: {count_text(found.count)}, where it"
             f" foresees {foreseen}.",
-            advice="Look through the list of label suspects, the surest first, and correct what a person agrees with:"
+            advice="Look through the list of label issues, the surest first, and correct what a person agrees with:"
             " wrong labels distort every other number. See whether the training labels have the same errors. Where a"
             " person sides with the label, the model is sure and wrong about two classes that are alike: such images"
             " belong into training.",

@@ -17,7 +17,7 @@ from reportgen.cache import EvaluationCache
 from reportgen.report.words.map_wording import (
     describe_background_focus,
     describe_diffuse_focus,
-    describe_label_suspects,
+    describe_label_issues,
     describe_pairs_elsewhere,
     describe_pairs_same_place,
 )
@@ -111,8 +111,8 @@ def describe(recommendation: Recommendation, cache: EvaluationCache, findings: F
             text = describe_pairs_same_place(recommendation, cache, findings)
         case Rule.PAIRS_ELSEWHERE:
             text = describe_pairs_elsewhere(recommendation, cache, findings)
-        case Rule.LABEL_SUSPECTS:
-            text = describe_label_suspects(recommendation, findings)
+        case Rule.LABEL_ISSUES:
+            text = describe_label_issues(recommendation, findings)
     return text
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from reportgen.analysis import scaling
-from reportgen.evidence.methods.aggregation import AGGREGATES, aggregate_maps, scale_maps
+from reportgen.evidence.methods.aggregation import AGGREGATES, aggregate_maps, resize_maps
 from reportgen.settings import AGGREGATES as KNOWN_AGGREGATES
 
 
@@ -16,7 +16,7 @@ def _maps(*grids: tuple[int, int]) -> list[Tensor]:
 @pytest.mark.parametrize("grid", [(8, 8), (7, 10), (3, 5), (4, 4)])
 def test_maps_are_scaled_as_the_report_scales_them(grid):
     (maps,) = _maps((4, 4))
-    np.testing.assert_allclose(scale_maps(maps, grid), scaling.scale_maps(maps.numpy(), grid), atol=1e-12)
+    np.testing.assert_allclose(resize_maps(maps, grid), scaling.scale_maps(maps.numpy(), grid), atol=1e-12)
 
 
 @pytest.mark.parametrize("how", AGGREGATES)

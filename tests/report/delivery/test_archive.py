@@ -6,7 +6,7 @@ import pytest
 
 from reportgen.errors import SiteError
 from reportgen.report.delivery.archive import archive_path, check_archive, write_archive
-from reportgen.report.delivery.parcels import write_parcel
+from reportgen.report.delivery.artifacts import write_artifact
 from reportgen.report.delivery.site import write_site
 from reportgen.report.delivery.verify import verify_site
 
@@ -20,10 +20,10 @@ FILES = [
 def test_archive_holds_the_site_and_nothing_else(tmp_path: Path):
     write_site(tmp_path / "site", FILES)
     (tmp_path / "site/README.md").write_text("mine")
-    parcel = write_archive(tmp_path / "site")
-    assert parcel.path == tmp_path / "site.zip"
-    assert parcel.num_bytes == parcel.path.stat().st_size
-    with zipfile.ZipFile(parcel.path) as archive:
+    artifact = write_archive(tmp_path / "site")
+    assert artifact.path == tmp_path / "site.zip"
+    assert artifact.num_bytes == artifact.path.stat().st_size
+    with zipfile.ZipFile(artifact.path) as archive:
         assert archive.namelist() == [".nojekyll", "images/a.png", "index.html", "manifest.json"]
         archive.extractall(tmp_path / "unpacked")
     assert verify_site(tmp_path / "unpacked").is_clean
@@ -93,7 +93,7 @@ def test_a_write_that_fails_leaves_the_earlier_file(tmp_path: Path):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(SiteError, match="No space left"):
-        write_parcel(target, fail)
+        write_artifact(target, fail)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"report.html": "earlier"}
 
 

@@ -24,10 +24,10 @@ def site(small_cache: EvaluationCache, small_findings: Findings, tmp_path_factor
 
 def test_the_file_holds_the_chosen_classes_in_their_order(site: Path, small_cache: EvaluationCache, tmp_path: Path):
     settings = RenderSettings(out=site, single_file=tmp_path / "new/report.html")
-    parcel = write_single_file(small_cache.class_names, (4, 0), settings)
-    content = parcel.path.read_text()
-    assert parcel.num_bytes == parcel.path.stat().st_size
-    assert parcel.contents == "2 of 6 classes"
+    artifact = write_single_file(small_cache.class_names, (4, 0), settings)
+    content = artifact.path.read_text()
+    assert artifact.num_bytes == artifact.path.stat().st_size
+    assert artifact.contents == "2 of 6 classes"
     anchors = [part.split('"', 1)[0] for part in content.split('<article class="page" id="')[1:]]
     assert anchors == ["classes-004", "classes-000-con", "how-to-read"]
     assert "A part of the report, with 2 of 6 classes:" in content

@@ -325,14 +325,14 @@ def test_pair_pages_stand_once_for_both_directions(pages: dict[str, str], small_
 
 
 def test_pair_page_says_both_directions_and_both_baselines(pages: dict[str, str], small_findings: Findings):
-    pair, attention = small_findings.pairs[0], small_findings.pair_attention[0]
+    pair, focus = small_findings.pairs[0], small_findings.pair_focus[0]
     low, high = sorted((pair.true_index, pair.predicted_index))
     path = next(p for p in pages if re.match(rf"pairs/{low:03d}.*--{high:03d}", p))
     text = text_of(pages[path])
     assert f"{pair.share.count} of {pair.share.total}: {percent_text(pair.share.value)}" in text
     assert f"{pair.reverse.count} of {pair.reverse.total}: {percent_text(pair.reverse.value)}" in text
-    assert f"Overlap of their maps {attention.both.value:.2f}" in text
-    assert f"Overlap of unrelated images {small_findings.attention.comparison.overlap_unrelated.value:.2f}" in text
+    assert f"Overlap of their maps {focus.both.value:.2f}" in text
+    assert f"Overlap of unrelated images {small_findings.focus.comparison.overlap_unrelated.value:.2f}" in text
     number_of_cards = pages[path].count("<article")
     assert number_of_cards == pair.share.count + pair.reverse.count
 

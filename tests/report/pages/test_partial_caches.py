@@ -118,14 +118,14 @@ def test_without_maps_pages_say_why_and_show_none(sites, name: str):
         assert not re.search(r'class="evidence[ "]', page), path
         assert "data-map-controls" not in page, path
         assert "no evidence" not in text_of(page), path
-    assert 'id="attention"' not in pages["index.html"]
+    assert 'id="focus"' not in pages["index.html"]
     assert not [path for path in sites(name) if path.endswith(("-maps.png", "-means.png"))]
     for rule in ("background-focus", "diffuse-focus", "pairs-same-place", "pairs-elsewhere"):
         item = re.search(rf'id="finding-{rule}".*?</li>', pages["index.html"], re.DOTALL)[0]
         assert "Where it looks cannot be judged. There are no maps: the program cannot be hooked." in text_of(item)
     for name_of_text in ("text/analysis_summary.txt", "text/recommendations.txt"):
         assert "cannot be hooked" in " ".join(sites(name)[name_of_text].decode().split())
-    assert json.loads(sites(name)["data/metrics.json"])["attention"] is None
+    assert json.loads(sites(name)["data/metrics.json"])["focus"] is None
 
 
 def test_without_maps_cards_show_the_photo_alone(sites):
@@ -179,7 +179,7 @@ def test_maps_that_know_no_class_are_shown_once(sites):
     pair = next(page for path, page in pages.items() if path.startswith("pairs/"))
     assert "attention rollout are the same for every class" in text_of(pair)
     assert "Overlap" not in text_of(pair)
-    assert "overlap" not in text_of(re.search(r'id="attention".*?</section>', pages["index.html"], re.DOTALL)[0])
+    assert "overlap" not in text_of(re.search(r'id="focus".*?</section>', pages["index.html"], re.DOTALL)[0])
     how = text_of(pages["how-to-read.html"])
     assert "Abnar and Zuidema 2020" in how
     assert "units of the logit" not in how

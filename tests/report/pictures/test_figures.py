@@ -100,7 +100,7 @@ def test_a_column_says_how_many_of_its_mistakes_it_shows(small_cache, small_find
     wrong, right = positions[~is_correct].tolist(), positions[is_correct].tolist()
     assert note(wrong[:5]) == "5 of 9"
     assert note([*wrong[:3], *right[:2]]) == "3 of 9, then the least sure right answers"
-    assert note(wrong[1:4], num_worst_set_aside=1) == "3 of 9, 1 label suspect set aside"
+    assert note(wrong[1:4], num_worst_set_aside=1) == "3 of 9, 1 label issue set aside"
 
 
 def test_a_class_figure_names_its_source_and_its_numbers(small_cache, small_findings, record_page):

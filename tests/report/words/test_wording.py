@@ -66,7 +66,7 @@ WEAK = Evidence(measured=share(25, 100), threshold=0.655, fires_above=False, cla
 BORDER = Evidence(measured=estimate(0.09, 0.07, 0.11), threshold=0.05, fires_above=True)
 SPREAD = Evidence(measured=estimate(0.08, 0.06, 0.1), threshold=0.05, fires_above=True)
 SAME_PLACE = Evidence(measured=share(20, 20), threshold=0.5, fires_above=True, pair=(0, 1))
-SUSPECTS = Evidence(measured=share(30, 400), threshold=0.02, fires_above=True)
+ISSUES = Evidence(measured=share(30, 400), threshold=0.02, fires_above=True)
 
 ONE_EACH = {
     Rule.OVERCONFIDENCE: GAP,
@@ -80,7 +80,7 @@ ONE_EACH = {
     Rule.DIFFUSE_FOCUS: SPREAD,
     Rule.PAIRS_SAME_PLACE: SAME_PLACE,
     Rule.PAIRS_ELSEWHERE: SAME_PLACE,
-    Rule.LABEL_SUSPECTS: SUSPECTS,
+    Rule.LABEL_ISSUES: ISSUES,
 }
 
 
@@ -246,14 +246,14 @@ def test_the_headline_begins_as_a_sentence_and_leaves_names_as_they_are(small_ca
 
 
 def with_border(findings, **changes):
-    attention = findings.attention
-    border = replace(attention.border_share, **changes)
-    return replace(findings, attention=replace(attention, border_share=border))
+    focus = findings.focus
+    border = replace(focus.border_share, **changes)
+    return replace(findings, focus=replace(focus, border_share=border))
 
 
 def with_comparison(findings, **changes):
-    comparison = replace(findings.attention.comparison, **changes)
-    return replace(findings, attention=replace(findings.attention, comparison=comparison))
+    comparison = replace(findings.focus.comparison, **changes)
+    return replace(findings, focus=replace(findings.focus, comparison=comparison))
 
 
 def test_background_focus_says_where_and_against_what(small_cache, small_findings):
@@ -280,7 +280,7 @@ def test_background_focus_says_where_and_against_what(small_cache, small_finding
 def test_a_model_without_an_eye_for_the_middle_is_told_so(small_cache, small_findings):
     overall = estimate(0.55, 0.53, 0.57)
     findings = with_border(small_findings, overall=overall, difference=estimate(math.nan, math.nan, math.nan))
-    everywhere = Evidence(measured=overall, threshold=findings.attention.border_share.uniform, fires_above=True)
+    everywhere = Evidence(measured=overall, threshold=findings.focus.border_share.uniform, fires_above=True)
     text = describe(fired(Rule.BACKGROUND_FOCUS, everywhere), small_cache, findings)
     assert text.headline == (
         "It looks at the border more than at the middle: 55.0% of the evidence lies there, on 43.8% of the area."
@@ -307,13 +307,13 @@ def test_what_the_border_does_not_prove_is_told_by_its_interval(small_cache, sma
 
 
 def test_diffuse_focus_compares_the_unsure_with_the_sure(small_cache, small_findings):
-    attention = replace(
-        small_findings.attention,
+    focus = replace(
+        small_findings.focus,
         unsure_spread=estimate(0.71, 0.7, 0.72, n=20),
         sure_spread=estimate(0.63, 0.62, 0.64, n=20),
         spread_difference=SPREAD.measured,
     )
-    findings = replace(small_findings, attention=attention)
+    findings = replace(small_findings, focus=focus)
     text = describe(fired(Rule.DIFFUSE_FOCUS, SPREAD), small_cache, findings)
     assert text.headline == (
         "It looks around more where it is unsure than where it is sure: the evidence fills 71.0% of the picture,"
@@ -361,16 +361,14 @@ def test_pairs_that_look_elsewhere_are_told_to_break_the_link(small_cache, small
         (0, False, "No label is contradicted surely enough to deserve a second look."),
     ],
 )
-def test_label_suspects_are_held_against_what_confidence_foresees(
+def test_label_issues_are_held_against_what_confidence_foresees(
     small_cache, small_findings, count, has_fired, headline_text
 ):
-    suspects = replace(
-        small_findings.label_suspects, num_foreseen=8.8, min_probability=0.75, num_plain=77, temperature=1.3
-    )
-    findings = replace(small_findings, label_suspects=suspects)
-    evidence = replace(SUSPECTS, measured=share(count, 400))
+    issues = replace(small_findings.label_issues, num_foreseen=8.8, min_probability=0.75, num_plain=77, temperature=1.3)
+    findings = replace(small_findings, label_issues=issues)
+    evidence = replace(ISSUES, measured=share(count, 400))
     make = fired if has_fired else unfired
-    text = describe(make(Rule.LABEL_SUSPECTS, evidence), small_cache, findings)
+    text = describe(make(Rule.LABEL_ISSUES, evidence), small_cache, findings)
     assert text.headline.startswith(headline_text)
     assert text.evidence.startswith(f"{count} of 400 answers with a probability of 75% or more (temperature 1.30)")
     assert "above the 2.0% that the probabilities foresee" in text.evidence

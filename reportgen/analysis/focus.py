@@ -99,7 +99,7 @@ class MapComparison:
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Attention:
+class FocusStatistics:
     """What the maps say of N examples.
 
     Attributes:
@@ -138,7 +138,7 @@ class MeanMaps:
     n: int
 
 
-def compute_attention(cam: CamPair, predictions: Predictions) -> Attention:
+def compute_focus(cam: CamPair, predictions: Predictions) -> FocusStatistics:
     """What the maps say of N examples; its memory is that of the result and of the maps of the wrong answers.
 
     Args:
@@ -149,7 +149,7 @@ def compute_attention(cam: CamPair, predictions: Predictions) -> Attention:
     true = predicted if cam.is_class_agnostic else compute_map_statistics(cam.true)
     is_unsure, is_sure = _outer_thirds(predictions.confidence)
     compared = (is_unsure | is_sure) & ~predicted.is_blank
-    return Attention(
+    return FocusStatistics(
         predicted=predicted,
         border_share=_focus(true.border_share, predicted.border_share, predictions, 1.0, UNIFORM_BORDER_SHARE),
         spread=_focus(true.spread, predicted.spread, predictions, 1.0, 1.0),

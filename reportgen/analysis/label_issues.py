@@ -13,7 +13,7 @@ MIN_CONFIDENCE = 0.75
 """Least probability of the suggested class. Confident learning alone asks for the class's average, which a weak model
 passes with its own errors."""
 
-MIN_LIKENESS = 0.1
+MIN_CONFUSABILITY = 0.1
 """Least share of each other's stray probability that two like classes get, and at least twice an even share. Who labels
 by eye takes a tiger for a leopard; a lion that is called a tractor is the model's own error, however sure it is.
 
@@ -22,14 +22,14 @@ Confident learning alone flags 1,458. Of the 227 with a probability of 0.8 or mo
 whatever their margin; of the 103 among them whose classes are alike 68 %. With 0.75 it is some 60 % of 135."""
 
 MIN_CLASSES = 5
-"""Among fewer classes the stray probability has nowhere else to go, and likeness tells nothing."""
+"""Among fewer classes the stray probability has nowhere else to go, and confusability tells nothing."""
 
 MIN_CONFIDENCE_ALONE = 0.95
-"""Least probability of the suggested class where likeness tells nothing."""
+"""Least probability of the suggested class where confusability tells nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelSuspect:
+class LabelIssue:
     """An example whose label the model contradicts: a candidate for a second look, not a proven error.
 
     Probabilities are those after temperature scaling.
@@ -40,7 +40,7 @@ class LabelSuspect:
         suggested_index: the class index predicted.
         label_probability: probability of the class given.
         suggested_probability: probability of the class suggested.
-        likeness: how far both classes are taken for each other on the other examples, in [0, 1]: the geometric mean,
+        confusability: how often each of the two classes is mistaken for the other, in [0, 1]: the geometric mean,
             over both directions, of the share of one class's stray probability that goes to the other.
     """
 
@@ -49,7 +49,7 @@ class LabelSuspect:
     suggested_index: int
     label_probability: float
     suggested_probability: float
-    likeness: float
+    confusability: float
 
     @property
     def margin(self) -> float:
@@ -58,21 +58,21 @@ class LabelSuspect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelSuspects:
+class LabelIssues:
     """The labels that deserve a second look, and how much to expect of it.
 
     Attributes:
-        suspects: by falling margin, ties by position.
-        found: the suspects out of all examples that are as sure of a class as a suspect is of the one suggested.
+        issues: by falling margin, ties by position.
+        found: the issues out of all examples that are as sure of a class as an issue is of the one suggested.
         num_foreseen: how many of those sure examples the probabilities themselves expect to contradict a label of a
-            like class. More suspects than that are evidence of wrong labels. As many are no evidence against any label,
+            like class. More issues than that are evidence of wrong labels. As many are no evidence against any label,
             and none for all: the temperature is fitted on the same labels, and takes wrong ones for unsureness.
         min_probability: the probability that the suggested class has to reach at least.
         num_plain: how many confident learning alone would have flagged.
         temperature: what the logits were divided by before the softmax: fitted on all examples.
     """
 
-    suspects: tuple[LabelSuspect, ...]
+    issues: tuple[LabelIssue, ...]
     found: Proportion
     num_foreseen: float
     min_probability: float
@@ -80,13 +80,13 @@ class LabelSuspects:
     temperature: float
 
 
-def find_label_suspects(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> LabelSuspects:
+def find_label_issues(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> LabelIssues:
     """The labels that deserve a second look (confident learning, Northcutt et al. 2021, with two further conditions).
 
-    The threshold t_j of a class is the mean probability p_j over the examples labelled j. A suspect is labelled i and
+    The threshold t_j of a class is the mean probability p_j over the examples labelled j. An issue is labelled i and
     predicted as j with p_j >= t_j (confident learning), with p_j >= `MIN_CONFIDENCE`, and i and j are alike: each gets
-    at least `MIN_LIKENESS` of the other's stray probability (geometric mean of both), and twice an even share. The
-    suspect itself has no say in its classes' likeness. With fewer than `MIN_CLASSES` classes all are alike, and p_j has
+    at least `MIN_CONFUSABILITY` of the other's stray probability (geometric mean of both), and twice an even share. The
+    example itself does not count. With fewer than `MIN_CLASSES` classes all are alike, and p_j has
     to reach `MIN_CONFIDENCE_ALONE`.
 
     Args:
@@ -94,9 +94,9 @@ def find_label_suspects(logits: NDArray[np.float32], labels: NDArray[np.int64]) 
         labels: int64 (N,), true class index.
     """
     num_classes = logits.shape[1]
-    has_likeness = num_classes >= MIN_CLASSES
-    least_confidence = MIN_CONFIDENCE if has_likeness else MIN_CONFIDENCE_ALONE
-    least_likeness = max(MIN_LIKENESS, 2 / (num_classes - 1)) if has_likeness else 0.0
+    has_confusability = num_classes >= MIN_CLASSES
+    least_confidence = MIN_CONFIDENCE if has_confusability else MIN_CONFIDENCE_ALONE
+    least_confusability = max(MIN_CONFUSABILITY, 2 / (num_classes - 1)) if has_confusability else 0.0
     temperature = fit_temperature(logits, labels)
     scaled = compute_predictions(logits, labels, temperature=temperature)
     predicted, confidence = scaled.predicted, scaled.confidence
@@ -109,21 +109,21 @@ def find_label_suspects(logits: NDArray[np.float32], labels: NDArray[np.int64]) 
 
     is_sure = (confidence >= least_confidence) & (confidence >= thresholds[predicted])
     candidates = np.flatnonzero(is_sure & ~scaled.is_correct)
-    likeness = _likeness_on_the_others(stray, scaled, labels, candidates)
-    suspects = [
-        LabelSuspect(
+    confusability = _confusability_on_the_others(stray, scaled, labels, candidates)
+    issues = [
+        LabelIssue(
             position=int(i),
             label_index=int(labels[i]),
             suggested_index=int(predicted[i]),
             label_probability=float(scaled.true_probability[i]),
             suggested_probability=float(confidence[i]),
-            likeness=float(alike),
+            confusability=float(alike),
         )
-        for i, alike in zip(candidates, likeness, strict=True)
-        if alike >= least_likeness
+        for i, alike in zip(candidates, confusability, strict=True)
+        if alike >= least_confusability
     ]
 
-    is_alike = _likeness(stray) >= least_likeness
+    is_alike = _confusability(stray) >= least_confusability
     np.fill_diagonal(is_alike, False)
     num_foreseen, num_plain = 0.0, 0
     for block in row_blocks(*logits.shape):
@@ -131,9 +131,9 @@ def find_label_suspects(logits: NDArray[np.float32], labels: NDArray[np.int64]) 
         sure = is_sure[block]
         num_foreseen += float(np.einsum("nk,nk->", probabilities[sure], is_alike[predicted[block][sure]]))
         num_plain += _count_contradicted(probabilities, labels[block], thresholds)
-    return LabelSuspects(
-        suspects=tuple(sorted(suspects, key=lambda suspect: -suspect.margin)),
-        found=Proportion(count=len(suspects), total=int(np.count_nonzero(is_sure)), exact=True),
+    return LabelIssues(
+        issues=tuple(sorted(issues, key=lambda issue: -issue.margin)),
+        found=Proportion(count=len(issues), total=int(np.count_nonzero(is_sure)), exact=True),
         num_foreseen=num_foreseen,
         min_probability=least_confidence,
         num_plain=num_plain,
@@ -141,7 +141,7 @@ def find_label_suspects(logits: NDArray[np.float32], labels: NDArray[np.int64]) 
     )
 
 
-def _likeness(stray: NDArray[np.float64]) -> NDArray[np.float64]:
+def _confusability(stray: NDArray[np.float64]) -> NDArray[np.float64]:
     """How far any two classes are taken for each other: float64 (K, K), symmetric.
 
     Args:
@@ -151,10 +151,10 @@ def _likeness(stray: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.sqrt(shares * shares.T)
 
 
-def _likeness_on_the_others(
+def _confusability_on_the_others(
     stray: NDArray[np.float64], scaled: Predictions, labels: NDArray[np.int64], candidates: NDArray[np.intp]
 ) -> NDArray[np.float64]:
-    """For each of n mistakes, the likeness of its two classes on all examples but itself: float64 (n,)."""
+    """For each of n mistakes, the confusability of its two classes on all examples but itself: float64 (n,)."""
     given, suggested = labels[candidates], scaled.predicted[candidates]
     totals = stray.sum(axis=1)
     there = _ratio(

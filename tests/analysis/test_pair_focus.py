@@ -3,14 +3,14 @@ import math
 import numpy as np
 import pytest
 
-from reportgen.analysis.attention import compute_attention
 from reportgen.analysis.confusion import compute_confusion, find_confused_pairs
+from reportgen.analysis.focus import compute_focus
 from reportgen.analysis.intervals import Proportion, mean_estimate
-from reportgen.analysis.pair_attention import (
+from reportgen.analysis.pair_focus import (
     MIN_PAIR_MISTAKES,
     PairOverlap,
     PairVerdict,
-    compute_pair_attention,
+    compute_pair_focus,
     count_pair_overlaps,
 )
 from reportgen.cache import CamPair
@@ -40,7 +40,7 @@ def _world(seed, *, same=(), elsewhere=(), per_pair=24, noise=0.25):
 
 
 def _found(make_predictions, labels, predicted, cam):
-    comparison = compute_attention(cam, make_predictions(labels, predicted, np.full(len(labels), 0.5))).comparison
+    comparison = compute_focus(cam, make_predictions(labels, predicted, np.full(len(labels), 0.5))).comparison
     return comparison, count_pair_overlaps(comparison, labels, predicted, K)
 
 
@@ -104,16 +104,16 @@ def test_few_mistakes_are_not_looked_at(make_predictions):
     assert len(_found(make_predictions, *_world(0, same=range(K), per_pair=MIN_PAIR_MISTAKES))[1]) == K // 2
 
 
-def _pair_attention(make_predictions, labels, predicted, cam, limit=K):
+def _pair_focus(make_predictions, labels, predicted, cam, limit=K):
     comparison, overlaps = _found(make_predictions, labels, predicted, cam)
     pairs = find_confused_pairs(compute_confusion(labels, predicted, K), limit, None)
-    found = compute_pair_attention(comparison, overlaps, pairs, labels=labels, predicted=predicted)
+    found = compute_pair_focus(comparison, overlaps, pairs, labels=labels, predicted=predicted)
     return comparison, overlaps, pairs, found
 
 
-def test_pair_attention_stands_beside_the_pairs(make_predictions):
+def test_pair_focus_stands_beside_the_pairs(make_predictions):
     labels, predicted, cam = _world(2, same=[2], elsewhere=[4], per_pair=40)
-    comparison, overlaps, pairs, found = _pair_attention(make_predictions, labels, predicted, cam)
+    comparison, overlaps, pairs, found = _pair_focus(make_predictions, labels, predicted, cam)
     assert len(found) == len(pairs) == K
     by_pair = {overlap.pair: overlap for overlap in overlaps}
     for pair, item in zip(pairs, found, strict=True):
@@ -132,7 +132,7 @@ def test_pair_attention_stands_beside_the_pairs(make_predictions):
 
 def test_pair_with_few_mistakes_is_undecided(make_predictions):
     labels, predicted, cam = _world(4, same=range(K), per_pair=3)
-    _, overlaps, pairs, found = _pair_attention(make_predictions, labels, predicted, cam)
+    _, overlaps, pairs, found = _pair_focus(make_predictions, labels, predicted, cam)
     assert overlaps == ()
     assert len(found) == len(pairs)
     assert all(item.overlap is None and item.verdict is PairVerdict.UNDECIDED for item in found)
@@ -142,7 +142,7 @@ def test_pair_with_few_mistakes_is_undecided(make_predictions):
 def test_mistakes_without_evidence_have_no_overlap(make_predictions):
     labels, predicted, cam = _world(5, per_pair=12)
     cam.true[:] = -1
-    comparison, overlaps, _, found = _pair_attention(make_predictions, labels, predicted, cam)
+    comparison, overlaps, _, found = _pair_focus(make_predictions, labels, predicted, cam)
     assert overlaps == ()
     assert math.isnan(comparison.unrelated_median)
     assert all(math.isnan(item.both.value) and item.both.n == 0 for item in found)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from sklearn.metrics.pairwise import cosine_similarity
 
-from reportgen.analysis.attention import (
+from reportgen.analysis.focus import (
     UNIFORM_BORDER_SHARE,
-    compute_attention,
+    compute_focus,
     compute_map_statistics,
     compute_overlap,
     mean_maps,
@@ -151,7 +151,7 @@ def test_groups_are_right_and_wrong_and_blank_maps_do_not_count(make_predictions
     labels, predicted = np.arange(40) % 4, np.arange(40) % 4
     predicted[::3] = (predicted[::3] + 1) % 4
     wrong = labels != predicted
-    found = compute_attention(cam, make_predictions(labels, predicted, np.linspace(0.2, 0.9, 40)))
+    found = compute_focus(cam, make_predictions(labels, predicted, np.linspace(0.2, 0.9, 40)))
     assert found.comparison.blank_true == Proportion(count=2, total=40)
     assert found.comparison.blank_true_wrong == Proportion(count=int(wrong[3]) + int(wrong[7]), total=int(wrong.sum()))
     for name in STATISTICS:
@@ -176,13 +176,13 @@ def test_difference_is_within_predicted_classes(make_predictions):
     maps = rng.random((n, 8, 8))
     maps[predicted == 1, 1:-1, 1:-1] *= 0.2
     cam = _cam(maps, maps)
-    found = compute_attention(cam, make_predictions(np.where(wrong, 2, predicted), predicted, rng.random(n)))
+    found = compute_focus(cam, make_predictions(np.where(wrong, 2, predicted), predicted, rng.random(n)))
     border = found.border_share
     assert border.wrong.low > border.right.high
     assert border.difference.low < 0 < border.difference.high
     maps[wrong, 1:-1, 1:-1] *= 0.5
     cam = _cam(maps, maps)
-    found = compute_attention(cam, make_predictions(np.where(wrong, 2, predicted), predicted, rng.random(n)))
+    found = compute_focus(cam, make_predictions(np.where(wrong, 2, predicted), predicted, rng.random(n)))
     assert found.border_share.difference.low > 0.05
 
 
@@ -190,7 +190,7 @@ def test_sure_and_unsure_are_the_outer_thirds(make_predictions):
     cam = _random_cam(30)
     labels = np.zeros(30, int)
     confidence = np.random.default_rng(4).permutation(np.linspace(0.1, 0.9, 30))
-    found = compute_attention(cam, make_predictions(labels, labels, confidence))
+    found = compute_focus(cam, make_predictions(labels, labels, confidence))
     order = np.argsort(confidence)
     spread = found.predicted.spread
     assert found.unsure_spread.value == pytest.approx(spread[order[:10]].mean())
@@ -199,7 +199,7 @@ def test_sure_and_unsure_are_the_outer_thirds(make_predictions):
 
 
 def test_equal_confidences_have_no_thirds(make_predictions):
-    found = compute_attention(_random_cam(30), make_predictions([0] * 30, [0] * 30, [0.5] * 30))
+    found = compute_focus(_random_cam(30), make_predictions([0] * 30, [0] * 30, [0.5] * 30))
     assert (found.sure_spread.n, found.unsure_spread.n, found.spread_difference.n) == (0, 0, 0)
 
 
@@ -208,7 +208,7 @@ def test_unrelated_overlap_is_that_of_every_pair_of_different_mistakes(make_pred
     cam.true[2] = -1
     labels = np.zeros(25, int)
     predicted = (np.arange(25) % 5 != 0).astype(int)
-    found = compute_attention(cam, make_predictions(labels, predicted, np.full(25, 0.5)))
+    found = compute_focus(cam, make_predictions(labels, predicted, np.full(25, 0.5)))
     mistakes = [i for i in range(25) if predicted[i] and i != 2]
     positive = [np.maximum(maps.reshape(25, -1).astype(float), 0) for maps in (cam.true, cam.predicted)]
     table = cosine_similarity(positive[0][mistakes], positive[1][mistakes])
@@ -222,38 +222,38 @@ def test_unrelated_overlap_is_that_of_every_pair_of_different_mistakes(make_pred
 @pytest.mark.parametrize("n", [12, 300])
 def test_interval_of_the_unrelated_covers_the_truth_about_as_often_as_it_says(make_predictions, n, monkeypatch):
     """Few examples in all pairs and many in some: examples differ in how they overlap with anything."""
-    monkeypatch.setattr("reportgen.analysis.attention._NUM_UNRELATED_PAIRS", 1200)
+    monkeypatch.setattr("reportgen.analysis.focus._NUM_UNRELATED_PAIRS", 1200)
 
     def draw(rng, size):
         blobs = np.exp(rng.normal(0, 1.5, (2, size, 1, 1)) * np.linspace(-1, 1, 16).reshape(4, 4))
         return _cam(*(blobs * rng.random((2, size, 4, 4))))
 
-    def attention(rng, size):
-        return compute_attention(draw(rng, size), make_predictions([0] * size, [1] * size, [0.5] * size))
+    def focus(rng, size):
+        return compute_focus(draw(rng, size), make_predictions([0] * size, [1] * size, [0.5] * size))
 
     big = draw(np.random.default_rng(99), 1500)
     positive = [maps.reshape(1500, -1).astype(float) for maps in (big.true, big.predicted)]
     truth = cosine_similarity(*positive)[~np.eye(1500, dtype=bool)].mean()
     covered = 0
     for seed in range(150):
-        found = attention(np.random.default_rng(seed), n).comparison.overlap_unrelated
+        found = focus(np.random.default_rng(seed), n).comparison.overlap_unrelated
         covered += found.low <= truth <= found.high
     assert 0.90 <= covered / 150 <= 0.99
 
 
 def test_fewer_than_two_mistakes_have_no_baseline(make_predictions):
-    found = compute_attention(_random_cam(5), make_predictions([0] * 5, [0, 0, 0, 1, 0], [0.5] * 5))
+    found = compute_focus(_random_cam(5), make_predictions([0] * 5, [0, 0, 0, 1, 0], [0.5] * 5))
     assert math.isnan(found.comparison.overlap_unrelated.value)
     assert math.isnan(found.comparison.unrelated_high)
     assert found.comparison.overlap_mistakes.n == 1
 
 
-def test_attention_does_not_depend_on_the_order_of_examples(make_predictions):
+def test_focus_does_not_depend_on_the_order_of_examples(make_predictions):
     cam, rng = _random_cam(60, seed=6), np.random.default_rng(6)
     labels, predicted, confidence = rng.integers(0, 3, 60), rng.integers(0, 3, 60), rng.random(60)
     order = rng.permutation(60)
-    first = compute_attention(cam, make_predictions(labels, predicted, confidence))
-    second = compute_attention(
+    first = compute_focus(cam, make_predictions(labels, predicted, confidence))
+    second = compute_focus(
         _cam(cam.true[order], cam.predicted[order]),
         make_predictions(labels[order], predicted[order], confidence[order]),
     )

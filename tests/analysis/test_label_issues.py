@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 
 from reportgen.analysis.calibration import fit_temperature
-from reportgen.analysis.label_suspects import (
+from reportgen.analysis.label_issues import (
     MIN_CLASSES,
     MIN_CONFIDENCE,
     MIN_CONFIDENCE_ALONE,
-    MIN_LIKENESS,
-    find_label_suspects,
+    MIN_CONFUSABILITY,
+    find_label_issues,
 )
 
 
@@ -26,11 +26,11 @@ def _paired_world(n, k, *, seed=0, alike=3.0, strength=4.0, temperature=1.0):
 
 
 def _positions(found):
-    return [suspect.position for suspect in found.suspects]
+    return [issue.position for issue in found.issues]
 
 
 def _reference(logits, labels):
-    """The definitions, example by example: {position: likeness}, numbers foreseen and flagged by confident learning."""
+    """The definitions, example by example: {position: confusability}, number foreseen, number flagged."""
     n, k = logits.shape
     p = softmax(logits.astype(np.float64) / fit_temperature(logits, labels), axis=1)
     thresholds = [p[labels == c, c].mean() if (labels == c).any() else np.inf for c in range(k)]
@@ -41,14 +41,14 @@ def _reference(logits, labels):
         return given[to] / sum(given) if sum(given) > 1e-12 else 0.0
 
     least_confidence = MIN_CONFIDENCE if k >= MIN_CLASSES else MIN_CONFIDENCE_ALONE
-    least_likeness = max(MIN_LIKENESS, 2 / (k - 1)) if k >= MIN_CLASSES else 0.0
-    suspects, num_plain, num_foreseen = {}, 0, 0.0
+    least_confusability = max(MIN_CONFUSABILITY, 2 / (k - 1)) if k >= MIN_CLASSES else 0.0
+    issues, num_plain, num_foreseen = {}, 0, 0.0
     of_class = [np.flatnonzero(labels == c) for c in range(k)]
     shares = np.array([[stray_share(of_class[a], a, b) if a != b else 0.0 for b in range(k)] for a in range(k)])
     for m in range(n):
         i, j = labels[m], p[m].argmax()
         if p[m, j] >= least_confidence and p[m, j] >= thresholds[j]:
-            alike = [c for c in range(k) if c != j and np.sqrt(shares[c, j] * shares[j, c]) >= least_likeness]
+            alike = [c for c in range(k) if c != j and np.sqrt(shares[c, j] * shares[j, c]) >= least_confusability]
             num_foreseen += sum(p[m, c] for c in alike)
         reached = [c for c in range(k) if p[m, c] >= thresholds[c]]
         num_plain += bool(reached) and max(reached, key=lambda c, m=m: p[m, c]) != i
@@ -56,35 +56,35 @@ def _reference(logits, labels):
             continue
         others = [o for o in range(n) if labels[o] == i and o != m]
         members = [o for o in range(n) if labels[o] == j]
-        likeness = np.sqrt(stray_share(others, i, j) * stray_share(members, j, i))
-        if likeness >= least_likeness:
-            suspects[m] = likeness
-    return suspects, num_plain, num_foreseen, p
+        confusability = np.sqrt(stray_share(others, i, j) * stray_share(members, j, i))
+        if confusability >= least_confusability:
+            issues[m] = confusability
+    return issues, num_plain, num_foreseen, p
 
 
 @pytest.mark.parametrize(("n", "k"), [(300, 2), (300, 3), (150, 6), (400, 12)])
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
-def test_suspects_are_the_definition(n, k, temperature):
+def test_issues_are_the_definition(n, k, temperature):
     strength = 2.0 if k >= MIN_CLASSES else 8.0
     logits, labels = _paired_world(n, k + k % 2, strength=strength, temperature=temperature)
     logits = logits[:, :k]
     labels = np.minimum(labels, k - 1)
     labels[: n // 40] = labels[: n // 40] ^ 1 if k % 2 == 0 else (labels[: n // 40] + 1) % k
-    found = find_label_suspects(logits, labels)
+    found = find_label_issues(logits, labels)
     expected, num_plain, num_foreseen, p = _reference(logits, labels)
     assert sorted(_positions(found)) == sorted(expected)
     assert found.num_plain == num_plain
     assert found.num_foreseen == pytest.approx(num_foreseen)
     assert len(expected) >= 1
-    for suspect in found.suspects:
-        m = suspect.position
-        assert suspect.label_index == labels[m]
-        assert suspect.suggested_index == p[m].argmax()
-        assert suspect.suggested_probability == pytest.approx(p[m].max())
-        assert suspect.label_probability == pytest.approx(p[m, labels[m]])
-        assert suspect.likeness == pytest.approx(expected[m])
-        assert suspect.margin == suspect.suggested_probability - suspect.label_probability
-    margins = [suspect.margin for suspect in found.suspects]
+    for issue in found.issues:
+        m = issue.position
+        assert issue.label_index == labels[m]
+        assert issue.suggested_index == p[m].argmax()
+        assert issue.suggested_probability == pytest.approx(p[m].max())
+        assert issue.label_probability == pytest.approx(p[m, labels[m]])
+        assert issue.confusability == pytest.approx(expected[m])
+        assert issue.margin == issue.suggested_probability - issue.label_probability
+    margins = [issue.margin for issue in found.issues]
     assert margins == sorted(margins, reverse=True)
     assert found.temperature == pytest.approx(fit_temperature(logits, labels))
 
@@ -96,7 +96,7 @@ def test_labels_taken_for_a_like_class_are_caught_and_wild_ones_are_left_to_the_
     swapped, wild = sure[:80], sure[80:160]
     labels[swapped] ^= 1
     labels[wild] = (labels[wild] + 2 + 2 * np.arange(80) % 26) % 30
-    found = find_label_suspects(logits, labels)
+    found = find_label_issues(logits, labels)
     caught = set(_positions(found))
     assert len(caught & set(swapped.tolist())) >= 76
     assert len(caught & set(wild.tolist())) <= 4
@@ -110,19 +110,19 @@ def test_lone_contradiction_does_not_make_its_own_classes_alike():
     logits[np.arange(60), labels] = 0
     logits[np.arange(60), (labels + 1) % 6] = -4
     logits[12] = logits[3]  # labelled 0, looks like 3
-    assert find_label_suspects(logits, labels).suspects == ()
+    assert find_label_issues(logits, labels).issues == ()
     logits[18] = logits[3]  # a second one vouches for the first, but nothing goes the other way
-    assert find_label_suspects(logits, labels).suspects == ()
+    assert find_label_issues(logits, labels).issues == ()
     logits[9] = logits[0]  # and now it does
-    assert set(_positions(find_label_suspects(logits, labels))) == {12, 18}
+    assert set(_positions(find_label_issues(logits, labels))) == {12, 18}
 
 
 @pytest.mark.parametrize(("k", "seeds"), [(2, 20), (4, 20), (10, 40), (40, 20)])
-def test_clean_labels_show_as_many_suspects_as_are_foreseen(k, seeds):
-    """A calibrated model and right labels: the number of suspects is what the probabilities foresee, not more."""
+def test_clean_labels_show_as_many_issues_as_are_foreseen(k, seeds):
+    """A calibrated model and right labels: the number of issues is what the probabilities foresee, not more."""
     proven, found_total, foreseen_total = 0, 0, 0.0
     for seed in range(seeds):
-        found = find_label_suspects(*_paired_world(1500, k, seed=seed))
+        found = find_label_issues(*_paired_world(1500, k, seed=seed))
         proven += found.found.low * found.found.total > found.num_foreseen
         found_total += found.found.count
         foreseen_total += found.num_foreseen
@@ -133,29 +133,29 @@ def test_clean_labels_show_as_many_suspects_as_are_foreseen(k, seeds):
 
 @pytest.mark.parametrize("temperature", [0.4, 2.5])
 def test_overconfidence_is_no_evidence_against_labels(temperature):
-    """What one temperature explains is not blamed on the labels: the same suspects, whatever the logits' scale."""
+    """What one temperature explains is not blamed on the labels: the same issues, whatever the logits' scale."""
     logits, labels = _paired_world(3000, 20)
-    plain = find_label_suspects(logits, labels)
-    scaled = find_label_suspects((logits * np.float32(temperature)), labels)
-    assert len(plain.suspects) > 5
+    plain = find_label_issues(logits, labels)
+    scaled = find_label_issues((logits * np.float32(temperature)), labels)
+    assert len(plain.issues) > 5
     assert set(_positions(scaled)) == set(_positions(plain))
     assert scaled.num_foreseen == pytest.approx(plain.num_foreseen, rel=1e-3)
 
 
-def test_suspects_do_not_depend_on_how_many_are_worked_on_at_a_time(monkeypatch):
+def test_issues_do_not_depend_on_how_many_are_worked_on_at_a_time(monkeypatch):
     logits, labels = _paired_world(500, 12, strength=2.0)
-    whole = find_label_suspects(logits, labels)
+    whole = find_label_issues(logits, labels)
     monkeypatch.setattr("reportgen.analysis.predictions._BLOCK_SIZE", 12 * 7)
-    blocks = find_label_suspects(logits, labels)
-    assert len(whole.suspects) > 3
+    blocks = find_label_issues(logits, labels)
+    assert len(whole.issues) > 3
     assert _positions(blocks) == _positions(whole)
     assert blocks.num_plain == whole.num_plain
     assert blocks.num_foreseen == pytest.approx(whole.num_foreseen)
 
 
-def test_likeness_goes_both_ways(monkeypatch):
+def test_confusability_goes_both_ways(monkeypatch):
     """Class 0 strays to 1 and 1 to 2, which strays to 0: none of them is taken for each other."""
-    monkeypatch.setattr("reportgen.analysis.label_suspects.fit_temperature", lambda *_: 1.0)
+    monkeypatch.setattr("reportgen.analysis.label_issues.fit_temperature", lambda *_: 1.0)
     labels = np.repeat(np.arange(12), 40)
     logits = np.random.default_rng(0).uniform(-5.1, -4.9, (480, 12))
     logits[np.arange(480), labels] = 0
@@ -165,7 +165,7 @@ def test_likeness_goes_both_ways(monkeypatch):
         for of, to in directions:
             strayed[labels == of] -= 8
             strayed[labels == of, of], strayed[labels == of, to] = 0, -2
-        found = find_label_suspects(strayed.astype(np.float32), labels)
+        found = find_label_issues(strayed.astype(np.float32), labels)
         assert found.found.total > 100
         return found.num_foreseen
 
@@ -176,24 +176,24 @@ def test_likeness_goes_both_ways(monkeypatch):
 def test_class_without_a_label_is_never_suggested():
     logits, labels = _paired_world(800, 8, strength=2.0)
     keep = labels != 5
-    found = find_label_suspects(logits[keep], labels[keep])
-    assert len(found.suspects) > 0
-    assert all(suspect.suggested_index != 5 for suspect in found.suspects)
+    found = find_label_issues(logits[keep], labels[keep])
+    assert len(found.issues) > 0
+    assert all(issue.suggested_index != 5 for issue in found.issues)
 
 
-def test_right_answers_are_no_suspects_and_nothing_is_foreseen_of_the_certain():
+def test_right_answers_are_no_issues_and_nothing_is_foreseen_of_the_certain():
     labels = np.arange(30) % 6
-    found = find_label_suspects((30 * np.eye(6)[labels]).astype(np.float32), labels)
-    assert found.suspects == ()
+    found = find_label_issues((30 * np.eye(6)[labels]).astype(np.float32), labels)
+    assert found.issues == ()
     assert found.num_foreseen == pytest.approx(0, abs=1e-9)
     assert (found.found.count, found.found.total) == (0, 30)
 
 
 @pytest.mark.parametrize(("n", "k"), [(1, 2), (2, 2), (3, 40), (9, 5)])
-def test_tiny_test_sets_have_no_suspect_without_others_to_compare(n, k):
+def test_tiny_test_sets_have_no_issue_without_others_to_compare(n, k):
     logits = (5 * np.eye(k)[(np.arange(n) + 1) % k]).astype(np.float32)
-    found = find_label_suspects(logits, np.arange(n) % k)
-    assert found.suspects == ()
+    found = find_label_issues(logits, np.arange(n) % k)
+    assert found.issues == ()
 
 
 @given(st.integers(2, 60), st.integers(2, 8), st.integers(0, 10_000), st.data())
@@ -202,8 +202,8 @@ def test_order_of_examples_changes_nothing_but_ties(n, k, seed, data):
     logits, labels = _paired_world(n, k + k % 2, seed=seed, strength=1.0)
     logits, labels = logits[:, :k], np.minimum(labels, k - 1)
     order = np.array(data.draw(st.permutations(range(n))))
-    found, shuffled = find_label_suspects(logits, labels), find_label_suspects(logits[order], labels[order])
+    found, shuffled = find_label_issues(logits, labels), find_label_issues(logits[order], labels[order])
     assert sorted(order[_positions(shuffled)].tolist()) == sorted(_positions(found))
     assert shuffled.num_foreseen == pytest.approx(found.num_foreseen, rel=1e-4, abs=1e-9)
     assert shuffled.num_plain == found.num_plain
-    assert found.found.count == len(found.suspects)
+    assert found.found.count == len(found.issues)

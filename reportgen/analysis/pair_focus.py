@@ -7,8 +7,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from reportgen.analysis.attention import MapComparison
 from reportgen.analysis.confusion import ConfusedPair
+from reportgen.analysis.focus import MapComparison
 from reportgen.analysis.intervals import CONFIDENCE_LEVEL, Estimate, Proportion, mean_estimate
 
 MAJORITY = 0.5
@@ -60,7 +60,7 @@ class PairOverlap:
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class PairAttention:
+class PairFocus:
     """Where the model looked in the mistakes between the two classes of a confused pair.
 
     To be held against `MapComparison.overlap_unrelated` and `MapComparison.overlap_mistakes`: the maps of two classes
@@ -119,14 +119,14 @@ def count_pair_overlaps(
     )
 
 
-def compute_pair_attention(
+def compute_pair_focus(
     comparison: MapComparison,
     overlaps: Sequence[PairOverlap],
     pairs: Sequence[ConfusedPair],
     *,
     labels: NDArray[np.int64],
     predicted: NDArray[np.int64],
-) -> tuple[PairAttention, ...]:
+) -> tuple[PairFocus, ...]:
     """Where the model looked in each of the confused pairs, in their order.
 
     Args:
@@ -144,7 +144,7 @@ def compute_pair_attention(
         back = np.flatnonzero((labels == second) & (predicted == first))
         key = min(first, second), max(first, second)
         found.append(
-            PairAttention(
+            PairFocus(
                 forth=_mean_overlap(comparison, forth),
                 back=_mean_overlap(comparison, back),
                 both=_mean_overlap(comparison, np.concatenate([forth, back])),

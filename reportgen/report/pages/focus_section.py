@@ -1,9 +1,9 @@
 """Where the model looks, as a section of the first page: statistics of all maps, right answers beside wrong ones."""
 
-from reportgen.analysis.attention import BORDER_WIDTH, FocusStatistic, MapComparison
+from reportgen.analysis.focus import BORDER_WIDTH, FocusStatistic, MapComparison
 from reportgen.analysis.intervals import Estimate
 from reportgen.report.pages.context import ReportContext
-from reportgen.report.views.index_view import AttentionRow, AttentionSection
+from reportgen.report.views.index_view import FocusRow, FocusSection
 from reportgen.report.words.text import (
     count_text,
     number_interval_text,
@@ -13,13 +13,13 @@ from reportgen.report.words.text import (
 )
 
 
-def make_attention_section(context: ReportContext) -> AttentionSection | None:
+def make_focus_section(context: ReportContext) -> FocusSection | None:
     """The statistics of the predicted class's maps, and how far the maps of mistakes overlap; `None` without maps."""
-    found, maps = context.findings.attention, context.maps
+    found, maps = context.findings.focus, context.maps
     if found is None or maps is None:
         return None
     over = f"the maps by {maps.words.name}" if found.comparison is None else "the maps of the predicted class"
-    return AttentionSection(
+    return FocusSection(
         note=f"Means over {over}, with 95% intervals. The difference compares images that get the same name.",
         rows=(
             _row(f"evidence in the outer {percent_text(BORDER_WIDTH, digits=1)} of each side", found.border_share),
@@ -44,8 +44,8 @@ def _comparison_text(found: MapComparison) -> str:
     )
 
 
-def _row(name: str, statistic: FocusStatistic) -> AttentionRow:
-    return AttentionRow(
+def _row(name: str, statistic: FocusStatistic) -> FocusRow:
+    return FocusRow(
         name=name,
         right=_mean(statistic.right),
         wrong=_mean(statistic.wrong),

@@ -10,7 +10,7 @@ from reportgen.errors import SiteError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
+class Artifact:
     """A written file that carries the report, or a part of it, elsewhere.
 
     Attributes:
@@ -24,7 +24,7 @@ class Parcel:
     contents: str
 
 
-def check_parcel(path: Path, *, is_ours: Callable[[Path], bool], hint: str) -> None:
+def check_artifact(path: Path, *, is_ours: Callable[[Path], bool], hint: str) -> None:
     """Check that a file may be written, before any work is done.
 
     Args:
@@ -43,7 +43,7 @@ def check_parcel(path: Path, *, is_ours: Callable[[Path], bool], hint: str) -> N
         raise SiteError(f"{path} cannot be written.", hint=hint)
 
 
-def write_parcel(path: Path, write: Callable[[BinaryIO], object]) -> int:
+def write_artifact(path: Path, write: Callable[[BinaryIO], object]) -> int:
     """Write a file under a temporary name, then give it its own; returns its size in bytes.
 
     Args:

@@ -6,7 +6,7 @@ from reportgen.report.views.shared import ExampleCard, Link, MapLegend, SiteFram
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SuspectCard:
+class LabelIssueCard:
     """A label that deserves a second look; probabilities are those after temperature scaling."""
 
     card: ExampleCard
@@ -18,7 +18,7 @@ class SuspectCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SuspectsPage:
+class LabelIssuesPage:
     """The labels that deserve a second look, and how much to expect of the list.
 
     `missing` says what the report lacks; `legend` is `None` without maps.
@@ -32,5 +32,5 @@ class SuspectsPage:
     note: str
     missing: str
     legend: MapLegend | None
-    cards: tuple[SuspectCard, ...]
+    cards: tuple[LabelIssueCard, ...]
     table: Link

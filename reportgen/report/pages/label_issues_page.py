@@ -1,60 +1,60 @@
 """The labels that deserve a second look: the images, both classes, both maps, and how much to expect of the list."""
 
-from reportgen.analysis.label_suspects import LabelSuspect
+from reportgen.analysis.label_issues import LabelIssue
 from reportgen.report.pages.cards import make_card
 from reportgen.report.pages.context import ReportContext
 from reportgen.report.pages.map_sheet import Files
 from reportgen.report.pages.sheets import Sheet, make_sheet
-from reportgen.report.urls import SUSPECTS_PATH
+from reportgen.report.urls import LABEL_ISSUES_PATH
+from reportgen.report.views.label_issues_view import LabelIssueCard, LabelIssuesPage
 from reportgen.report.views.shared import Link, SiteFrame
-from reportgen.report.views.suspects_view import SuspectCard, SuspectsPage
 from reportgen.report.words.text import count_text, number_text, percent_interval_text, percent_text, plural_text
 
-NUM_SUSPECTS = 60
-"""Suspects on the page; the table to take away holds all of them."""
+NUM_ISSUES = 60
+"""Issues on the page; the table to take away holds all of them."""
 
 _SIDES = "Left the class given, right the class suggested"
 
-SUSPECTS_CSV_PATH = "data/label_suspects.csv"
+LABEL_ISSUES_CSV_PATH = "data/label_issues.csv"
 
 
-def make_suspects_page(context: ReportContext, frame: SiteFrame) -> tuple[SuspectsPage, Files]:
-    """The page of label suspects with the sprites that it shows."""
-    found = context.findings.label_suspects
-    shown = found.suspects[:NUM_SUSPECTS]
+def make_label_issues_page(context: ReportContext, frame: SiteFrame) -> tuple[LabelIssuesPage, Files]:
+    """The page of label issues with the sprites that it shows."""
+    found = context.findings.label_issues
+    shown = found.issues[:NUM_ISSUES]
     knows_classes = context.maps is not None and not context.maps.is_class_agnostic
     sheet = make_sheet(
         context,
-        [suspect.position for suspect in shown],
-        page=SUSPECTS_PATH,
-        stem="images/label-suspects",
+        [issue.position for issue in shown],
+        page=LABEL_ISSUES_PATH,
+        stem="images/label-issues",
         with_differences=False,
     )
     return (
-        SuspectsPage(
+        LabelIssuesPage(
             frame=frame,
             sprites=sheet.sprites(),
-            headline=_headline(len(found.suspects)),
+            headline=_headline(len(found.issues)),
             temperature=number_text(found.temperature, digits=2),
             expectation=_expectation(context),
-            note=_note(len(shown), len(found.suspects)),
+            note=_note(len(shown), len(found.issues)),
             missing=context.missing_note,
             legend=None if context.maps is None else context.maps.legend(_SIDES if knows_classes else ""),
-            cards=tuple(_make_card(context, sheet, suspect) for suspect in shown),
-            table=Link(text=f"all {plural_text(len(found.suspects), 'candidate')} as a table", url=SUSPECTS_CSV_PATH),
+            cards=tuple(_make_card(context, sheet, issue) for issue in shown),
+            table=Link(text=f"all {plural_text(len(found.issues), 'candidate')} as a table", url=LABEL_ISSUES_CSV_PATH),
         ),
         sheet.files(),
     )
 
 
-def _headline(num_suspects: int) -> str:
-    if not num_suspects:
+def _headline(num_issues: int) -> str:
+    if not num_issues:
         return "No label stands out as wrong"
-    return f"{plural_text(num_suspects, 'label')} {'deserves' if num_suspects == 1 else 'deserve'} a second look"
+    return f"{plural_text(num_issues, 'label')} {'deserves' if num_issues == 1 else 'deserve'} a second look"
 
 
 def _expectation(context: ReportContext) -> str:
-    found = context.findings.label_suspects
+    found = context.findings.label_issues
     foreseen = number_text(found.num_foreseen, digits=0)
     return (
         f"These are candidates, not proven errors: {count_text(found.found.count)} of {count_text(found.found.total)}"
@@ -70,12 +70,12 @@ def _note(num_shown: int, num_all: int) -> str:
     return f"By falling margin: the probability of the suggested class less that of the given one.{shown}"
 
 
-def _make_card(context: ReportContext, sheet: Sheet, suspect: LabelSuspect) -> SuspectCard:
-    return SuspectCard(
-        card=make_card(context, sheet, suspect.position),
-        given=context.class_link(suspect.label_index, page=SUSPECTS_PATH),
-        suggested=context.class_link(suspect.suggested_index, page=SUSPECTS_PATH),
-        given_probability=percent_text(suspect.label_probability),
-        suggested_probability=percent_text(suspect.suggested_probability),
-        margin=number_text(suspect.margin, digits=2),
+def _make_card(context: ReportContext, sheet: Sheet, issue: LabelIssue) -> LabelIssueCard:
+    return LabelIssueCard(
+        card=make_card(context, sheet, issue.position),
+        given=context.class_link(issue.label_index, page=LABEL_ISSUES_PATH),
+        suggested=context.class_link(issue.suggested_index, page=LABEL_ISSUES_PATH),
+        given_probability=percent_text(issue.label_probability),
+        suggested_probability=percent_text(issue.suggested_probability),
+        margin=number_text(issue.margin, digits=2),
     )
