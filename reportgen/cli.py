@@ -18,6 +18,7 @@ from reportgen.options import (
     device_options,
     explain_options,
     input_options,
+    name_option,
     render_options,
 )
 from reportgen.settings import (
@@ -70,13 +71,14 @@ def analyze_command(cache_path: Path, refresh: bool, **options: Any) -> None:
 
 @cli.command("render", cls=Command)
 @click.argument("cache_path", type=click.Path(path_type=Path), metavar="CACHE")
+@name_option
 @render_options
-def render_command(cache_path: Path, **options: Any) -> None:
+def render_command(cache_path: Path, model_name: str, **options: Any) -> None:
     """Write the report from a cache; needs neither the model nor the data."""
     from reportgen.pipeline import render
 
     observer = ConsoleObserver()
-    report = render(cache_path, RenderSettings(**options), observer=observer)
+    report = render(cache_path, RenderSettings(**options), model_name=model_name, observer=observer)
     _print_summary(report, observer.seconds)
 
 

@@ -105,6 +105,17 @@ _model_options = _options(
     _option("--download", is_flag=True, help="Let data sets and models of the hub be fetched."),
 )
 
+name_option = _options(
+    "Model",
+    _option(
+        "--model-name",
+        default="",
+        metavar="TEXT",
+        help="Name of the model in the report.  [default: the network's class or factory]",
+    ),
+)
+"""A decorator: what the report calls the model."""
+
 _map_options = _options(
     "Maps",
     _option(
@@ -321,6 +332,7 @@ def input_options(command: Any) -> Any:
     return _decorated(
         command,
         _model_options,
+        name_option,
         _map_options,
         _faithfulness_option,
         _data_options,
@@ -332,7 +344,15 @@ def input_options(command: Any) -> Any:
 
 def explain_options(command: Any) -> Any:
     """A decorator: everything that decides how single images are explained."""
-    return _decorated(command, _model_options, _map_options, _explained_options, _preprocessing_options, _pass_options)
+    return _decorated(
+        command,
+        _model_options,
+        name_option,
+        _map_options,
+        _explained_options,
+        _preprocessing_options,
+        _pass_options,
+    )
 
 
 def render_options(command: Any) -> Any:

@@ -122,7 +122,7 @@ def analyze(
         is_valid = _is_valid(cache_path, key, refresh, observer)
     if is_valid:
         with observer.stage("Read the cache"):
-            return load_cache(cache_path)
+            return _rename_model(load_cache(cache_path), settings.model_name)
     cache = _evaluate(settings, key, observer) if settings.arrays is None else _read_arrays(settings, key, observer)
     for warning in cache.provenance.warnings:
         observer.say(warning)
@@ -160,16 +160,27 @@ def explain(settings: ExplainSettings, *, out: Path | None = None, observer: Obs
     return explanations
 
 
-def render(cache_path: Path, settings: RenderSettings, *, observer: Observer = SILENT) -> Report:
+def render(cache_path: Path, settings: RenderSettings, *, model_name: str = "", observer: Observer = SILENT) -> Report:
     """The report from a cache alone: needs neither the model nor the data, and no torch.
+
+    Args:
+        cache_path: the cache.
+        settings: what the site shows.
+        model_name: what the report calls the network; empty keeps the name that the cache recorded.
+        observer: whoever follows.
 
     Raises:
         ReportError: a problem that the user can solve.
     """
     _check_render_settings(settings)
     with observer.stage("Read the cache"):
-        cache = load_cache(cache_path)
+        cache = _rename_model(load_cache(cache_path), model_name)
     return _render(cache, settings, observer)
+
+
+def _rename_model(cache: EvaluationCache, model_name: str) -> EvaluationCache:
+    """The cache with another name for the network, which decides nothing; the file stays as it is."""
+    return replace(cache, provenance=replace(cache.provenance, model_name=model_name)) if model_name else cache
 
 
 def _evaluate(settings: AnalyzeSettings, key: CacheKey, observer: Observer) -> EvaluationCache:

@@ -100,6 +100,7 @@ class ModelSettings:
             `keras:FILE.keras`, a TorchScript or exported program's file, or `demo`; empty with `arrays`.
         weights: a checkpoint file; `pretrained` takes the weights of the library that provides the model;
             `None` keeps what the factory returns.
+        model_name: what the report calls the network; empty takes the name that its code gives it.
         class_names_path: a file with the model's class names in index order.
         preprocessing: what the user said about it.
         layers: the target layers' dotted names; empty finds one by probing.
@@ -116,6 +117,7 @@ class ModelSettings:
 
     model: str = ""
     weights: str | None = None
+    model_name: str = ""
     class_names_path: Path | None = None
     preprocessing: PreprocessingSettings = field(default_factory=PreprocessingSettings)
     layers: tuple[str, ...] = ()

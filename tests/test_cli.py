@@ -80,7 +80,7 @@ def test_help_lists_options_under_headings_in_the_order_in_which_one_needs_them(
     ]
     sections = dict(zip(headings, re.split(r"^\w[\w ]*:$", text, flags=re.MULTILINE)[1:], strict=True))
     for heading, options in {
-        "Model": ["--model", "--weights", "--class-names"],
+        "Model": ["--model", "--weights", "--class-names", "--model-name"],
         "Maps": ["--method", "--layer", "--aggregate", "--annotations", "--faithfulness"],
         "Report": ["--out", "--title", "--notes", "--worst", "--gallery", "--keep-label-issues"],
         "Look": ["--logo", "--extra-css", "--templates"],
@@ -121,6 +121,14 @@ def test_each_option_of_rendering_reaches_its_setting(
 ):
     run("render", "cache.npz", *arguments)
     assert rendered == [RenderSettings(**changes)]
+
+
+def test_rendering_gives_the_model_another_name_and_leaves_the_cache_alone(run: Run, folder: Path):
+    before = (folder / "cache.npz").read_bytes()
+    done = run("render", "cache.npz", "--model-name", "ResNet-20")
+    assert done.out.startswith("ResNet-20 ")
+    assert "<title>ResNet-20 on " in (folder / "site/index.html").read_text()
+    assert (folder / "cache.npz").read_bytes() == before
 
 
 def test_rendering_sums_up_and_names_what_it_wrote(run: Run, folder: Path, tiny_cache: EvaluationCache):

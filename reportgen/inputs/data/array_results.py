@@ -23,6 +23,7 @@ from reportgen.inputs.data.columns import column_texts, make_column
 from reportgen.inputs.data.datasets import spread_positions
 from reportgen.inputs.data.evaluation_set import EvaluationSet
 from reportgen.inputs.data.npz import NpzFile
+from reportgen.inputs.networks.names import UNNAMED
 from reportgen.inputs.preprocessing import Preprocessing, thumbnail
 from reportgen.inputs.run_record import time_text, version_pairs
 from reportgen.settings import AnalyzeSettings
@@ -38,7 +39,6 @@ _LAYOUT_HINT: Final = (
 )
 _SUM_TOLERANCE: Final = 1e-3
 _LEAST_PROBABILITY: Final = float(np.finfo(np.float32).tiny)
-_MODEL_NAME: Final = "a model that ran elsewhere"
 _NO_MAPS: Final = "The model ran elsewhere, and its outputs came without class activation maps."
 _NO_IMAGES: Final = "The class activation maps are left out: the images to lay them over did not come with them."
 
@@ -85,7 +85,7 @@ def load_array_results(settings: AnalyzeSettings, key: CacheKey) -> EvaluationCa
         provenance=Provenance(
             created=time_text(settings.arrays.stat().st_mtime),  # the run's own time is not known
             seconds=0.0,
-            model_name=str(members.get("model_name", _MODEL_NAME)),
+            model_name=settings.model_name or str(members.get("model_name", UNNAMED)),
             num_parameters=0,
             weights_name="",
             data_name=settings.arrays.name,

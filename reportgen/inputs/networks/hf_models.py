@@ -72,7 +72,7 @@ def build_hf(spec: ModelSpec, *, download: bool, has_weights: bool) -> Network:
             ) from error
         preprocessing = _read_preprocessing(transformers, spec, folder)
     return Network(
-        name=f"{spec.name} from transformers",
+        name=spec.name,
         module=module,
         weights_name=files[0].name if files else "",
         preprocessing=preprocessing,

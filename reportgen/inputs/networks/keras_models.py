@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from reportgen.errors import ModelError
 from reportgen.inputs.networks.classifier import Network
+from reportgen.inputs.networks.names import own_name
 from reportgen.inputs.networks.specs import ModelSpec
 from reportgen.inputs.preprocessing import Preprocessing
 
@@ -51,7 +52,7 @@ def build_keras(spec: ModelSpec) -> Network:
             hint=f"{_SAVE_HINT} Where it has parts of your own, write a factory that knows them and returns the Keras "
             "model, and give FILE.py:factory.",
         ) from error
-    return wrap_keras(model, name=f"{model.name} from {path.name}", weights_name=path.name)
+    return wrap_keras(model, name=own_name(model.name, path), weights_name=path.name)
 
 
 def is_keras_model(value: object) -> bool:

@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -17,6 +16,7 @@ from reportgen.inputs.networks.classifier import Classifier, Network
 from reportgen.inputs.networks.factories import build_from_factory
 from reportgen.inputs.networks.hf_models import build_hf
 from reportgen.inputs.networks.keras_models import build_keras, is_keras_model, wrap_keras
+from reportgen.inputs.networks.names import network_name
 from reportgen.inputs.networks.program_models import build_program
 from reportgen.inputs.networks.specs import LIBRARIES, ModelKind, ModelSpec, locate_weights, parse_model_spec
 from reportgen.inputs.preprocessing import INTERPOLATIONS, Preprocessing, resolve_preprocessing
@@ -64,7 +64,7 @@ def build_classifier(settings: ModelSettings, num_classes: int, normalisation: N
     elif not weights_name:
         log.warning("No --weights: the weights are those that %s sets, random ones if it sets none.", spec)
     return Classifier(
-        name=network.name,
+        name=settings.model_name or network.name,
         module=network.module.eval(),
         preprocessing=resolve_preprocessing(
             settings.preprocessing, _own_preprocessing(network, settings.preprocessing, normalisation), normalisation
@@ -111,8 +111,8 @@ def _own_preprocessing(
 
 def _build_own(order: _Order) -> Network:
     spec = order.spec
-    name = f"{spec.name} from {Path(spec.place).name if spec.kind is ModelKind.FILE else spec.place}"
     module = build_from_factory(spec)
+    name = network_name(type(module).__name__, spec.name, spec.place)
     return wrap_keras(module, name=name) if is_keras_model(module) else Network(name=name, module=module)
 
 
@@ -137,7 +137,7 @@ def _build_torchvision(order: _Order) -> Network:
     options = {"weights": weights} if order.has_weights else {"weights": None, "num_classes": order.num_classes}
     transforms = weights.transforms()
     return Network(
-        name=f"{name} from torchvision",
+        name=name,
         module=_build_quietly(order.spec, lambda: models.get_model(name, **options)),
         weights_name=str(weights) if order.has_weights else "",
         preprocessing=Preprocessing(
@@ -166,7 +166,7 @@ def _build_timm(order: _Order) -> Network:
     tag = getattr(module, "pretrained_cfg", {}).get("tag", "")
     weights_name = f"{name.partition('.')[0]}.{tag}" if tag else name
     return Network(
-        name=f"{name} from timm",
+        name=name,
         module=module,
         weights_name=weights_name if order.has_weights else "",
         preprocessing=_read_timm_config(config, _source_text(f"timm's {weights_name}", order.has_weights)),

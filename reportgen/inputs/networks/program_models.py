@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from reportgen.errors import ModelError
 from reportgen.inputs.files import require_file
 from reportgen.inputs.networks.classifier import Network
+from reportgen.inputs.networks.names import own_name
 from reportgen.inputs.networks.specs import ModelSpec
 
 _SAVE_HINT = "Name a file that torch.jit.save or torch.export.save has written."
@@ -36,7 +37,7 @@ def build_program(spec: ModelSpec) -> Network:
             f"PyTorch {torch.__version__} cannot load the program {path}: {_first_line(error)}",
             hint="Save it again, with a version of PyTorch that is not newer than this one.",
         ) from error
-    return Network(name=f"{path.name} ({kind})", module=module, weights_name=path.name, is_opaque=True)
+    return Network(name=own_name(path.stem, path), module=module, weights_name=path.name, is_opaque=True)
 
 
 def _find_kind(path: Path) -> str:

@@ -60,7 +60,7 @@ def edit(path, **changes):
 
 def test_folder_gives_network_weights_and_preprocessing(saved):
     classifier = build(saved)
-    assert classifier.name == "tiny-vit from transformers"
+    assert classifier.name == "tiny-vit"
     assert classifier.weights_name == "model.safetensors"
     assert not classifier.is_opaque
     assert not any(module.training for module in classifier.module.modules())

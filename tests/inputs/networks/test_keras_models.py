@@ -64,7 +64,7 @@ def saved(tmp_path_factory):
 
 def test_file_gives_the_network_with_its_weights(saved):
     classifier = build(saved)
-    assert classifier.name == "tiny from tiny.keras"
+    assert classifier.name == "tiny"
     assert classifier.weights_name == "tiny.keras"
     assert not classifier.is_opaque
     torch.testing.assert_close(classifier.module(IMAGES).softmax(dim=1), outputs_of(make_model()))
@@ -281,7 +281,7 @@ def test_custom_layers_are_explained_and_a_factory_may_know_them(tmp_path):
         f"    return keras.saving.load_model({str(tmp_path / 'm.keras')!r}, custom_objects={{'Doubling': Doubling}})\n"
     )
     classifier = build_classifier(ModelSettings(model=f"{tmp_path}/net.py:make"), 3, None)
-    assert classifier.name == "make from net.py"
+    assert classifier.name == "the model"
     assert classifier.module(IMAGES).shape == (5, 3)
 
 

@@ -55,7 +55,8 @@ def test_own_network_gets_its_weights_and_evaluation_mode(net_file, tmp_path):
     torch.manual_seed(3)
     trained = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Dropout(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
     classifier = load(f"{net_file}:Net", weights=saved(tmp_path, trained))
-    assert classifier.name == "Net from net.py"
+    assert classifier.name == "the model"
+    assert load(f"{net_file}:Net", model_name="Net v2").name == "Net v2"
     assert classifier.weights_name == "w.pth"
     assert not any(module.training for module in classifier.module.modules())
     batch = torch.rand(2, 3, 8, 8)
@@ -105,7 +106,7 @@ def test_torchvision_network_has_as_many_outputs_as_classes(tmp_path):
         weights=saved(tmp_path, trained),
         preprocessing=PreprocessingSettings(),
     )
-    assert classifier.name == "squeezenet1_1 from torchvision"
+    assert classifier.name == "squeezenet1_1"
     assert classifier.module(torch.zeros(1, 3, 64, 64)).shape == (1, 7)
     assert "assumed" in classifier.preprocessing.source
 
@@ -155,7 +156,7 @@ def test_timm_network_has_as_many_outputs_as_classes(tmp_path):
     classifier = load(
         "timm:test_resnet", make_data(5), weights=saved(tmp_path, trained), preprocessing=PreprocessingSettings()
     )
-    assert classifier.name == "test_resnet from timm"
+    assert classifier.name == "test_resnet"
     assert classifier.module(torch.zeros(1, 3, 64, 64)).shape == (1, 5)
     assert "assumed" in classifier.preprocessing.source
 

@@ -55,7 +55,7 @@ def test_torchscript_runs_as_the_network_it_was_made_from(net, tmp_path, make, s
     make(net).save(path)
     classifier = build(path)
     assert classifier.is_opaque
-    assert classifier.name == f"net.{suffix} (TorchScript)"
+    assert classifier.name == "the model"
     assert classifier.weights_name == f"net.{suffix}"
     images = torch.rand(7, 3, 8, 8)
     torch.testing.assert_close(classifier.module(images), net(images))
@@ -81,7 +81,7 @@ def test_frozen_torchscript_runs(net, tmp_path):
 def test_exported_program_takes_batches_of_any_size(net, tmp_path, dims, size):
     classifier = build(export(net, tmp_path / "net.pt2", dims=dims))
     assert classifier.is_opaque
-    assert classifier.name == "net.pt2 (exported program)"
+    assert classifier.name == "the model"
     images = torch.rand(size, 3, 8, 8)
     torch.testing.assert_close(classifier.module(images), net(images))
 
