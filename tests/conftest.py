@@ -1,11 +1,24 @@
-"""Fixtures that several folders of tests share."""
+"""Fixtures that several folders of tests share, and the two profiles of the property tests.
+
+`gate` is the default: the same examples on every machine, without shrinking, so that a failure is reported at once.
+`--hypothesis-profile=explore` draws many new ones and shrinks what fails; what it finds becomes an `@example`.
+"""
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 from readme_tables import README_PATH, ReadmeTables
 from records import make_check, make_key, make_provenance
 
 from reportgen.cache import CamPair, EvaluationCache, Superclasses
+
+settings.register_profile(
+    "gate", derandomize=True, deadline=None, max_examples=50, phases=(Phase.explicit, Phase.generate)
+)
+settings.register_profile(
+    "explore", deadline=None, max_examples=2_000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("gate")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

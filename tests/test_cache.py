@@ -142,7 +142,7 @@ def test_a_cache_without_superclasses_survives(tiny_cache: EvaluationCache, tmp_
     assert_same(load_cache(tmp_path / "cache.npz"), bare)
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     logits=hnp.arrays(np.float32, (12, 3), elements=st.floats(-(2.0**100), 2.0**100, width=32)),
     ids=st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=12, max_size=12),

@@ -1,6 +1,8 @@
-"""Whether the maps lie where people marked the pictures, against a blob in the middle that knows nothing of them.
+"""Agreement of maps with annotations, beside a blob in the center of the image as a baseline.
 
-Only positive evidence counts. A map is scaled to its mask's resolution first, and its peak is the largest value there.
+Only positive evidence counts. A map is scaled to the resolution of its mask first, and its peak is the largest value
+there. Values within rounding (`ROUNDING`) of a threshold reach it, and all pixels within rounding of the peak are
+maxima: bilinear scaling often gives several, such as the corner of an image whose outermost cell is the largest.
 """
 
 from dataclasses import dataclass
@@ -8,6 +10,7 @@ from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 
 from reportgen.analysis.intervals import Estimate, Proportion, mean_estimate
 from reportgen.analysis.predictions import Predictions, row_blocks
@@ -26,7 +29,8 @@ POINTING_TOLERANCE: Final = 15 / 224
 BLOB_SIGMA: Final = 1 / 4
 """Standard deviation of the centred blob, in units of the picture's height and width."""
 
-_ROUNDING: Final = 1e-6  # what a share of the peak may be short of a threshold by rounding alone
+ROUNDING: Final = 1e-6
+"""Fractions of the peak closer than this are equal."""
 
 Mask = NDArray[np.bool_]
 _Value = TypeVar("_Value", bound=np.generic)
@@ -39,8 +43,8 @@ class Agreement:
     Attributes:
         iou: intersection over union, in [0, 1], of the mask and the places where the map reaches a share of its peak;
             0 where the map is blank.
-        is_hit: whether the map's maximum lies in the mask, or less than `POINTING_TOLERANCE` beside it (pointing game,
-            Zhang et al. 2018); false where the map is blank.
+        is_hit: whether a maximum of the map lies in the mask, or at most `POINTING_TOLERANCE` beside it (pointing game,
+            Zhang et al. 2018); of several maxima the nearest decides; false where the map is blank.
         energy_inside: share in [0, 1] of the evidence that lies in the mask (energy-based pointing game, Wang et al.
             2020); NaN where the map is blank.
     """
@@ -255,11 +259,12 @@ def compare_maps(
         levels = _levels(maps[block], (height, width))
         total = levels.sum(axis=1)
         is_blank[block] = total == 0
-        covered = levels >= iou_threshold - _ROUNDING
+        covered = levels >= iou_threshold - ROUNDING
         iou[block] = np.count_nonzero(covered & marked, axis=1) / np.count_nonzero(covered | marked, axis=1)
         sweep[block] = _sweep(levels, marked)
         energy[block] = np.einsum("np,np->n", levels, marked) / np.where(total > 0, total, np.nan)
-        is_hit[block] = _points_at(levels.argmax(axis=1), masks[block]) & (total > 0)
+        is_maximum = (levels >= 1 - ROUNDING).reshape(-1, height, width)
+        is_hit[block] = _points_at(is_maximum, masks[block])
     return Agreements(iou=iou, is_hit=is_hit, energy_inside=np.minimum(energy, 1), is_blank=is_blank, sweep=sweep)
 
 
@@ -276,7 +281,7 @@ def _sweep(levels: NDArray[np.float64], marked: Mask) -> NDArray[np.float64]:
     """The IoU of levels (n, P) with masks (n, P) at each of `SWEEP_THRESHOLDS`: float64 (n, 19)."""
     num_maps, num_steps = len(levels), len(SWEEP_THRESHOLDS) + 1
     # How many thresholds each pixel reaches, counted per map, and summed from the top: what reaches each threshold.
-    reached = ((levels + _ROUNDING) * num_steps).astype(np.int64).clip(max=num_steps - 1)
+    reached = ((levels + ROUNDING) * num_steps).astype(np.int64).clip(max=num_steps - 1)
     reached += np.arange(num_maps)[:, np.newaxis] * num_steps
     covered, inside = (
         np.bincount(pixels, minlength=num_maps * num_steps).reshape(num_maps, num_steps)[:, :0:-1].cumsum(axis=1)
@@ -287,15 +292,13 @@ def _sweep(levels: NDArray[np.float64], marked: Mask) -> NDArray[np.float64]:
     return shares[:, ::-1]
 
 
-def _points_at(highest: NDArray[np.intp], masks: Mask) -> Mask:
-    """Whether a pixel lies in its mask (n, H, W) or near it: bool (n,). Pixels are counted row by row."""
-    height, width = masks.shape[1:]
-    tolerance = POINTING_TOLERANCE * min(height, width)
-    row, column = np.divmod(highest, width)
-    away_y, away_x = ((np.arange(n) - at[:, np.newaxis]) ** 2 for n, at in ((height, row), (width, column)))
-    is_near = away_y[:, :, np.newaxis] + away_x[:, np.newaxis, :] <= tolerance**2
-    hit: Mask = (is_near & masks).any(axis=(1, 2))
-    return hit
+def _points_at(is_maximum: Mask, masks: Mask) -> Mask:
+    """Whether any maximum of a map (n, H, W) lies in its mask (n, H, W) or near it: bool (n,)."""
+    tolerance = POINTING_TOLERANCE * min(masks.shape[1:]) + ROUNDING
+    is_hit: Mask = np.any(is_maximum & masks, axis=(1, 2))
+    for row in np.flatnonzero(~is_hit & is_maximum.any(axis=(1, 2))):
+        is_hit[row] = distance_transform_edt(~masks[row])[is_maximum[row]].min() <= tolerance
+    return is_hit
 
 
 def _with_rows(scores: Agreements, rows: Mask, others: Agreements) -> Agreements:

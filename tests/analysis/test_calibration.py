@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
@@ -67,7 +67,6 @@ def test_error_by_hand():
 
 
 @given(st.lists(st.tuples(st.integers(0, 30).map(lambda i: i / 30), st.booleans()), min_size=1, max_size=80), st.data())
-@settings(derandomize=True, deadline=None, max_examples=60)
 def test_error_is_the_definition_in_whatever_order(rows, data):
     confidence, is_correct = (np.array(column) for column in zip(*rows, strict=True))
     order = np.array(data.draw(st.permutations(range(len(rows)))))
@@ -247,7 +246,6 @@ def test_temperature_of_logits_that_say_nothing_is_one():
 
 
 @given(st.integers(2, 12), st.integers(2, 4), st.floats(0.01, 1000), st.integers(0, 10_000))
-@settings(derandomize=True, deadline=None, max_examples=60)
 def test_temperature_is_the_best_for_any_logits(n, k, scale, seed):
     rng = np.random.default_rng(seed)
     logits, labels = (scale * rng.standard_normal((n, k))).astype(np.float32), rng.integers(0, k, n)

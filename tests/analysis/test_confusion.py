@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
 
@@ -34,7 +34,6 @@ def test_three_classes_by_hand():
 
 
 @given(st.integers(2, 8), st.data())
-@settings(derandomize=True, deadline=None)
 def test_matrix_is_scikit_learns_sums_to_n_and_ignores_the_order(k, data):
     rows = data.draw(st.lists(st.tuples(st.integers(0, k - 1), st.integers(0, k - 1)), min_size=1, max_size=60))
     labels, predicted = np.array(rows, dtype=np.int64).T
@@ -111,7 +110,6 @@ def test_superclasses_without_a_mistake_and_of_any_size(superclass_of, chance):
 
 
 @given(st.integers(2, 7), st.data())
-@settings(derandomize=True, deadline=None)
 def test_superclass_findings_add_up(k, data):
     confusion = np.array(data.draw(st.lists(st.integers(0, 5), min_size=k * k, max_size=k * k))).reshape(k, k)
     confusion[0, 0] += 1

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
@@ -55,7 +55,6 @@ def test_one_mistake_must_be_allowed():
     st.lists(st.tuples(st.integers(0, 12).map(lambda i: i / 12), st.booleans()), max_size=60),
     st.sampled_from([0.25, 0.5, 0.8, 0.9]),
 )
-@settings(derandomize=True, deadline=None)
 def test_threshold_is_that_of_trying_every_one(rows, target):
     confidence = np.array([c for c, _ in rows], dtype=np.float64)
     is_correct = np.array([r for _, r in rows], dtype=bool)
@@ -136,7 +135,6 @@ def test_curve_of_few_examples_counts_them_all(make_predictions, n):
 
 
 @given(st.lists(st.tuples(st.integers(0, 9).map(lambda i: i / 9), st.booleans()), min_size=1, max_size=60), st.data())
-@settings(derandomize=True, deadline=None)
 def test_ranking_is_scikit_learns_area_in_whatever_order(make_predictions, rows, data):
     confidence, is_correct = (np.array(column) for column in zip(*rows, strict=True))
     found = _coverage(make_predictions, confidence, is_correct)

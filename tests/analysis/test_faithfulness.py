@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import trapezoid
 from scipy.stats import ttest_rel
@@ -120,7 +120,6 @@ def _reference_areas(curves):
 
 
 @given(st.integers(2, 9), st.integers(1, 5), st.integers(0, 99))
-@settings(derandomize=True, deadline=None)
 def test_the_area_is_the_trapezoids_over_any_range(num_fractions, num_examples, seed):
     rng = np.random.default_rng(seed)
     fractions = np.sort(rng.random(num_fractions)) + np.arange(num_fractions)

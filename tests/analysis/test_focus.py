@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from sklearn.metrics.pairwise import cosine_similarity
@@ -92,7 +92,6 @@ MAPS = npst.arrays(
 
 
 @given(MAPS, st.integers(-6, 6))
-@settings(derandomize=True, deadline=None)
 def test_statistics_stay_in_range_and_only_positive_evidence_in_its_proportions_counts(maps, exponent):
     found = compute_map_statistics(maps)
     scaled = compute_map_statistics(np.where(maps > 0, maps * np.float16(2.0**exponent), -3).astype(np.float16))
@@ -108,7 +107,6 @@ def test_statistics_stay_in_range_and_only_positive_evidence_in_its_proportions_
 
 
 @given(MAPS)
-@settings(derandomize=True, deadline=None)
 def test_turned_and_mirrored_maps_have_the_same_statistics(maps):
     found = compute_map_statistics(maps)
     for turned in (maps[:, ::-1], maps[:, :, ::-1], maps.transpose(0, 2, 1)):
@@ -133,7 +131,6 @@ def test_overlap_by_hand():
 
 
 @given(MAPS, st.integers(-4, 4), st.integers(-4, 4))
-@settings(derandomize=True, deadline=None)
 def test_overlap_is_symmetric_and_keeps_under_scaling(maps, first, second):
     other = maps[::-1, ::-1].copy()
     overlap = compute_overlap(_cam(maps, other))

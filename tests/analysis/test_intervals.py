@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import balanced_accuracy_score
@@ -48,7 +48,6 @@ def test_proportion_of_nothing_is_undefined(exact):
 
 
 @given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.booleans())
-@settings(derandomize=True, deadline=None)
 def test_interval_contains_the_value_and_stays_in_the_unit_range(pair, exact):
     count, total = pair
     proportion = Proportion(count=count, total=total, exact=exact)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reportgen.analysis.scaling import scale_maps
@@ -35,7 +35,6 @@ def test_scaling_to_the_same_size_changes_nothing():
     np.testing.assert_array_equal(scale_maps(maps, (8, 8)), maps.astype(np.float64))
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(1, 9), st.integers(1, 40), st.integers(0, 99))
 def test_scaling_never_leaves_the_range_of_the_map(cells, pixels, seed):
     maps = random_maps(2, cells, cells, seed)

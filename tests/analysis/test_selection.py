@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reportgen.analysis.findings import compute_findings
@@ -105,7 +105,6 @@ def _reference(labels, predicted, confidence, k, limits):
 
 
 @given(st.integers(2, 4), st.tuples(*[st.integers(0, limit) for limit in (7, 4, 4, 12)]), st.data())
-@settings(derandomize=True, deadline=None)
 def test_selection_is_the_definition(make_predictions, k, limits, data):
     example = st.tuples(st.integers(0, k - 1), st.integers(0, k - 1), st.sampled_from([0.25, 0.5, 0.75, 1.0]))
     labels, predicted, confidence = zip(*data.draw(st.lists(example, min_size=1, max_size=30)), strict=True)

@@ -1,6 +1,6 @@
 import numpy as np
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reportgen.analysis.slices import MAX_COLUMNS, MAX_VALUES, choose_columns, compute_slices
@@ -51,7 +51,6 @@ def test_a_slice_that_fails_is_named_and_chance_is_not():
 
 
 @given(st.integers(1, 60), st.integers(0, 1000))
-@settings(derandomize=True, deadline=None, max_examples=40)
 def test_slices_part_the_examples(n, seed):
     rng = np.random.default_rng(seed)
     is_correct = rng.random(n) < 0.5

@@ -439,7 +439,7 @@ def test_a_full_memory_gives_a_smaller_batch_as_the_remedy(build, make_set, run_
     assert not any(module._forward_hooks for module in network.modules())
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(permutation=st.permutations(range(9)))
 def test_permuting_the_examples_permutes_the_maps(build, make_set, run_pass, permutation):
     evaluation_set, order = make_set(9), np.array(permutation)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter, zoom
 from scipy.stats import spearmanr
@@ -275,7 +275,6 @@ def test_maps_of_some_examples_are_not_tested_and_without_any_there_is_an_error(
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=60), st.integers(1, 70))
-@settings(derandomize=True, deadline=None)
 def test_every_stratum_gives_its_share(strata, number):
     labels, is_correct = (np.array(column) for column in zip(*strata, strict=True))
     chosen = choose_tested(labels.astype(np.int64), is_correct, number)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pytorch_grad_cam.metrics.road import NoisyLinearImputer
 from scipy.ndimage import gaussian_filter
@@ -24,7 +24,6 @@ def test_pixels_rank_by_the_signed_map_and_ties_by_reading_order():
 
 
 @given(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), st.integers(0, 1000))
-@settings(derandomize=True, deadline=None, max_examples=30)
 def test_every_place_is_taken_once_in_the_order_of_the_scaled_map(batch, height, width, seed):
     maps = torch.from_numpy(np.random.default_rng(seed).integers(-2, 3, (batch, height, width))).float()
     ranks = rank_pixels(maps, (2 * height, 2 * width))

@@ -3,7 +3,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reportgen.errors import SettingsError
@@ -134,7 +134,6 @@ MARKDOWN = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=300, deadline=None)
 @given(MARKDOWN)
 def test_no_text_whatever_gives_more_than_text_and_links(text: str):
     try:

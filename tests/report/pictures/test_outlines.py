@@ -1,7 +1,7 @@
 import re
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -31,7 +31,6 @@ def fill(path: str, shape: tuple[int, int]) -> np.ndarray:
     return inside
 
 
-@settings(deadline=None)
 @given(hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
 def test_an_outline_encloses_what_is_marked(mask):
     np.testing.assert_array_equal(fill(outline_path(mask), mask.shape), mask)
