@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reportgen.inputs.data.evaluation_set import EvaluationSet
     from reportgen.inputs.networks.classifier import Classifier
     from reportgen.report.delivery.artifacts import Artifact
+    from reportgen.report.presentation import Presentation
 
 
 class Observer(Protocol):
@@ -97,9 +98,11 @@ def run(
     Raises:
         ReportError: a problem that the user can solve.
     """
-    _check_render_settings(render_settings)
+    from reportgen.report.presentation import prepare_report
+
+    presentation = prepare_report(render_settings)
     cache = analyze(analyze_settings, cache_path=cache_path, refresh=refresh, observer=observer)
-    return _render(cache, render_settings, observer)
+    return _render(cache, render_settings, presentation, observer)
 
 
 def analyze(
@@ -153,7 +156,7 @@ def explain(settings: ExplainSettings, *, out: Path | None = None, observer: Obs
     with observer.stage("Explain the images", total=len(paths)) as advance:
         explanations = explain_images(paths, settings, progress=advance)
     if out is not None:
-        from reportgen.report.render_explanations import render_explanations
+        from reportgen.report.render import render_explanations
 
         with observer.stage("Write the pictures"):
             write_site(out, render_explanations(explanations))
@@ -172,10 +175,12 @@ def render(cache_path: Path, settings: RenderSettings, *, model_name: str = "", 
     Raises:
         ReportError: a problem that the user can solve.
     """
-    _check_render_settings(settings)
+    from reportgen.report.presentation import prepare_report
+
+    presentation = prepare_report(settings)
     with observer.stage("Read the cache"):
         cache = _rename_model(load_cache(cache_path), model_name)
-    return _render(cache, settings, observer)
+    return _render(cache, settings, presentation, observer)
 
 
 def _rename_model(cache: EvaluationCache, model_name: str) -> EvaluationCache:
@@ -257,26 +262,9 @@ def _add_faithfulness(
     return replace(cache, faithfulness=faithfulness)
 
 
-def _check_render_settings(settings: RenderSettings) -> None:
-    """What would only be noticed after the pass is checked before it."""
-    from reportgen.report.delivery.archive import check_archive
-    from reportgen.report.delivery.single_file import check_single_file
-    from reportgen.report.delivery.site import check_destination
-    from reportgen.report.pages.branding import load_branding
-    from reportgen.report.pages.notes import load_notes
-    from reportgen.report.templating import check_templates
-
-    check_destination(settings.out)
-    check_single_file(settings)
-    if settings.with_archive:
-        check_archive(settings.out)
-    check_templates(settings.templates)
-    load_branding(settings)
-    if settings.notes is not None:
-        load_notes(settings.notes)
-
-
-def _render(cache: EvaluationCache, settings: RenderSettings, observer: Observer) -> Report:
+def _render(
+    cache: EvaluationCache, settings: RenderSettings, presentation: "Presentation", observer: Observer
+) -> Report:
     from reportgen.analysis.findings import compute_findings
     from reportgen.report.delivery.single_file import choose_classes
     from reportgen.report.delivery.site import write_site
@@ -295,7 +283,7 @@ def _render(cache: EvaluationCache, settings: RenderSettings, observer: Observer
         )
         chosen = choose_classes(cache, findings, settings.classes)
     with observer.stage("Write the site"):
-        site = write_site(settings.out, render_site(cache, findings, settings))
+        site = write_site(settings.out, render_site(cache, findings, presentation))
     return Report(
         cache=cache,
         findings=findings,

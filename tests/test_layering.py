@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "reportgen"
 
 _LEFT = ("errors", "settings", "cache", "explanation", "demo", "inputs", "evidence")
 _RIGHT = ("errors", "settings", "cache", "explanation", "analysis", "report")
-_REPORT = ("urls", "words", "pictures", "views", "pages")
+_REPORT = ("urls", "words", "exports", "pictures", "downloads", "views", "pages")
 _TOP = ("cache_file", "pipeline", "console", "options", "cli", "__main__")
 
 MAY_IMPORT = {
@@ -20,11 +20,10 @@ MAY_IMPORT = {
 }
 MAY_IMPORT_IN_REPORT = {
     **{part: set(_REPORT[: i + 1]) for i, part in enumerate(_REPORT)},
-    "exports": {"urls", "words", "exports"},
     "templating": {"templating"},
     "delivery": {"urls", "words", "templating", "delivery"},
-    "render": {*_REPORT, "exports", "templating", "render"},
-    "render_explanations": {*_REPORT, "templating", "render_explanations"},
+    "presentation": {*_REPORT, "templating", "delivery", "presentation"},
+    "render": {*_REPORT, "templating", "presentation", "render"},
 }
 ONLY_IN = {
     "torch": {"inputs", "evidence", "demo"},

@@ -20,7 +20,6 @@ from reportgen.analysis.annotations import (
     BLOB_SIGMA,
     POINTING_TOLERANCE,
     SWEEP_THRESHOLDS,
-    AnnotationFindings,
     GroupAgreement,
 )
 from reportgen.analysis.findings import Findings
@@ -230,11 +229,13 @@ def _plain(value: Any) -> Any:
             return value
 
 
-def annotation_report_json(cache: EvaluationCache, found: AnnotationFindings) -> str:
+def annotation_report_json(cache: EvaluationCache, findings: Findings) -> str:
     """How the maps of the first method agree with the annotations, as strict JSON: in groups, by class, by example.
 
     Numbers have four decimals; an undefined one is `null`.
     """
+    found = findings.annotations
+    assert found is not None, "only called where something is annotated"
     groups = {
         name: _group(getattr(found, name))
         for name in ("overall_true", "overall_predicted", "right", "wrong_true", "wrong_predicted")

@@ -60,13 +60,12 @@ def make_environment(user_templates: Path | None) -> Environment:
     return environment
 
 
-def check_templates(user_templates: Path | None) -> None:
+def check_templates(environment: Environment) -> None:
     """Check that every template can be read, before any work is done; whether its fields exist shows on rendering.
 
     Raises:
-        SiteError: the user's folder does not exist, or a template is wrong.
+        SiteError: a template is wrong.
     """
-    environment = make_environment(user_templates)
     for path in sorted(find_templates().glob("*.j2")):
         _load(environment, path.name)
 

@@ -8,6 +8,7 @@ MAX_SLUG_LENGTH = 60
 INDEX_PATH = "index.html"
 HOW_PATH = "how-to-read.html"
 LABEL_ISSUES_PATH = "label-issues.html"
+LABEL_ISSUES_CSV_PATH = "data/label_issues.csv"
 ANNOTATIONS_CSS_PATH = "assets/annotations.css"
 EXTRA_CSS_PATH = "assets/extra.css"
 VARIANTS_CSS_PATH = "assets/variants.css"
@@ -65,4 +66,9 @@ def pair_figure_path(rank: int, true_name: str, predicted_name: str) -> str:
 
 def relative_url(path: str, *, page: str) -> str:
     """The link from a page to a path, both relative to the site's root."""
-    return "../" * page.count("/") + path
+    return root_url(page) + path
+
+
+def root_url(page: str) -> str:
+    """The link from a page to the site's root: empty, or `../`."""
+    return "../" * page.count("/")

@@ -20,6 +20,7 @@ from records import make_check, make_key, make_provenance
 from reportgen.analysis.findings import Findings, compute_findings
 from reportgen.cache import CamPair, EvaluationCache, Superclasses
 from reportgen.report.delivery.site import write_site
+from reportgen.report.presentation import load_presentation
 from reportgen.report.render import render_site
 from reportgen.settings import RenderSettings
 
@@ -87,7 +88,7 @@ def found(evaluation: EvaluationCache) -> Findings:
 def site(evaluation: EvaluationCache, found: Findings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site of twelve classes in three superclasses."""
     folder = tmp_path_factory.mktemp("small") / "site"
-    write_site(folder, render_site(evaluation, found, RenderSettings(out=folder)))
+    write_site(folder, render_site(evaluation, found, load_presentation(RenderSettings(out=folder))))
     return folder
 
 
@@ -96,7 +97,7 @@ def wide_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site of sixty classes without superclasses."""
     folder = tmp_path_factory.mktemp("wide") / "site"
     cache = make_evaluation(60, with_superclasses=False)
-    write_site(folder, render_site(cache, compute_findings(cache), RenderSettings(out=folder)))
+    write_site(folder, render_site(cache, compute_findings(cache), load_presentation(RenderSettings(out=folder))))
     return folder
 
 

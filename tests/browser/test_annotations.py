@@ -12,6 +12,7 @@ from reportgen.analysis.findings import compute_findings
 from reportgen.cache import Annotations, EvaluationCache
 from reportgen.report.delivery.single_file import write_single_file
 from reportgen.report.delivery.site import write_site
+from reportgen.report.presentation import load_presentation
 from reportgen.report.render import render_site
 from reportgen.settings import RenderSettings
 
@@ -30,7 +31,7 @@ def annotated(evaluation: EvaluationCache, tmp_path_factory: pytest.TempPathFact
     cache = replace(evaluation, annotations=Annotations(positions=positions, masks=masks, source="LabelMe"))
     folder = tmp_path_factory.mktemp("annotated") / "site"
     settings = RenderSettings(out=folder, single_file=folder.parent / "report.html")
-    write_site(folder, render_site(cache, compute_findings(cache), settings))
+    write_site(folder, render_site(cache, compute_findings(cache), load_presentation(settings)))
     write_single_file(cache.class_names, (0, 1), settings)
     return folder
 

@@ -8,7 +8,7 @@ from explained import make_explanations, make_image
 from playwright.sync_api import Page
 
 from reportgen.report.delivery.site import write_site
-from reportgen.report.render_explanations import render_explanations
+from reportgen.report.render import render_explanations
 
 OpenPage = Callable[..., Page]
 

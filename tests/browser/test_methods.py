@@ -12,6 +12,7 @@ from playwright.sync_api import Page
 from reportgen.analysis.findings import Findings, compute_findings
 from reportgen.cache import Annotations, CamPair, EvaluationCache
 from reportgen.report.delivery.site import write_site
+from reportgen.report.presentation import load_presentation
 from reportgen.report.render import render_site
 from reportgen.report.words.text import peak_text
 from reportgen.settings import RenderSettings
@@ -44,7 +45,7 @@ def cache(evaluation: EvaluationCache) -> EvaluationCache:
 @pytest.fixture(scope="session")
 def folder(cache: EvaluationCache, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("methods") / "site"
-    write_site(folder, render_site(cache, compute_findings(cache), RenderSettings(out=folder)))
+    write_site(folder, render_site(cache, compute_findings(cache), load_presentation(RenderSettings(out=folder))))
     return folder
 
 
@@ -202,7 +203,7 @@ def partial_site(
 ) -> Path:
     folder = tmp_path_factory.mktemp("partial") / "site"
     partial = dataclasses.replace(cache, **PARTIAL[request.param])
-    write_site(folder, render_site(partial, compute_findings(partial), RenderSettings(out=folder)))
+    write_site(folder, render_site(partial, compute_findings(partial), load_presentation(RenderSettings(out=folder))))
     return folder
 
 

@@ -15,7 +15,7 @@ from reportgen.analysis.scaling import scale_maps
 from reportgen.explanation import ClassMap, ImageExplanation
 from reportgen.report.delivery.site import write_site
 from reportgen.report.pictures.images import coloured_map, overlay
-from reportgen.report.render_explanations import render_explanations
+from reportgen.report.render import render_explanations
 
 
 def render(*images: ImageExplanation, **provenance: object) -> dict[str, bytes]:

@@ -15,7 +15,7 @@ from reportgen.analysis.annotations import (
 from reportgen.analysis.intervals import Estimate
 from reportgen.cache import Annotations
 from reportgen.report.pages.cards import image_link
-from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.context import RunContext
 from reportgen.report.pages.map_set import MapSet
 from reportgen.report.pages.map_sheet import MapSheet
 from reportgen.report.pages.sheets import Sheet
@@ -51,7 +51,7 @@ _LINE_HEIGHT = 15.0
 _BLOB = "a blob in the middle"
 
 
-def make_annotation_summary(context: ReportContext) -> AnnotationSummary | None:
+def make_annotation_summary(context: RunContext) -> AnnotationSummary | None:
     """What the annotations say of all maps; `None` where none are known."""
     found, annotations, maps = context.findings.annotations, context.cache.annotations, context.maps
     if found is None or annotations is None or maps is None:
@@ -81,7 +81,7 @@ def make_annotation_summary(context: ReportContext) -> AnnotationSummary | None:
     )
 
 
-def make_annotation_panel(context: ReportContext, sheet: Sheet, class_index: int) -> AnnotationPanel | None:
+def make_annotation_panel(context: RunContext, sheet: Sheet, class_index: int) -> AnnotationPanel | None:
     """What the annotations say of a class's maps; `None` where none of its examples is annotated.
 
     Args:
@@ -268,7 +268,7 @@ def _text(coordinate: float) -> str:
     return f"{coordinate:.1f}".removesuffix(".0")
 
 
-def _chosen_rows(context: ReportContext, found: AnnotationFindings, class_index: int) -> list[tuple[str, int]]:
+def _chosen_rows(context: RunContext, found: AnnotationFindings, class_index: int) -> list[tuple[str, int]]:
     """The annotated images with the lowest, the median and the highest IoU among those that the gallery shows."""
     shown = np.isin(found.positions, context.findings.selections[class_index].gallery)
     rows = np.flatnonzero(shown)
@@ -279,7 +279,7 @@ def _chosen_rows(context: ReportContext, found: AnnotationFindings, class_index:
     return [("lowest", ranked[0]), ("median", ranked[len(ranked) // 2]), ("highest", ranked[-1])]
 
 
-def _card(context: ReportContext, sheet: Sheet, annotations: Annotations, row: int, title: str) -> AnnotatedCard:
+def _card(context: RunContext, sheet: Sheet, annotations: Annotations, row: int, title: str) -> AnnotatedCard:
     position = int(annotations.positions[row])
     mask = annotations.masks[row]
     is_correct = bool(context.findings.predictions.is_correct[position])
@@ -297,7 +297,7 @@ def _card(context: ReportContext, sheet: Sheet, annotations: Annotations, row: i
     )
 
 
-def _panels(context: ReportContext, sheet: Sheet, maps: MapSheet, row: int, position: int) -> Iterator[AnnotatedPanel]:
+def _panels(context: RunContext, sheet: Sheet, maps: MapSheet, row: int, position: int) -> Iterator[AnnotatedPanel]:
     """The photo, the annotation, the map of the true class alone and over the photo; in a mistake the predicted one's.
 
     A mistake shows no photo by itself: it lies under the outline.

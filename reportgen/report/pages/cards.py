@@ -1,6 +1,6 @@
 """One example as a card: its photo, where the model found evidence for the true class, and where for what it said."""
 
-from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.context import RunContext
 from reportgen.report.pages.panels import make_map_panels
 from reportgen.report.pages.sheets import Sheet
 from reportgen.report.views.shared import CardGroup, ExampleCard, Link, Panel
@@ -8,7 +8,7 @@ from reportgen.report.words.text import percent_text
 
 
 def make_group(
-    context: ReportContext,
+    context: RunContext,
     sheet: Sheet,
     positions: tuple[int, ...],
     *,
@@ -22,7 +22,7 @@ def make_group(
     return CardGroup(anchor=anchor, title=title, note=note, cards=cards, empty_text=empty_text)
 
 
-def make_card(context: ReportContext, sheet: Sheet, position: int) -> ExampleCard:
+def make_card(context: RunContext, sheet: Sheet, position: int) -> ExampleCard:
     """The card of one example: its photo and its maps by the method that the page starts with, as far as they exist."""
     predictions = context.findings.predictions
     true = context.class_link(int(context.cache.labels[position]), page=sheet.page)
@@ -41,7 +41,7 @@ def make_card(context: ReportContext, sheet: Sheet, position: int) -> ExampleCar
     )
 
 
-def image_link(context: ReportContext, position: int, *, page: str) -> Link:
+def image_link(context: RunContext, position: int, *, page: str) -> Link:
     """The link to an image's detail view on its class's page; to the page alone where its gallery lacks the image."""
     true = int(context.cache.labels[position])
     url = context.class_link(true, page=page).url
@@ -50,7 +50,7 @@ def image_link(context: ReportContext, position: int, *, page: str) -> Link:
     return Link(text=str(context.cache.example_id[position]), url=url)
 
 
-def _verdict(context: ReportContext, position: int, true: Link) -> str:
+def _verdict(context: RunContext, position: int, true: Link) -> str:
     predictions = context.findings.predictions
     probability = percent_text(float(predictions.true_probability[position]))
     return f"{true.text} had {probability}, rank {int(predictions.true_rank[position])}"

@@ -8,14 +8,16 @@ from reportgen.analysis.metrics import ClassCount, ClassMetrics
 from reportgen.analysis.selection import ClassSelection
 from reportgen.report.pages.annotation_section import make_annotation_panel
 from reportgen.report.pages.cards import make_group
-from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.context import ReportContext, RunContext
 from reportgen.report.pages.diagrams import draw_confidence
 from reportgen.report.pages.gallery import make_gallery
 from reportgen.report.pages.map_set import MapSet
 from reportgen.report.pages.map_sheet import Files
 from reportgen.report.pages.mean_maps import make_mean_sheet
 from reportgen.report.pages.method_parts import Means, make_controls, make_method_parts
+from reportgen.report.pages.page_kind import PageEntry, PageKind
 from reportgen.report.pages.sheets import Sheet, make_sheet
+from reportgen.report.pictures.colormaps import DIFFERENCE_COLORMAP, EVIDENCE_COLORMAPS
 from reportgen.report.pictures.example_pictures import has_pictures
 from reportgen.report.urls import class_figure_path, class_path, class_stem, relative_url
 from reportgen.report.views.class_view import ClassPage, CountRow, CountTable
@@ -39,7 +41,7 @@ _LAYERS = (
 _OVER_RIGHT, _OVER_WRONG = "right answers", "mistakes"
 
 
-def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) -> tuple[ClassPage, Files]:
+def make_class_page(context: RunContext, frame: SiteFrame, class_index: int) -> tuple[ClassPage, Files]:
     """The page of a class with the sprites that it shows.
 
     Args:
@@ -102,7 +104,7 @@ def make_class_page(context: ReportContext, frame: SiteFrame, class_index: int) 
     )
 
 
-def _means(context: ReportContext, class_index: int, maps: MapSet, suffix: str = "") -> Means:
+def _means(context: RunContext, class_index: int, maps: MapSet, suffix: str = "") -> Means:
     """The mean maps over the class's right answers and over its mistakes, for both classes where they differ."""
     if maps.cam.positions is not None:
         return None, ()
@@ -173,7 +175,7 @@ def _note(kept: Proportion, what: str, empty: str) -> str:
     return f"{count_text(kept.total - kept.count)} of {count_text(kept.total)} {what}."
 
 
-def _count_table(context: ReportContext, counts: tuple[ClassCount, ...], page: str, total: int) -> CountTable:
+def _count_table(context: RunContext, counts: tuple[ClassCount, ...], page: str, total: int) -> CountTable:
     shown, rest = counts[:NUM_COUNT_ROWS], counts[NUM_COUNT_ROWS:]
     longest = max((count.count for count in shown), default=1)
     fewest, most = (pick((count.count for count in rest), default=0) for pick in (min, max))
@@ -185,7 +187,7 @@ def _count_table(context: ReportContext, counts: tuple[ClassCount, ...], page: s
     )
 
 
-def _count_row(context: ReportContext, count: ClassCount, page: str, total: int, longest: int) -> CountRow:
+def _count_row(context: RunContext, count: ClassCount, page: str, total: int, longest: int) -> CountRow:
     share = Proportion(count=count.count, total=total)
     return CountRow(
         link=context.class_link(count.class_index, page=page),
@@ -195,7 +197,7 @@ def _count_row(context: ReportContext, count: ClassCount, page: str, total: int,
     )
 
 
-def _groups(context: ReportContext, sheet: Sheet, class_index: int) -> tuple[CardGroup, ...]:
+def _groups(context: RunContext, sheet: Sheet, class_index: int) -> tuple[CardGroup, ...]:
     name = context.class_name(class_index)
     metrics = context.findings.classes[class_index]
     selection = context.findings.selections[class_index]
@@ -234,7 +236,7 @@ def _groups(context: ReportContext, sheet: Sheet, class_index: int) -> tuple[Car
     )
 
 
-def _worst_note(context: ReportContext, selection: ClassSelection, recall: Proportion) -> str:
+def _worst_note(context: RunContext, selection: ClassSelection, recall: Proportion) -> str:
     is_correct = context.findings.predictions.is_correct
     num_right = sum(bool(is_correct[position]) for position in selection.worst)
     num_wrong = len(selection.worst) - num_right
@@ -254,3 +256,20 @@ def _set_aside_text(num_set_aside: int) -> str:
         return ""
     were = "label issue is" if num_set_aside == 1 else "label issues are"
     return f"{count_text(num_set_aside)} surer {were} set aside."
+
+
+def _list_pages(context: ReportContext) -> list[PageEntry]:
+    return [
+        PageEntry(path=class_path(class_index, name), description=f"What the model makes of {name}")
+        for class_index, name in enumerate(context.run.cache.class_names)
+    ]
+
+
+CLASS_PAGES: PageKind[ReportContext] = PageKind(
+    name="class",
+    template="class.html.j2",
+    record=ClassPage,
+    list_pages=_list_pages,
+    build=lambda context, frame, place: make_class_page(context.run, frame, place),
+    colormaps=(*EVIDENCE_COLORMAPS, DIFFERENCE_COLORMAP),
+)

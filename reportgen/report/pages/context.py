@@ -1,35 +1,31 @@
-"""What every page is built from: the cache, the findings, the settings, and what several pages derive from them."""
+"""What every page is built from: the runs that it is about, with what several pages derive from each."""
 
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from reportgen.analysis.findings import Findings
 from reportgen.cache import EvaluationCache
-from reportgen.report.pages.branding import Branding, load_branding
 from reportgen.report.pages.column_filters import GroupingColumn, make_grouping_columns
 from reportgen.report.pages.map_set import MapSet, make_map_set
 from reportgen.report.urls import class_path, relative_url
 from reportgen.report.views.shared import Link
 from reportgen.report.words.run_facts import no_maps_text
-from reportgen.settings import RenderSettings
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class ReportContext:
-    """One report in the making.
+class RunContext:
+    """One run: a model on a test set.
 
     Attributes:
-        cache: the arrays.
-        findings: what was found in them.
-        settings: what is shown.
-        branding: the user's logo and style sheet.
-        methods: the maps by method, the one that pages start with first; empty where there are no maps.
-        grouping: what else the test set says of its examples, in few values.
+        name: what tells the run from others, such as `ResNet-20 on CIFAR-100`.
+        methods: the maps by method, the one that pages start with first; empty without maps.
+        grouping: the metadata columns of few values.
     """
 
+    name: str
     cache: EvaluationCache
     findings: Findings
-    settings: RenderSettings
-    branding: Branding
     methods: tuple[MapSet, ...]
     grouping: tuple[GroupingColumn, ...]
 
@@ -59,17 +55,33 @@ class ReportContext:
         return Link(text=name, url=relative_url(class_path(class_index, name), page=page))
 
 
-def make_context(cache: EvaluationCache, findings: Findings, settings: RenderSettings) -> ReportContext:
-    """The context of a report; its pages start with the cache's first CAM method.
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class ReportContext:
+    """A report on one or several runs.
 
-    Raises:
-        SettingsError: the logo or the style sheet cannot be used.
+    Attributes:
+        runs: at least one.
+        title: the report's title as the user gave it; `None` where it is made from the run.
+        notes: a reviewer's text for the first page, as HTML.
     """
-    return ReportContext(
+
+    runs: tuple[RunContext, ...]
+    title: str | None
+    notes: Markup | None
+
+    @property
+    def run(self) -> RunContext:
+        """The run that a report on a single run is about; the first of several."""
+        return self.runs[0]
+
+
+def make_run_context(cache: EvaluationCache, findings: Findings) -> RunContext:
+    """A run as pages need it; they start with the cache's first method."""
+    provenance = cache.provenance
+    return RunContext(
+        name=f"{provenance.model_name} on {provenance.data_name}",
         cache=cache,
         findings=findings,
-        settings=settings,
-        branding=load_branding(settings),
         methods=tuple(make_map_set(method, cam, cache.num_examples) for method, cam in cache.cams.items()),
         grouping=make_grouping_columns(cache.columns),
     )

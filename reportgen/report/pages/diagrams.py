@@ -6,7 +6,7 @@ import numpy as np
 
 from reportgen.analysis.calibration import Calibration, ReliabilityBin
 from reportgen.analysis.intervals import chance_band
-from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.context import RunContext
 from reportgen.report.urls import INDEX_PATH
 from reportgen.report.views.class_view import ConfidenceBar, ConfidenceHistogram
 from reportgen.report.views.index_view import ClassStrip, ReliabilityDiagram, ReliabilityDot, StripDot
@@ -24,7 +24,7 @@ def _text(coordinate: float) -> str:
     return f"{coordinate:.1f}".removesuffix(".0")
 
 
-def draw_strip(context: ReportContext) -> ClassStrip:
+def draw_strip(context: RunContext) -> ClassStrip:
     """The recall of every class with support, best to worst, with its interval.
 
     The band is where 95 in 100 classes would fall if all had the overall accuracy: binomial quantiles at the mean
@@ -78,7 +78,7 @@ def draw_strip(context: ReportContext) -> ClassStrip:
     )
 
 
-def draw_confidence(context: ReportContext, class_index: int) -> ConfidenceHistogram:
+def draw_confidence(context: RunContext, class_index: int) -> ConfidenceHistogram:
     """How sure the model is of the class's images, in `_NUM_CONFIDENCE_BARS` intervals of equal width."""
     predictions = context.findings.predictions
     is_member = context.cache.labels == class_index

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from reportgen.analysis.annotations import Agreement, compare_maps
 from reportgen.analysis.scaling import scale_maps
 from reportgen.explanation import ClassMap, Explanations, ImageExplanation
+from reportgen.report.pages.map_sheet import Files
+from reportgen.report.pages.page_kind import PageEntry, PageKind
 from reportgen.report.pictures.images import coloured_map, encode_png, evidence, overlay, peaks
-from reportgen.report.urls import make_slug
+from reportgen.report.urls import INDEX_PATH, make_slug
 from reportgen.report.views.explanations_view import (
     ExplainedMap,
     ExplanationsPage,
@@ -25,8 +27,6 @@ from reportgen.report.views.explanations_view import (
 from reportgen.report.views.shared import Link, SiteFrame
 from reportgen.report.words.methods import describe_method
 from reportgen.report.words.text import count_text, peak_text, percent_text, plural_text
-
-Files = list[tuple[str, bytes]]
 
 _NUM_TOP = 5
 _SHORTEST_SIDE = 224  # pixels of a picture's longer side; smaller views are enlarged by a whole number
@@ -67,7 +67,8 @@ def make_explanations_page(explanations: Explanations, frame: SiteFrame) -> tupl
     The files of `otter.jpg` are `otter-view.png`, `otter.json` and, for each map, `otter-heatmap.png` and
     `otter-overlay.png`; class and method stand in the name where there are several of them.
     """
-    sections, files = [], []
+    sections: list[ImageSection] = []
+    files: list[tuple[str, bytes]] = []
     for stem, image in zip(_stems(explanations.images), explanations.images, strict=True):
         section, pictures = _explain(explanations, image, stem)
         sections.append(section)
@@ -87,7 +88,7 @@ def make_explanations_page(explanations: Explanations, frame: SiteFrame) -> tupl
             facts=tuple(_facts(explanations)),
             warnings=tuple(filter(None, (*provenance.warnings, provenance.no_maps_reason))),
         ),
-        files,
+        tuple(files),
     )
 
 
@@ -124,7 +125,7 @@ def _explain(explanations: Explanations, image: ImageExplanation, stem: str) -> 
         maps=tuple(_explained_map(explanations, image, drawn) for drawn in maps),
         metadata=Link(text="metadata (JSON)", url=f"{stem}.json"),
     )
-    return section, files
+    return section, tuple(files)
 
 
 def _draw_maps(
@@ -283,3 +284,15 @@ def _peak_place(values: NDArray[np.float32]) -> dict[str, float]:
     """The centre of the cell with the largest value, as shares of the image's width and height from the upper left."""
     row, column = np.unravel_index(values.argmax(), values.shape)
     return {"x": (float(column) + 0.5) / values.shape[1], "y": (float(row) + 0.5) / values.shape[0]}
+
+
+EXPLANATION_PAGES: PageKind[Explanations] = PageKind(
+    name="single images",
+    template="explanations.html.j2",
+    record=ExplanationsPage,
+    list_pages=lambda _: (
+        PageEntry(path=INDEX_PATH, description="What the network says of each image, and where it finds evidence"),
+    ),
+    build=lambda explanations, frame, _: make_explanations_page(explanations, frame),
+    colormaps=(),
+)

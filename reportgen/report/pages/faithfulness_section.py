@@ -11,7 +11,7 @@ from reportgen.analysis.faithfulness import (
     MethodFaithfulness,
 )
 from reportgen.analysis.intervals import Estimate
-from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.context import RunContext
 from reportgen.report.views.faithfulness_view import (
     AreaRow,
     CurveDiagram,
@@ -42,7 +42,7 @@ _MEASURE_TEXTS = {
 }
 
 
-def make_faithfulness_section(context: ReportContext) -> FaithfulnessSection | None:
+def make_faithfulness_section(context: RunContext) -> FaithfulnessSection | None:
     """How the maps stood their tests; `None` where none were made."""
     found = context.findings.faithfulness
     if found is None:

@@ -2,7 +2,7 @@
 
 from reportgen.analysis.focus import BORDER_WIDTH, FocusStatistic, MapComparison
 from reportgen.analysis.intervals import Estimate
-from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.context import RunContext
 from reportgen.report.views.index_view import FocusRow, FocusSection
 from reportgen.report.words.text import (
     count_text,
@@ -13,7 +13,7 @@ from reportgen.report.words.text import (
 )
 
 
-def make_focus_section(context: ReportContext) -> FocusSection | None:
+def make_focus_section(context: RunContext) -> FocusSection | None:
     """The statistics of the predicted class's maps, and how far the maps of mistakes overlap; `None` without maps."""
     found, maps = context.findings.focus, context.maps
     if found is None or maps is None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reportgen.analysis.selection import HIGH_CONFIDENCE
-from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.context import RunContext
 from reportgen.report.pages.map_sheet import MapSheet
 from reportgen.report.pages.sheets import Sheet
 from reportgen.report.views.class_view import Gallery, GalleryItem, ImageDetail
@@ -17,7 +17,7 @@ from reportgen.report.words.text import count_text, peak_text, percent_text, plu
 NUM_TOP_CLASSES = 5
 
 
-def make_gallery(context: ReportContext, sheet: Sheet, class_index: int) -> Gallery:
+def make_gallery(context: RunContext, sheet: Sheet, class_index: int) -> Gallery:
     """The gallery of a class; its pictures lie in the sheet."""
     positions = context.findings.selections[class_index].gallery
     recall = context.findings.classes[class_index].recall
@@ -47,7 +47,7 @@ def _note(num_shown: int, total: int, num_wrong: int) -> str:
     return f"{plural_text(total, 'image')}, {count_text(num_wrong)} named wrong: {order}."
 
 
-def _make_item(context: ReportContext, sheet: Sheet, position: int) -> GalleryItem:
+def _make_item(context: RunContext, sheet: Sheet, position: int) -> GalleryItem:
     predictions = context.findings.predictions
     predicted_index = int(predictions.predicted[position])
     predicted = context.class_name(predicted_index)
@@ -71,7 +71,7 @@ def _make_item(context: ReportContext, sheet: Sheet, position: int) -> GalleryIt
     )
 
 
-def make_layers(context: ReportContext, sheet: MapSheet | None, position: int) -> ItemLayers:
+def make_layers(context: RunContext, sheet: MapSheet | None, position: int) -> ItemLayers:
     """The maps of an image by one method, as the gallery shows them; none without maps, or where it has none."""
     if sheet is None or not sheet.maps.has(position):
         return ItemLayers(layers=(), true_peak="", predicted_peak="")
@@ -96,7 +96,7 @@ def _layers(sheet: MapSheet, position: int, *, is_correct: bool) -> Iterator[tup
         yield "evidence difference", difference
 
 
-def _make_detail(context: ReportContext, position: int, reasons: tuple[str, ...]) -> ImageDetail:
+def _make_detail(context: RunContext, position: int, reasons: tuple[str, ...]) -> ImageDetail:
     logits = context.cache.logits[position].astype(np.float64)
     probabilities = np.exp(logits - np.logaddexp.reduce(logits))
     top = find_top_classes(logits)
@@ -124,7 +124,7 @@ def find_top_classes(logits: NDArray[np.float64]) -> list[int]:
     return found
 
 
-def _reasons(context: ReportContext, position: int, suggested_index: int | None) -> tuple[str, ...]:
+def _reasons(context: RunContext, position: int, suggested_index: int | None) -> tuple[str, ...]:
     """Why the image deserves a look, besides its rank, which the gallery's order tells."""
     predictions, reasons = context.findings.predictions, []
     if not predictions.is_correct[position] and float(predictions.confidence[position]) >= HIGH_CONFIDENCE:

@@ -2,8 +2,10 @@
 
 from reportgen.analysis.calibration import NUM_BINS
 from reportgen.analysis.selection import HIGH_CONFIDENCE
-from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.context import ReportContext, RunContext
 from reportgen.report.pages.map_set import MapSet
+from reportgen.report.pages.page_kind import NavigationItem, PageEntry, PageKind
+from reportgen.report.urls import HOW_PATH
 from reportgen.report.views.how_view import ExplainedMethod, HowPage, MapsText
 from reportgen.report.views.shared import SiteFrame
 from reportgen.report.words.methods import LOGIT_UNITS
@@ -11,7 +13,7 @@ from reportgen.report.words.run_facts import check_sentences, coverage_text
 from reportgen.report.words.text import list_text, number_text, percent_text
 
 
-def make_how_page(context: ReportContext, frame: SiteFrame) -> HowPage:
+def make_how_page(context: RunContext, frame: SiteFrame) -> HowPage:
     """The page for this report's layers, methods and grids."""
     cache = context.cache
     return HowPage(
@@ -32,7 +34,7 @@ def make_how_page(context: ReportContext, frame: SiteFrame) -> HowPage:
     )
 
 
-def _maps_text(context: ReportContext) -> MapsText | None:
+def _maps_text(context: RunContext) -> MapsText | None:
     """What is true of this report's maps, and no more; `None` without any."""
     if context.maps is None:
         return None
@@ -50,7 +52,7 @@ def _maps_text(context: ReportContext) -> MapsText | None:
     )
 
 
-def _explain(context: ReportContext, maps: MapSet) -> ExplainedMethod:
+def _explain(context: RunContext, maps: MapSet) -> ExplainedMethod:
     words, (height, width) = maps.words, maps.grid
     input_height, input_width = context.cache.provenance.input_size
     cell = (
@@ -74,3 +76,15 @@ def _units_text(in_logits: list[str], others: list[str]) -> str:
         return f"in {LOGIT_UNITS}"
     own = "in units of the method’s own, which compare within it and with nothing else"
     return f"in {LOGIT_UNITS} by {list_text(in_logits)}, {own} by {list_text(others)}" if in_logits else own
+
+
+HOW_PAGES: PageKind[ReportContext] = PageKind(
+    name="how to read",
+    template="how-to-read.html.j2",
+    record=HowPage,
+    list_pages=lambda _: (
+        PageEntry(path=HOW_PATH, description="Every number defined, and what a map shows and does not"),
+    ),
+    build=lambda context, frame, _: (make_how_page(context.run, frame), ()),
+    navigation=(NavigationItem(place=8, text="How to read", url=HOW_PATH),),
+)

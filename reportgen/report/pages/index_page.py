@@ -12,19 +12,29 @@ from reportgen.analysis.intervals import Estimate
 from reportgen.analysis.metrics import ClassMetrics
 from reportgen.analysis.recommendations import Recommendation, Rule
 from reportgen.analysis.selection import HIGH_CONFIDENCE, NUM_CONFIDENT_ERRORS
+from reportgen.report.downloads import list_downloads
 from reportgen.report.pages.annotation_section import make_annotation_summary
 from reportgen.report.pages.cards import make_group
-from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.context import ReportContext, RunContext
 from reportgen.report.pages.diagrams import draw_reliability, draw_strip
 from reportgen.report.pages.faithfulness_section import make_faithfulness_section
 from reportgen.report.pages.focus_section import make_focus_section
 from reportgen.report.pages.map_sheet import Files
-from reportgen.report.pages.matrices import make_class_matrix, make_superclass_matrix
+from reportgen.report.pages.matrices import (
+    CLASS_MATRIX_PATH,
+    SUPERCLASS_MATRIX_PATH,
+    make_class_matrix,
+    make_superclass_matrix,
+    superclass_order,
+)
+from reportgen.report.pages.matrix_data import MATRIX_DATA_PATH, matrix_script
 from reportgen.report.pages.method_parts import first_method_note
-from reportgen.report.pages.notes import load_notes
+from reportgen.report.pages.page_kind import NavigationItem, PageEntry, PageKind
 from reportgen.report.pages.pair_page import pair_link
 from reportgen.report.pages.sheets import Sheet, make_sheet
 from reportgen.report.pages.slice_tables import make_slice_tables
+from reportgen.report.pictures.colormaps import COUNT_COLORMAPS, DEFAULT_COLORMAP
+from reportgen.report.pictures.images import confusion_picture
 from reportgen.report.urls import INDEX_PATH, LABEL_ISSUES_PATH
 from reportgen.report.views.index_view import (
     ClassRow,
@@ -51,14 +61,9 @@ from reportgen.report.words.wording import describe, headline
 NUM_FINDING_LINKS = 8
 
 
-def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[Link, ...]) -> tuple[IndexPage, Files]:
-    """The first page with the sprites that it shows.
-
-    Args:
-        context: the report.
-        frame: what the page shares with all others.
-        downloads: the files to take away.
-    """
+def make_index_page(report: ReportContext, frame: SiteFrame) -> tuple[IndexPage, Files]:
+    """The first page with the pictures that it shows."""
+    context = report.run
     findings = context.findings
     errors = findings.confident_errors[:NUM_CONFIDENT_ERRORS]
     pair_examples = [_pair_examples(context, pair) for pair in findings.pairs]
@@ -71,9 +76,9 @@ def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[L
         IndexPage(
             frame=frame,
             sprites=sheet.sprites(),
-            headline=context.settings.title or headline(findings, context.cache),
+            headline=report.title or headline(findings, context.cache),
             summary=run_summary(context.cache),
-            notes=None if context.settings.notes is None else load_notes(context.settings.notes),
+            notes=report.notes,
             facts=_headline_facts(context),
             strip=draw_strip(context),
             findings=fired,
@@ -106,17 +111,27 @@ def make_index_page(context: ReportContext, frame: SiteFrame, downloads: tuple[L
             run_facts=run_facts(context.cache),
             checks=check_sentences(context.cache),
             warnings=context.cache.provenance.warnings,
-            downloads=downloads,
+            downloads=tuple(
+                Link(text=download.text, url=download.path) for download in list_downloads(context.cache, findings)
+            ),
         ),
-        sheet.files(),
+        (*sheet.files(), *_matrix_files(context)),
     )
+
+
+def _matrix_files(context: RunContext) -> Iterator[tuple[str, bytes]]:
+    confusion, superclasses = context.findings.confusion, context.findings.superclasses
+    yield CLASS_MATRIX_PATH, confusion_picture(confusion, context.findings.class_order)
+    yield MATRIX_DATA_PATH, matrix_script(context)
+    if superclasses is not None:
+        yield SUPERCLASS_MATRIX_PATH, confusion_picture(superclasses.confusion, superclass_order(context))
 
 
 def _percent_fact(name: str, measured: Estimate) -> Fact:
     return Fact(name=name, value=percent_text(measured.value), detail=percent_interval_text(measured))
 
 
-def _headline_facts(context: ReportContext) -> tuple[Fact, ...]:
+def _headline_facts(context: RunContext) -> tuple[Fact, ...]:
     findings = context.findings
     overall, calibration = findings.overall, findings.calibration
     num_mistakes = overall.top1.total - overall.top1.count
@@ -157,7 +172,7 @@ def _headline_facts(context: ReportContext) -> tuple[Fact, ...]:
     )
 
 
-def _all_metrics(context: ReportContext) -> tuple[Fact, ...]:
+def _all_metrics(context: RunContext) -> tuple[Fact, ...]:
     overall = context.findings.overall
     undefined = (
         f"; {plural_text(overall.num_undefined_precision, 'class', 'classes')} never predicted count as 0"
@@ -202,7 +217,7 @@ def _findings_note(num_fired: int, num_rules: int) -> str:
     )
 
 
-def _finding_item(context: ReportContext, index: int) -> FindingItem:
+def _finding_item(context: RunContext, index: int) -> FindingItem:
     recommendation = context.findings.recommendations[index]
     text = describe(recommendation, context.cache, context.findings)
     return FindingItem(
@@ -214,7 +229,7 @@ def _finding_item(context: ReportContext, index: int) -> FindingItem:
     )
 
 
-def _evidence_links(context: ReportContext, recommendation: Recommendation) -> Iterator[Link]:
+def _evidence_links(context: RunContext, recommendation: Recommendation) -> Iterator[Link]:
     """Where to look: the pages of the pairs and classes that the evidence names, or of the label issues."""
     if recommendation.rule is Rule.LABEL_ISSUES:
         link = _issues_link(context)
@@ -228,7 +243,7 @@ def _evidence_links(context: ReportContext, recommendation: Recommendation) -> I
             yield from (context.class_link(index, page=INDEX_PATH) for index in named if index is not None)
 
 
-def _pair_examples(context: ReportContext, pair: ConfusedPair) -> tuple[int, int | None]:
+def _pair_examples(context: RunContext, pair: ConfusedPair) -> tuple[int, int | None]:
     """The surest mistake of a pair, and the surest right example of the class that it was taken for."""
     predictions, labels = context.findings.predictions, context.cache.labels
     is_mistake = (labels == pair.true_index) & (predictions.predicted == pair.predicted_index)
@@ -243,7 +258,7 @@ def _pair_examples(context: ReportContext, pair: ConfusedPair) -> tuple[int, int
     return mistake, surest(is_right)
 
 
-def _pair_row(context: ReportContext, sheet: Sheet, pair: ConfusedPair, examples: tuple[int, int | None]) -> PairRow:
+def _pair_row(context: RunContext, sheet: Sheet, pair: ConfusedPair, examples: tuple[int, int | None]) -> PairRow:
     true = context.class_link(pair.true_index, page=INDEX_PATH)
     predicted = context.class_link(pair.predicted_index, page=INDEX_PATH)
     mistake, right = examples
@@ -264,7 +279,7 @@ def _pair_row(context: ReportContext, sheet: Sheet, pair: ConfusedPair, examples
     )
 
 
-def _pairs_note(context: ReportContext) -> str:
+def _pairs_note(context: RunContext) -> str:
     pairs, total = context.findings.pairs, context.findings.overall.top1
     num_mistakes = total.total - total.count
     if not pairs:
@@ -277,7 +292,7 @@ def _pairs_note(context: ReportContext) -> str:
     )
 
 
-def _superclass_summary(context: ReportContext) -> SuperclassSummary | None:
+def _superclass_summary(context: RunContext) -> SuperclassSummary | None:
     found, group = context.findings.superclasses, context.cache.superclasses
     if found is None or group is None:
         return None
@@ -308,7 +323,7 @@ def _superclass_summary(context: ReportContext) -> SuperclassSummary | None:
     return SuperclassSummary(sentence=sentence, rows=tuple(rows), matrix=make_superclass_matrix(context, found))
 
 
-def _calibration_facts(context: ReportContext) -> tuple[Fact, ...]:
+def _calibration_facts(context: RunContext) -> tuple[Fact, ...]:
     calibration = context.findings.calibration
     facts = [
         Fact(
@@ -340,7 +355,7 @@ def _calibration_facts(context: ReportContext) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def _calibration_sentence(context: ReportContext) -> str:
+def _calibration_sentence(context: RunContext) -> str:
     scaling = context.findings.calibration.temperature
     if scaling is None:
         return "The test set is too small to fit a temperature on one half of it."
@@ -352,7 +367,7 @@ def _calibration_sentence(context: ReportContext) -> str:
     )
 
 
-def _confident_errors(context: ReportContext, sheet: Sheet, errors: tuple[int, ...]) -> CardGroup:
+def _confident_errors(context: RunContext, sheet: Sheet, errors: tuple[int, ...]) -> CardGroup:
     findings = context.findings
     sure = percent_text(HIGH_CONFIDENCE, digits=0)
     note = (
@@ -375,7 +390,7 @@ def _confident_errors(context: ReportContext, sheet: Sheet, errors: tuple[int, .
     )
 
 
-def _issues_link(context: ReportContext) -> Link | None:
+def _issues_link(context: RunContext) -> Link | None:
     num_issues = len(context.findings.label_issues.issues)
     if not num_issues:
         return None
@@ -403,7 +418,7 @@ def _coverage_row(target: CoverageTarget) -> CoverageRow:
     )
 
 
-def _coverage_note(context: ReportContext) -> str:
+def _coverage_note(context: RunContext) -> str:
     coverage = context.findings.coverage
     ranking = coverage.ranking
     return (
@@ -424,13 +439,13 @@ def _bar(value: float) -> str:
     return "0" if value != value else f"{100 * value:.1f}"  # noqa: PLR0124  NaN
 
 
-def _equal_support(context: ReportContext) -> str:
+def _equal_support(context: RunContext) -> str:
     """The number of images that all classes have; empty where they differ, and the table needs a column for it."""
     supports = {metrics.recall.total for metrics in context.findings.classes}
     return plural_text(supports.pop(), "image") if len(supports) == 1 else ""
 
 
-def _class_row(context: ReportContext, metrics: ClassMetrics) -> ClassRow:
+def _class_row(context: RunContext, metrics: ClassMetrics) -> ClassRow:
     first = metrics.mistaken_for[0] if metrics.mistaken_for else None
     return ClassRow(
         link=context.class_link(metrics.class_index, page=INDEX_PATH),
@@ -445,3 +460,23 @@ def _class_row(context: ReportContext, metrics: ClassMetrics) -> ClassRow:
         most_mistaken_for=None if first is None else context.class_link(first.class_index, page=INDEX_PATH),
         most_mistaken_count="" if first is None else count_text(first.count),
     )
+
+
+INDEX_PAGES: PageKind[ReportContext] = PageKind(
+    name="first page",
+    template="index.html.j2",
+    record=IndexPage,
+    list_pages=lambda _: (
+        PageEntry(path=INDEX_PATH, description="What the model gets wrong, where it was looking, and how sure it is"),
+    ),
+    build=lambda context, frame, _: make_index_page(context, frame),
+    colormaps=(DEFAULT_COLORMAP, *COUNT_COLORMAPS),
+    navigation=(
+        NavigationItem(place=1, text="Findings", url=f"{INDEX_PATH}#findings"),
+        NavigationItem(place=2, text="Matrix", url=f"{INDEX_PATH}#matrix"),
+        NavigationItem(place=3, text="Pairs", url=f"{INDEX_PATH}#pairs"),
+        NavigationItem(place=4, text="Calibration", url=f"{INDEX_PATH}#calibration"),
+        NavigationItem(place=5, text="Classes", url=f"{INDEX_PATH}#classes"),
+        NavigationItem(place=7, text="This run", url=f"{INDEX_PATH}#run"),
+    ),
+)

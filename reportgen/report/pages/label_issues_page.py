@@ -2,10 +2,11 @@
 
 from reportgen.analysis.label_issues import LabelIssue
 from reportgen.report.pages.cards import make_card
-from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.context import ReportContext, RunContext
 from reportgen.report.pages.map_sheet import Files
+from reportgen.report.pages.page_kind import NavigationItem, PageEntry, PageKind
 from reportgen.report.pages.sheets import Sheet, make_sheet
-from reportgen.report.urls import LABEL_ISSUES_PATH
+from reportgen.report.urls import LABEL_ISSUES_CSV_PATH, LABEL_ISSUES_PATH
 from reportgen.report.views.label_issues_view import LabelIssueCard, LabelIssuesPage
 from reportgen.report.views.shared import Link, SiteFrame
 from reportgen.report.words.text import count_text, number_text, percent_interval_text, percent_text, plural_text
@@ -15,10 +16,8 @@ NUM_ISSUES = 60
 
 _SIDES = "Left the class given, right the class suggested"
 
-LABEL_ISSUES_CSV_PATH = "data/label_issues.csv"
 
-
-def make_label_issues_page(context: ReportContext, frame: SiteFrame) -> tuple[LabelIssuesPage, Files]:
+def make_label_issues_page(context: RunContext, frame: SiteFrame) -> tuple[LabelIssuesPage, Files]:
     """The page of label issues with the sprites that it shows."""
     found = context.findings.label_issues
     shown = found.issues[:NUM_ISSUES]
@@ -53,7 +52,7 @@ def _headline(num_issues: int) -> str:
     return f"{plural_text(num_issues, 'label')} {'deserves' if num_issues == 1 else 'deserve'} a second look"
 
 
-def _expectation(context: ReportContext) -> str:
+def _expectation(context: RunContext) -> str:
     found = context.findings.label_issues
     foreseen = number_text(found.num_foreseen, digits=0)
     return (
@@ -70,7 +69,7 @@ def _note(num_shown: int, num_all: int) -> str:
     return f"By falling margin: the probability of the suggested class less that of the given one.{shown}"
 
 
-def _make_card(context: ReportContext, sheet: Sheet, issue: LabelIssue) -> LabelIssueCard:
+def _make_card(context: RunContext, sheet: Sheet, issue: LabelIssue) -> LabelIssueCard:
     return LabelIssueCard(
         card=make_card(context, sheet, issue.position),
         given=context.class_link(issue.label_index, page=LABEL_ISSUES_PATH),
@@ -79,3 +78,13 @@ def _make_card(context: ReportContext, sheet: Sheet, issue: LabelIssue) -> Label
         suggested_probability=percent_text(issue.suggested_probability),
         margin=number_text(issue.margin, digits=2),
     )
+
+
+LABEL_ISSUES_PAGES: PageKind[ReportContext] = PageKind(
+    name="label issues",
+    template="label-issues.html.j2",
+    record=LabelIssuesPage,
+    list_pages=lambda _: (PageEntry(path=LABEL_ISSUES_PATH, description="Labels that deserve a second look"),),
+    build=lambda context, frame, _: make_label_issues_page(context.run, frame),
+    navigation=(NavigationItem(place=6, text="Label issues", url=LABEL_ISSUES_PATH),),
+)

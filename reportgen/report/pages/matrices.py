@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from reportgen.analysis.confusion import SuperclassFindings
 from reportgen.analysis.metrics import ClassMetrics
-from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.context import RunContext
 from reportgen.report.pages.matrix_frame import MAX_NAMES, frame_matrix
 from reportgen.report.pictures.images import max_mistakes
 from reportgen.report.views.index_view import ClassMatrix, MatrixChoice, MatrixPicture
@@ -20,7 +20,7 @@ SUPERCLASS_MATRIX_PATH = "images/confusion-superclasses.png"
 _MAX_CLASSES_AT_FIRST = 300
 
 
-def make_class_matrix(context: ReportContext) -> ClassMatrix:
+def make_class_matrix(context: RunContext) -> ClassMatrix:
     """The mistakes between all classes."""
     group, num_classes = context.cache.superclasses, len(context.cache.class_names)
     levels: tuple[MatrixChoice, ...] = ()
@@ -50,7 +50,7 @@ def make_class_matrix(context: ReportContext) -> ClassMatrix:
     )
 
 
-def _class_picture(context: ReportContext) -> MatrixPicture:
+def _class_picture(context: RunContext) -> MatrixPicture:
     confusion, order = context.findings.confusion, context.findings.class_order.tolist()
     num_mistakes = int(confusion.sum() - np.trace(confusion))
     ordered: list[ClassMetrics] = [context.findings.classes[class_index] for class_index in order]
@@ -64,7 +64,7 @@ def _class_picture(context: ReportContext) -> MatrixPicture:
     )
 
 
-def _class_blocks(context: ReportContext, order: list[int]) -> list[tuple[str, int]]:
+def _class_blocks(context: RunContext, order: list[int]) -> list[tuple[str, int]]:
     group = context.cache.superclasses
     if group is None:
         blocks = [(context.class_name(class_index), 1) for class_index in order]
@@ -74,7 +74,7 @@ def _class_blocks(context: ReportContext, order: list[int]) -> list[tuple[str, i
     return blocks if len(blocks) <= MAX_NAMES else []
 
 
-def make_superclass_matrix(context: ReportContext, found: SuperclassFindings) -> MatrixPicture:
+def make_superclass_matrix(context: RunContext, found: SuperclassFindings) -> MatrixPicture:
     """The mistakes between superclasses; the diagonal, right answers and mistakes inside, is left out."""
     order = superclass_order(context).tolist()
     return frame_matrix(
@@ -87,7 +87,7 @@ def make_superclass_matrix(context: ReportContext, found: SuperclassFindings) ->
     )
 
 
-def superclass_order(context: ReportContext) -> NDArray[np.int64]:
+def superclass_order(context: RunContext) -> NDArray[np.int64]:
     """The superclasses as the picture of all classes shows their blocks: int64 (S,)."""
     group = context.cache.superclasses
     assert group is not None, "only called where superclasses are known"

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from reportgen.analysis.confusion import order_by_similarity
 from reportgen.analysis.intervals import CONFIDENCE_LEVEL
-from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.context import RunContext
 
 MATRIX_DATA_PATH = "assets/confusion.js"
 
 
-def matrix_script(context: ReportContext) -> bytes:
+def matrix_script(context: RunContext) -> bytes:
     """A script that sets `window.reportgenMatrix`.
 
     | key | value |

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from itertools import chain
 
-from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.context import RunContext
 from reportgen.report.pages.gallery import make_layers
 from reportgen.report.pages.map_set import MapSet
 from reportgen.report.pages.map_sheet import Files
@@ -21,7 +21,7 @@ _LAYERS_OF_CLASSES = frozenset({"true", "difference"})
 """What only maps that know classes can show."""
 
 
-def make_controls(context: ReportContext, layers: Sequence[tuple[str, str]]) -> MapControls | None:
+def make_controls(context: RunContext, layers: Sequence[tuple[str, str]]) -> MapControls | None:
     """The choices of a page that shows all methods; `None` without maps.
 
     Args:
@@ -53,7 +53,7 @@ def make_controls(context: ReportContext, layers: Sequence[tuple[str, str]]) -> 
 
 
 def make_method_parts(
-    context: ReportContext,
+    context: RunContext,
     sheet: Sheet,
     *,
     cards: Sequence[int],
@@ -87,7 +87,7 @@ def make_method_parts(
     return tuple(parts), tuple(chain.from_iterable(files))
 
 
-def first_method_note(context: ReportContext) -> str:
+def first_method_note(context: RunContext) -> str:
     """What a file that holds the maps of the first method only has to say; empty where there is no other."""
     if len(context.methods) < 2:
         return ""

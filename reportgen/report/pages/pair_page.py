@@ -9,13 +9,15 @@ from reportgen.analysis.confusion import ConfusedPair
 from reportgen.analysis.focus import HIGH_OVERLAP_SHARE, MapComparison, MeanMaps, mean_maps
 from reportgen.analysis.pair_focus import PairFocus, PairVerdict
 from reportgen.report.pages.cards import make_group
-from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.context import ReportContext, RunContext
 from reportgen.report.pages.map_set import MapSet
 from reportgen.report.pages.map_sheet import Files
 from reportgen.report.pages.mean_maps import make_mean_sheet
 from reportgen.report.pages.method_parts import Means, make_controls, make_method_parts
+from reportgen.report.pages.page_kind import Need, PageEntry, PageKind
 from reportgen.report.pages.sheets import make_sheet
-from reportgen.report.urls import pair_path, pair_stem, relative_url
+from reportgen.report.pictures.colormaps import DIFFERENCE_COLORMAP, EVIDENCE_COLORMAPS
+from reportgen.report.urls import INDEX_PATH, pair_path, pair_stem, relative_url
 from reportgen.report.views.pair_view import PairPage
 from reportgen.report.views.shared import Fact, Link, SiteFrame
 from reportgen.report.words.text import (
@@ -47,7 +49,7 @@ ADVICE = {
 }
 
 
-def unordered_pairs(context: ReportContext) -> list[tuple[ConfusedPair, PairFocus | None]]:
+def unordered_pairs(context: RunContext) -> list[tuple[ConfusedPair, PairFocus | None]]:
     """The confused pairs that have a page, each once however often its two directions are listed.
 
     Beside each stands where the model looked, as far as maps know it.
@@ -59,7 +61,7 @@ def unordered_pairs(context: ReportContext) -> list[tuple[ConfusedPair, PairFocu
     return list(first.values())
 
 
-def pair_link(context: ReportContext, true_index: int, predicted_index: int, *, page: str) -> Link:
+def pair_link(context: RunContext, true_index: int, predicted_index: int, *, page: str) -> Link:
     """The link to the page of two classes, whichever of them is named first."""
     low, high = sorted((true_index, predicted_index))
     path = pair_path(low, context.class_name(low), high, context.class_name(high))
@@ -67,7 +69,7 @@ def pair_link(context: ReportContext, true_index: int, predicted_index: int, *, 
     return Link(text=text, url=relative_url(path, page=page))
 
 
-def make_pair_page(context: ReportContext, frame: SiteFrame, place: int) -> tuple[PairPage, Files]:
+def make_pair_page(context: RunContext, frame: SiteFrame, place: int) -> tuple[PairPage, Files]:
     """The page of a pair with the sprites that it shows.
 
     Args:
@@ -134,7 +136,7 @@ def make_pair_page(context: ReportContext, frame: SiteFrame, place: int) -> tupl
     )
 
 
-def _examples(context: ReportContext, true_index: int, predicted_index: int) -> list[int]:
+def _examples(context: RunContext, true_index: int, predicted_index: int) -> list[int]:
     predictions = context.findings.predictions
     is_mistake = (context.cache.labels == true_index) & (predictions.predicted == predicted_index)
     positions = is_mistake.nonzero()[0]
@@ -153,7 +155,7 @@ class _Told:
     facts: tuple[Fact, ...]
 
 
-def _tell(context: ReportContext, focus: PairFocus | None) -> _Told:
+def _tell(context: RunContext, focus: PairFocus | None) -> _Told:
     found = context.findings.focus
     comparison = None if found is None else found.comparison
     if focus is not None and comparison is not None:
@@ -225,7 +227,7 @@ def _overlap_facts(found: MapComparison, focus: PairFocus) -> tuple[Fact, ...]:
     )
 
 
-def _means(context: ReportContext, pair: ConfusedPair, maps: MapSet, *, page: str, stem: str, suffix: str) -> Means:
+def _means(context: RunContext, pair: ConfusedPair, maps: MapSet, *, page: str, stem: str, suffix: str) -> Means:
     """The mean maps over the mistakes of both directions, for both classes where they differ."""
     if maps.cam.positions is not None:
         return None, ()
@@ -244,3 +246,26 @@ def _means(context: ReportContext, pair: ConfusedPair, maps: MapSet, *, page: st
         sheet.figure(cell, title=title, n=mean.n, over=over) for cell, (mean, _, title, over) in enumerate(shown)
     )
     return sheet, tuple(figures)
+
+
+def _list_pages(context: ReportContext) -> list[PageEntry]:
+    run = context.run
+    return [
+        PageEntry(
+            path=pair_link(run, pair.true_index, pair.predicted_index, page=INDEX_PATH).url,
+            description=f"How the model tells {run.class_name(pair.true_index)} and"
+            f" {run.class_name(pair.predicted_index)} apart, and where it looked",
+        )
+        for pair, _ in unordered_pairs(run)
+    ]
+
+
+PAIR_PAGES: PageKind[ReportContext] = PageKind(
+    name="pair of classes",
+    template="pair.html.j2",
+    record=PairPage,
+    list_pages=_list_pages,
+    build=lambda context, frame, place: make_pair_page(context.run, frame, place),
+    colormaps=(*EVIDENCE_COLORMAPS, DIFFERENCE_COLORMAP),
+    needs=(Need(text="confused pairs", is_met=lambda context: bool(context.run.findings.pairs)),),
+)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.context import RunContext
 from reportgen.report.pages.map_sheet import MapSheet
 from reportgen.report.pages.sheets import Sheet
 from reportgen.report.views.shared import Crop, Panel
@@ -16,7 +16,7 @@ _VERTICAL = ("upper", "middle", "lower")
 _HORIZONTAL = ("left", "centre", "right")
 
 
-def make_map_panels(context: ReportContext, sheet: Sheet, maps: MapSheet, position: int) -> tuple[Panel, ...]:
+def make_map_panels(context: RunContext, sheet: Sheet, maps: MapSheet, position: int) -> tuple[Panel, ...]:
     """The maps of one example: for both classes where they differ, and alone.
 
     A misclassified one shows the overlay for the true class, the overlay for the predicted class and the predicted map
@@ -145,7 +145,7 @@ def _agnostic_panels(maps: MapSheet, position: int, photo: Crop | None) -> tuple
     return overlay, alone
 
 
-def _missing_panel(context: ReportContext, maps: MapSheet, photo: Crop | None) -> Panel:
+def _missing_panel(context: RunContext, maps: MapSheet, photo: Crop | None) -> Panel:
     covered = coverage_text(context.cache, maps.maps.cam)
     name = maps.maps.words.name
     return Panel(

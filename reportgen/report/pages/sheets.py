@@ -6,7 +6,7 @@ from itertools import chain
 
 import numpy as np
 
-from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.context import RunContext
 from reportgen.report.pages.map_sheet import Files, MapSheet, make_map_sheet, make_sprite
 from reportgen.report.pictures.images import SpriteLayout, sprite_columns, sprite_layout, thumbnail_sprite
 from reportgen.report.views.shared import Crop, Sprite
@@ -71,7 +71,7 @@ class Sheet:
 
 
 def make_sheet(
-    context: ReportContext,
+    context: RunContext,
     positions: Sequence[int],
     *,
     page: str,

@@ -1,13 +1,13 @@
 """Accuracy by what else the test set says of its examples, as tables of the first page."""
 
 from reportgen.analysis.slices import ColumnSlices, Slice
-from reportgen.report.pages.context import ReportContext
+from reportgen.report.pages.context import RunContext
 from reportgen.report.views.index_view import SliceRow, SliceTable
 from reportgen.report.views.shared import Cell
 from reportgen.report.words.text import count_text, percent_interval_text, percent_text, value_text
 
 
-def make_slice_tables(context: ReportContext) -> tuple[SliceTable, ...]:
+def make_slice_tables(context: RunContext) -> tuple[SliceTable, ...]:
     """A table for each column that groups the examples."""
     return tuple(
         SliceTable(

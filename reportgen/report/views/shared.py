@@ -266,6 +266,7 @@ class SiteFrame:
         extra_css: the user's style sheet, likewise.
         filters: what colours the page's grey pictures.
         styles: style sheets that only some reports need, likewise.
+        navigation: the links in the bar, likewise.
     """
 
     title: str
@@ -275,3 +276,4 @@ class SiteFrame:
     extra_css: str
     filters: tuple[FilterSpec, ...]
     styles: tuple[str, ...] = ()
+    navigation: tuple[Link, ...] = ()

@@ -17,6 +17,7 @@ from reportgen.errors import SiteError
 from reportgen.report.delivery.joined_site import Chapter, join_site
 from reportgen.report.delivery.site import find_broken_links
 from reportgen.report.delivery.tokens import Tag, parse_tokens
+from reportgen.report.presentation import load_presentation
 from reportgen.report.render import render_site
 from reportgen.settings import RenderSettings
 
@@ -43,7 +44,7 @@ def site(small_cache: EvaluationCache, small_findings: Findings, tmp_path_factor
     settings = RenderSettings(
         notes=folder / "notes.md", extra_css=folder / "own.css", logo=folder / "mark.svg", num_pairs=5
     )
-    return dict(render_site(small_cache, small_findings, settings))
+    return dict(render_site(small_cache, small_findings, load_presentation(settings)))
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +195,7 @@ def test_scripts_learn_where_the_classes_are(page: str):
 def test_names_cannot_end_a_script(small_cache: EvaluationCache, small_findings: Findings):
     names = ("</script><b>", "<!--<script>", *small_cache.class_names[2:])
     cache = dataclasses.replace(small_cache, class_names=names)
-    page = join(dict(render_site(cache, small_findings, RenderSettings())))
+    page = join(dict(render_site(cache, small_findings, load_presentation(RenderSettings()))))
     script = re.search(r"<script>(window\.reportgenClasses.*?)</script>", page, re.DOTALL)[1]
     listing = json.loads(script[script.index("[") : script.rindex("]") + 1].replace("\\!", "!"))
     assert [name for name, _ in listing] == list(names)
@@ -212,7 +213,7 @@ def test_the_same_site_gives_the_same_bytes(page: str, site: Site):
 
 
 def test_a_file_without_figures_or_classes_is_whole_too(small_cache: EvaluationCache, small_findings: Findings):
-    site = dict(render_site(small_cache, small_findings, RenderSettings()))
+    site = dict(render_site(small_cache, small_findings, load_presentation(RenderSettings())))
     site["index.html"] = re.sub(rb'<a href="figures/[^>]*>', b"<a>", site["index.html"])
     page = join(site, chapters=())
     assert find_broken_links({"one.html": page.encode()}, ["one.html"]) == []

@@ -11,6 +11,7 @@ from reportgen.report.delivery import single_file
 from reportgen.report.delivery.single_file import check_single_file, choose_classes, write_single_file
 from reportgen.report.delivery.site import write_site
 from reportgen.report.delivery.verify import verify_site
+from reportgen.report.presentation import load_presentation
 from reportgen.report.render import render_site
 from reportgen.settings import RenderSettings
 
@@ -18,7 +19,7 @@ from reportgen.settings import RenderSettings
 @pytest.fixture(scope="module")
 def site(small_cache: EvaluationCache, small_findings: Findings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("written") / "site"
-    write_site(folder, render_site(small_cache, small_findings, RenderSettings()))
+    write_site(folder, render_site(small_cache, small_findings, load_presentation(RenderSettings())))
     return folder
 
 

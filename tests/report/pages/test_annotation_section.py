@@ -14,6 +14,7 @@ from reportgen.analysis.annotations import compute_annotation_findings
 from reportgen.analysis.findings import Findings, compute_findings
 from reportgen.cache import Annotations, CamPair, EvaluationCache
 from reportgen.report import exports
+from reportgen.report.presentation import load_presentation
 from reportgen.report.render import render_site
 from reportgen.settings import RenderSettings
 
@@ -40,7 +41,7 @@ def findings(cache: EvaluationCache) -> Findings:
 
 
 def render(cache: EvaluationCache, findings: Findings) -> dict[str, bytes]:
-    return dict(render_site(cache, findings, RenderSettings()))
+    return dict(render_site(cache, findings, load_presentation(RenderSettings())))
 
 
 @pytest.fixture(scope="module")

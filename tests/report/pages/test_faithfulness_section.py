@@ -11,8 +11,9 @@ from reportgen.analysis.faithfulness import Comparison, Measure, MethodFaithfuln
 from reportgen.analysis.findings import compute_findings
 from reportgen.analysis.intervals import Estimate
 from reportgen.cache import Faithfulness, RemovalCurves
-from reportgen.report.pages.context import make_context
+from reportgen.report.pages.context import make_run_context
 from reportgen.report.pages.faithfulness_section import make_faithfulness_section
+from reportgen.report.presentation import load_presentation
 from reportgen.report.render import render_site
 from reportgen.report.words.faithfulness_wording import answer_text, verdict_text
 from reportgen.settings import RenderSettings
@@ -47,11 +48,11 @@ def tested(small_cache):
 @pytest.fixture(scope="module")
 def files(tested):
     findings = compute_findings(tested)
-    return dict(render_site(tested, findings, RenderSettings()))
+    return dict(render_site(tested, findings, load_presentation(RenderSettings())))
 
 
 def _section(cache):
-    return make_faithfulness_section(make_context(cache, compute_findings(cache), RenderSettings()))
+    return make_faithfulness_section(make_run_context(cache, compute_findings(cache)))
 
 
 def test_the_section_says_what_was_tested_and_what_came_of_it(tested):
@@ -110,7 +111,7 @@ def test_the_definitions_name_the_parameters_that_are_used(files):
 
 
 def test_without_tests_no_page_speaks_of_them(small_cache, small_findings):
-    site = dict(render_site(small_cache, small_findings, RenderSettings()))
+    site = dict(render_site(small_cache, small_findings, load_presentation(RenderSettings())))
     assert b"to be trusted" not in site["index.html"]
     assert b"ROAD" not in site["how-to-read.html"]
     assert json.loads(site["data/metrics.json"])["faithfulness"] is None

@@ -14,26 +14,25 @@ from scipy.optimize import minimize
 from reportgen.analysis.findings import Findings, compute_findings
 from reportgen.analysis.intervals import Proportion
 from reportgen.cache import EvaluationCache, Superclasses
-from reportgen.report.pages.context import ReportContext, make_context
+from reportgen.report.pages.context import RunContext, make_run_context
 from reportgen.report.pages.matrices import make_class_matrix, make_superclass_matrix, superclass_order
 from reportgen.report.pages.matrix_data import matrix_script, order_by_name, pack_cells
 from reportgen.report.pages.matrix_frame import MAX_NAMES, frame_matrix, scale_ticks, spread
-from reportgen.settings import RenderSettings
 
 
 @pytest.fixture
-def context(small_cache: EvaluationCache, small_findings: Findings) -> ReportContext:
-    return make_context(small_cache, small_findings, RenderSettings())
+def context(small_cache: EvaluationCache, small_findings: Findings) -> RunContext:
+    return make_run_context(small_cache, small_findings)
 
 
 @pytest.fixture
-def plain_context(small_cache: EvaluationCache) -> ReportContext:
+def plain_context(small_cache: EvaluationCache) -> RunContext:
     """The same without superclasses."""
     cache = dataclasses.replace(small_cache, superclasses=None)
-    return make_context(cache, compute_findings(cache), RenderSettings())
+    return make_run_context(cache, compute_findings(cache))
 
 
-def context_of(cache: EvaluationCache, num_classes: int, superclasses: Superclasses | None) -> ReportContext:
+def context_of(cache: EvaluationCache, num_classes: int, superclasses: Superclasses | None) -> RunContext:
     """The small cache with more classes, which have no image."""
     extra = num_classes - cache.num_classes
     cache = dataclasses.replace(
@@ -42,7 +41,7 @@ def context_of(cache: EvaluationCache, num_classes: int, superclasses: Superclas
         class_names=(*cache.class_names, *(f"class {i}" for i in range(extra))),
         superclasses=superclasses,
     )
-    return make_context(cache, compute_findings(cache), RenderSettings())
+    return make_run_context(cache, compute_findings(cache))
 
 
 def read_script(script: bytes) -> dict:
@@ -90,7 +89,7 @@ def test_a_sparse_matrix_of_a_thousand_classes_takes_few_characters_a_cell():
     assert len(packed) < 2.5 * np.count_nonzero(confusion)
 
 
-def test_the_script_holds_cells_orders_and_superclasses(context: ReportContext, small_findings: Findings):
+def test_the_script_holds_cells_orders_and_superclasses(context: RunContext, small_findings: Findings):
     data = read_script(matrix_script(context))
     np.testing.assert_array_equal(unpack(data["cells"], data["size"]), small_findings.confusion)
     assert data["z"] == pytest.approx(1.959963984540054, abs=1e-15)
@@ -100,7 +99,7 @@ def test_the_script_holds_cells_orders_and_superclasses(context: ReportContext, 
     assert data["superclasses"]["orders"] == {"similarity": [0, 1], "name": [0, 1]}
 
 
-def test_the_script_does_without_superclasses(plain_context: ReportContext):
+def test_the_script_does_without_superclasses(plain_context: RunContext):
     data = read_script(matrix_script(plain_context))
     assert data["superclasses"] is None
     assert data["orders"]["similarity"] == plain_context.findings.class_order.tolist()
@@ -195,7 +194,7 @@ def test_a_matrix_larger_than_a_screen_is_scaled_smoothly():
 # ---- The choices
 
 
-def test_superclasses_come_first_where_they_are_known(context: ReportContext):
+def test_superclasses_come_first_where_they_are_known(context: RunContext):
     matrix = make_class_matrix(context)
     assert [(choice.value, choice.is_chosen) for choice in matrix.orders] == [
         ("superclass", True),
@@ -210,7 +209,7 @@ def test_superclasses_come_first_where_they_are_known(context: ReportContext):
     assert [name.text for name in matrix.picture.names] == ["others", "things & <such>"]
 
 
-def test_similarity_comes_first_without_superclasses(plain_context: ReportContext):
+def test_similarity_comes_first_without_superclasses(plain_context: RunContext):
     matrix = make_class_matrix(plain_context)
     assert [choice.value for choice in matrix.orders if choice.is_chosen] == ["similarity"]
     assert matrix.levels == ()
@@ -231,13 +230,13 @@ def test_with_hundreds_of_classes_a_reader_starts_with_the_superclasses(small_ca
     assert [choice.value for choice in matrix.levels if choice.is_chosen] == ["superclasses"]
 
 
-def test_the_alternative_text_counts_classes_and_mistakes(context: ReportContext, small_findings: Findings):
+def test_the_alternative_text_counts_classes_and_mistakes(context: RunContext, small_findings: Findings):
     num_mistakes = int(small_findings.confusion.sum() - np.trace(small_findings.confusion))
     alt = make_class_matrix(context).picture.alt
     assert re.match(rf"Confusion matrix of 6 classes, {num_mistakes} mistakes", alt)
 
 
-def test_the_matrix_of_superclasses_stands_in_the_order_of_the_blocks(context: ReportContext, small_findings: Findings):
+def test_the_matrix_of_superclasses_stands_in_the_order_of_the_blocks(context: RunContext, small_findings: Findings):
     assert superclass_order(context).tolist() == [0, 1]
     found = small_findings.superclasses
     picture = make_superclass_matrix(context, found)

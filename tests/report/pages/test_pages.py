@@ -14,6 +14,7 @@ import pytest
 from reportgen.analysis.findings import Findings, compute_findings
 from reportgen.cache import EvaluationCache
 from reportgen.report.delivery.site import find_broken_links
+from reportgen.report.presentation import load_presentation
 from reportgen.report.render import render_site
 from reportgen.report.templating import find_templates, make_environment
 from reportgen.report.words.text import percent_interval_text, percent_text
@@ -33,12 +34,12 @@ def render(cache: EvaluationCache, **settings: object) -> Site:
         num_mistaken=options.num_mistaken,
         num_pairs=options.num_pairs,
     )
-    return dict(render_site(cache, findings, options))
+    return dict(render_site(cache, findings, load_presentation(options)))
 
 
 @pytest.fixture(scope="module")
 def site(small_cache: EvaluationCache, small_findings: Findings) -> Site:
-    return dict(render_site(small_cache, small_findings, RenderSettings()))
+    return dict(render_site(small_cache, small_findings, load_presentation(RenderSettings())))
 
 
 @pytest.fixture(scope="module")

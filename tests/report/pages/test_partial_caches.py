@@ -13,6 +13,7 @@ from reportgen.analysis.findings import compute_findings
 from reportgen.cache import CamPair, EvaluationCache
 from reportgen.report.delivery.joined_site import Chapter, join_site
 from reportgen.report.delivery.site import find_broken_links
+from reportgen.report.presentation import load_presentation
 from reportgen.report.render import render_site
 from reportgen.report.urls import method_slug
 from reportgen.report.words.text import peak_text
@@ -78,7 +79,9 @@ def sites(small_cache: EvaluationCache) -> Callable[[str], Site]:
     def site(name: str) -> Site:
         if name not in made:
             cache = vary(small_cache, name)
-            made[name] = dict(render_site(cache, compute_findings(cache), RenderSettings(num_pairs=4)))
+            made[name] = dict(
+                render_site(cache, compute_findings(cache), load_presentation(RenderSettings(num_pairs=4)))
+            )
         return made[name]
 
     return site

@@ -1,0 +1,65 @@
+"""What the user adds to the look of a report, read and checked once, before any work is done."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from reportgen.report.delivery.archive import check_archive
+from reportgen.report.delivery.single_file import check_single_file
+from reportgen.report.delivery.site import check_destination
+from reportgen.report.pages.branding import Branding, load_branding
+from reportgen.report.pages.notes import load_notes
+from reportgen.report.templating import check_templates, make_environment
+from reportgen.settings import RenderSettings
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Presentation:
+    """The user's title, texts, pictures and templates.
+
+    Attributes:
+        title: `None` names the model and the test set.
+        notes: a reviewer's text for the first page, as HTML.
+        templates: the folder whose templates and assets replace the built-in ones.
+        environment: the templates, ready to be rendered.
+    """
+
+    title: str | None
+    notes: Markup | None
+    branding: Branding
+    templates: Path | None
+    environment: Environment
+
+
+def prepare_report(settings: RenderSettings) -> Presentation:
+    """The presentation that the settings name, once everything that they name may be written.
+
+    Raises:
+        SettingsError: the notes, the logo or the style sheet cannot be used, or the single file would lie in the site.
+        SiteError: a template is wrong, or an output cannot be written or is not reportgen's.
+    """
+    check_destination(settings.out)
+    check_single_file(settings)
+    if settings.with_archive:
+        check_archive(settings.out)
+    return load_presentation(settings)
+
+
+def load_presentation(settings: RenderSettings) -> Presentation:
+    """The presentation that the settings name.
+
+    Raises:
+        SettingsError: the notes, the logo or the style sheet cannot be used.
+        SiteError: a template is wrong.
+    """
+    environment = make_environment(settings.templates)
+    check_templates(environment)
+    return Presentation(
+        title=settings.title,
+        notes=None if settings.notes is None else load_notes(settings.notes),
+        branding=load_branding(settings),
+        templates=settings.templates,
+        environment=environment,
+    )
