@@ -130,7 +130,7 @@ window.reportgenNumbers = (() => {
 
   /**
    * Places for labels, as near to the middles of what they name as `spacing` allows (least squares: neighbours that
-   * would overlap are pooled). The same as `spread` in reportgen/report/matrix_frame.py.
+   * would overlap are pooled). The same as `spread` in reportgen/report/pictures/diagrams/confusion_frame.py.
    */
   function spread(middles, spacing, side) {
     const step = Math.min(spacing, side / middles.length);

@@ -1,9 +1,9 @@
 """How far the maps lie where people marked the pictures: a section of the first page, and a panel of each class's."""
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from markupsafe import Markup
 
 from reportgen.analysis.annotations import (
     SWEEP_THRESHOLDS,
@@ -19,7 +19,8 @@ from reportgen.report.pages.context import RunContext
 from reportgen.report.pages.map_set import MapSet
 from reportgen.report.pages.map_sheet import MapSheet
 from reportgen.report.pages.sheets import Sheet
-from reportgen.report.pictures.outlines import outline_path
+from reportgen.report.pictures.diagrams.iou_sweep import Sweep, draw_iou_sweep
+from reportgen.report.pictures.outlines import define_outline, draw_outline
 from reportgen.report.views.annotation_view import (
     AnnotatedCard,
     AnnotatedPanel,
@@ -27,11 +28,7 @@ from reportgen.report.views.annotation_view import (
     AnnotationSummary,
     MeasureRow,
     MeasureTable,
-    Outline,
-    SweepChart,
-    SweepLine,
 )
-from reportgen.report.views.shared import AxisTick
 from reportgen.report.words.text import (
     count_text,
     list_text,
@@ -46,8 +43,6 @@ from reportgen.report.words.text import (
 
 NUM_ANNOTATED_CARDS = 3
 
-_SWEEP = {"width": 440.0, "height": 220.0, "left": 40.0, "right": 300.0, "top": 12.0, "bottom": 190.0}
-_LINE_HEIGHT = 15.0
 _BLOB = "a blob in the middle"
 
 
@@ -77,7 +72,7 @@ def make_annotation_summary(context: RunContext) -> AnnotationSummary | None:
                 (_comparison(everyone, maps, found.iou_threshold), _best(found, maps), _blank_text(everyone, maps)),
             )
         ),
-        sweep=_draw_sweep(found, maps),
+        sweep=_draw_sweeps(found, maps),
     )
 
 
@@ -208,64 +203,19 @@ def _blank_text(group: GroupAgreement, maps: MapSet) -> str:
     )
 
 
-def _draw_sweep(found: AnnotationFindings, maps: MapSet) -> SweepChart:
-    left, right, top, bottom = (_SWEEP[name] for name in ("left", "right", "top", "bottom"))
+def _draw_sweeps(found: AnnotationFindings, maps: MapSet) -> Markup:
     sweeps = [
-        ("true", "the maps" if maps.is_class_agnostic else "true class’s map", found.sweep_true),
-        ("predicted", "predicted class’s map", found.sweep_predicted),
-        ("blob", _BLOB, found.sweep_blob),
+        Sweep(
+            kind="true",
+            name="the maps" if maps.is_class_agnostic else "true class’s map",
+            means=found.sweep_true,
+        ),
+        Sweep(kind="predicted", name="predicted class’s map", means=found.sweep_predicted),
+        Sweep(kind="blob", name=_BLOB, means=found.sweep_blob),
     ]
     if maps.is_class_agnostic:
         del sweeps[1]
-    highest = max(mean.value for _, _, sweep in sweeps for mean in sweep)
-    most = max(1, math.ceil(highest * 5)) / 5
-
-    def x(threshold: float) -> float:
-        return left + threshold * (right - left)
-
-    def y(iou: float) -> float:
-        return bottom - iou / most * (bottom - top)
-
-    # The words stand behind the lines' ends, where these are apart, from the highest to the lowest.
-    by_height = sorted(sweeps, key=lambda line: -line[2][len(line[2]) // 3].value)
-    places = {kind: top + 0.3 * (bottom - top) + place * _LINE_HEIGHT for place, (kind, *_) in enumerate(by_height)}
-    return SweepChart(
-        alt="Mean IoU over the threshold, " + "; ".join(_sweep_words(text, sweep) for _, text, sweep in sweeps),
-        width=_text(_SWEEP["width"]),
-        height=_text(_SWEEP["height"]),
-        left=_text(left),
-        right=_text(right),
-        top=_text(top),
-        bottom=_text(bottom),
-        threshold_x=_text(x(found.iou_threshold)),
-        x_ticks=tuple(AxisTick(position=_text(x(tick)), text=number_text(tick, digits=1)) for tick in (0.0, 0.5, 1.0)),
-        y_ticks=tuple(
-            AxisTick(position=_text(y(tick)), text=number_text(tick, digits=1)) for tick in (0.0, most / 2, most)
-        ),
-        lines=tuple(
-            SweepLine(
-                kind=kind,
-                path="M"
-                + "L".join(
-                    f"{_text(x(threshold))} {_text(y(mean.value))}"
-                    for threshold, mean in zip(SWEEP_THRESHOLDS, sweep, strict=True)
-                ),
-                text=text,
-                x=_text(right),
-                y=_text(places[kind]),
-            )
-            for kind, text, sweep in sweeps
-        ),
-    )
-
-
-def _sweep_words(text: str, sweep: Sequence[Estimate]) -> str:
-    low, middle, high = (number_text(sweep[at].value, digits=2) for at in (1, 9, 17))
-    return f"{text}: {low} at 0.1, {middle} at 0.5, {high} at 0.9"
-
-
-def _text(coordinate: float) -> str:
-    return f"{coordinate:.1f}".removesuffix(".0")
+    return draw_iou_sweep(sweeps, found.iou_threshold)
 
 
 def _chosen_rows(context: RunContext, found: AnnotationFindings, class_index: int) -> list[tuple[str, int]]:
@@ -283,27 +233,25 @@ def _card(context: RunContext, sheet: Sheet, annotations: Annotations, row: int,
     position = int(annotations.positions[row])
     mask = annotations.masks[row]
     is_correct = bool(context.findings.predictions.is_correct[position])
-    height, width = mask.shape
+    name = f"mark-{context.cache.example_index[position]}"
+    outline = draw_outline(name, mask)
     return AnnotatedCard(
         is_correct=is_correct,
         title=f"{title} IoU",
         link=image_link(context, position, page=sheet.page),
-        outline=Outline(
-            name=f"mark-{context.cache.example_index[position]}",
-            view_box=f"0 0 {width} {height}",
-            path=outline_path(mask),
-        ),
-        panels=() if sheet.maps is None else tuple(_panels(context, sheet, sheet.maps, row, position)),
+        outline_definition=define_outline(name, mask),
+        panels=() if sheet.maps is None else tuple(_panels(context, sheet, sheet.maps, row, outline)),
     )
 
 
-def _panels(context: RunContext, sheet: Sheet, maps: MapSheet, row: int, position: int) -> Iterator[AnnotatedPanel]:
+def _panels(context: RunContext, sheet: Sheet, maps: MapSheet, row: int, outline: Markup) -> Iterator[AnnotatedPanel]:
     """The photo, the annotation, the map of the true class alone and over the photo; in a mistake the predicted one's.
 
     A mistake shows no photo by itself: it lies under the outline.
     """
     found = context.findings.annotations
     assert found is not None, "there are annotated images"
+    position = int(found.positions[row])
     photo, true = sheet.photo(position), context.class_name(int(context.cache.labels[position]))
     predicted_index = int(context.findings.predictions.predicted[position])
     is_pair = not (maps.maps.is_class_agnostic or context.findings.predictions.is_correct[position])
@@ -315,7 +263,7 @@ def _panels(context: RunContext, sheet: Sheet, maps: MapSheet, row: int, positio
             alt="Photo",
             photo=photo,
             evidence=None,
-            is_outlined=False,
+            outline=Markup(),
         )
     yield AnnotatedPanel(
         kind="photo",
@@ -324,7 +272,7 @@ def _panels(context: RunContext, sheet: Sheet, maps: MapSheet, row: int, positio
         alt="Photo with the annotation",
         photo=photo,
         evidence=None,
-        is_outlined=True,
+        outline=outline,
     )
     target = "where it looked" if maps.maps.is_class_agnostic else f"for {true}"
     crop, score = maps.true_map(position), found.true[row]
@@ -337,7 +285,7 @@ def _panels(context: RunContext, sheet: Sheet, maps: MapSheet, row: int, positio
             alt="Map with the annotation",
             photo=None,
             evidence=crop,
-            is_outlined=True,
+            outline=outline,
         )
     shown = [(target, crop, score, is_blank)]
     if is_pair:
@@ -353,7 +301,7 @@ def _panels(context: RunContext, sheet: Sheet, maps: MapSheet, row: int, positio
             alt=f"Photo with the map {title} and the annotation",
             photo=photo,
             evidence=None if blank else evidence,
-            is_outlined=True,
+            outline=outline,
         )
 
 

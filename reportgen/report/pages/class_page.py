@@ -9,7 +9,6 @@ from reportgen.analysis.selection import ClassSelection
 from reportgen.report.pages.annotation_section import make_annotation_panel
 from reportgen.report.pages.cards import make_group
 from reportgen.report.pages.context import ReportContext, RunContext
-from reportgen.report.pages.diagrams import draw_confidence
 from reportgen.report.pages.gallery import make_gallery
 from reportgen.report.pages.map_set import MapSet
 from reportgen.report.pages.map_sheet import Files
@@ -18,6 +17,7 @@ from reportgen.report.pages.method_parts import Means, make_controls, make_metho
 from reportgen.report.pages.page_kind import PageEntry, PageKind
 from reportgen.report.pages.sheets import Sheet, make_sheet
 from reportgen.report.pictures.colormaps import DIFFERENCE_COLORMAP, EVIDENCE_COLORMAPS
+from reportgen.report.pictures.diagrams.confidence_histogram import draw_confidence_histogram
 from reportgen.report.pictures.example_pictures import has_pictures
 from reportgen.report.urls import class_figure_path, class_path, class_stem, relative_url
 from reportgen.report.views.class_view import ClassPage, CountRow, CountTable
@@ -69,6 +69,7 @@ def make_class_page(context: RunContext, frame: SiteFrame, class_index: int) -> 
         means=lambda maps, suffix: _means(context, class_index, maps, suffix),
     )
     num_classes = context.cache.num_classes
+    predictions, is_member = context.findings.predictions, context.cache.labels == class_index
     return (
         ClassPage(
             frame=frame,
@@ -85,7 +86,7 @@ def make_class_page(context: RunContext, frame: SiteFrame, class_index: int) -> 
             mistaken_by_note=_note(
                 metrics.precision, "images that get its name are another class", "Nothing gets its name."
             ),
-            confidence=draw_confidence(context, class_index),
+            confidence=draw_confidence_histogram(predictions.confidence[is_member], predictions.is_correct[is_member]),
             means=mean_figures,
             groups=_groups(context, sheet, class_index),
             gallery=make_gallery(context, sheet, class_index),

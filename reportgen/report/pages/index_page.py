@@ -16,7 +16,6 @@ from reportgen.report.downloads import list_downloads
 from reportgen.report.pages.annotation_section import make_annotation_summary
 from reportgen.report.pages.cards import make_group
 from reportgen.report.pages.context import ReportContext, RunContext
-from reportgen.report.pages.diagrams import draw_reliability, draw_strip
 from reportgen.report.pages.faithfulness_section import make_faithfulness_section
 from reportgen.report.pages.focus_section import make_focus_section
 from reportgen.report.pages.map_sheet import Files
@@ -34,7 +33,10 @@ from reportgen.report.pages.pair_page import pair_link
 from reportgen.report.pages.sheets import Sheet, make_sheet
 from reportgen.report.pages.slice_tables import make_slice_tables
 from reportgen.report.pictures.colormaps import COUNT_COLORMAPS, DEFAULT_COLORMAP
+from reportgen.report.pictures.diagrams.recall_strip import StripClass, draw_recall_strip
+from reportgen.report.pictures.diagrams.reliability import draw_reliability
 from reportgen.report.pictures.images import confusion_picture
+from reportgen.report.pictures.svg import CaptionedPicture
 from reportgen.report.urls import INDEX_PATH, LABEL_ISSUES_PATH
 from reportgen.report.views.index_view import (
     ClassRow,
@@ -80,7 +82,7 @@ def make_index_page(report: ReportContext, frame: SiteFrame) -> tuple[IndexPage,
             summary=run_summary(context.cache),
             notes=report.notes,
             facts=_headline_facts(context),
-            strip=draw_strip(context),
+            strip=_draw_strip(context),
             findings=fired,
             unfired=unfired,
             findings_note=_findings_note(len(fired), len(items)),
@@ -125,6 +127,21 @@ def _matrix_files(context: RunContext) -> Iterator[tuple[str, bytes]]:
     yield MATRIX_DATA_PATH, matrix_script(context)
     if superclasses is not None:
         yield SUPERCLASS_MATRIX_PATH, confusion_picture(superclasses.confusion, superclass_order(context))
+
+
+def _draw_strip(context: RunContext) -> CaptionedPicture:
+    accuracy = context.findings.overall.top1.value
+    classes = [
+        StripClass(
+            name=context.class_name(metrics.class_index),
+            url=context.class_link(metrics.class_index, page=INDEX_PATH).url,
+            recall=metrics.recall,
+            is_weak=metrics.recall.high < accuracy,
+        )
+        for metrics in context.findings.classes
+        if metrics.recall.total
+    ]
+    return draw_recall_strip(classes, accuracy)
 
 
 def _percent_fact(name: str, measured: Estimate) -> Fact:

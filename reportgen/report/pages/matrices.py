@@ -3,14 +3,21 @@
 from itertools import groupby
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from reportgen.analysis.confusion import SuperclassFindings
 from reportgen.analysis.metrics import ClassMetrics
 from reportgen.report.pages.context import RunContext
-from reportgen.report.pages.matrix_frame import MAX_NAMES, frame_matrix
+from reportgen.report.pictures.diagrams.confusion_frame import (
+    MAX_NAMES,
+    MatrixCells,
+    draw_count_scale,
+    draw_framed_matrix,
+    draw_matrix,
+)
 from reportgen.report.pictures.images import max_mistakes
-from reportgen.report.views.index_view import ClassMatrix, MatrixChoice, MatrixPicture
+from reportgen.report.views.index_view import ClassMatrix, MatrixChoice
 from reportgen.report.words.text import plural_text
 
 CLASS_MATRIX_PATH = "images/confusion.png"
@@ -39,10 +46,12 @@ def make_class_matrix(context: RunContext) -> ClassMatrix:
     return ClassMatrix(
         note="Rows are true classes, columns what they are called. Right answers are left out, so that mistakes show;"
         " the bars in the margin are each row’s recall.",
-        picture=_class_picture(context),
+        picture=draw_framed_matrix(_class_cells(context)),
         picture_note="Rows and columns stand in blocks of superclasses."
         if group is not None
         else "Classes that are taken for each other stand side by side.",
+        scale=draw_count_scale(max_mistakes(context.findings.confusion)),
+        has_mistakes=max_mistakes(context.findings.confusion) > 0,
         levels=levels,
         orders=tuple(
             MatrixChoice(value=value, text=text, is_chosen=rank == 0) for rank, (value, text) in enumerate(orders)
@@ -50,17 +59,16 @@ def make_class_matrix(context: RunContext) -> ClassMatrix:
     )
 
 
-def _class_picture(context: RunContext) -> MatrixPicture:
+def _class_cells(context: RunContext) -> MatrixCells:
     confusion, order = context.findings.confusion, context.findings.class_order.tolist()
     num_mistakes = int(confusion.sum() - np.trace(confusion))
     ordered: list[ClassMetrics] = [context.findings.classes[class_index] for class_index in order]
-    return frame_matrix(
+    return MatrixCells(
         url=CLASS_MATRIX_PATH,
         alt=f"Confusion matrix of {plural_text(len(order), 'class', 'classes')},"
         f" {plural_text(num_mistakes, 'mistake')}; the table of pairs below names the largest cells",
         blocks=_class_blocks(context, order),
         recalls=[metrics.recall for metrics in ordered],
-        max_count=max_mistakes(confusion),
     )
 
 
@@ -74,17 +82,17 @@ def _class_blocks(context: RunContext, order: list[int]) -> list[tuple[str, int]
     return blocks if len(blocks) <= MAX_NAMES else []
 
 
-def make_superclass_matrix(context: RunContext, found: SuperclassFindings) -> MatrixPicture:
+def make_superclass_matrix(context: RunContext, found: SuperclassFindings) -> Markup:
     """The mistakes between superclasses; the diagonal, right answers and mistakes inside, is left out."""
     order = superclass_order(context).tolist()
-    return frame_matrix(
+    cells = MatrixCells(
         url=SUPERCLASS_MATRIX_PATH,
         alt=f"Confusion matrix of {plural_text(len(order), 'superclass', 'superclasses')}; the table holds their"
         " numbers",
         blocks=[],  # the table beside it names them
         recalls=[found.recall[index] for index in order],
-        max_count=max_mistakes(found.confusion),
     )
+    return draw_matrix(cells)
 
 
 def superclass_order(context: RunContext) -> NDArray[np.int64]:

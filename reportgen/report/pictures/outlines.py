@@ -1,9 +1,25 @@
-"""The edge of a mask as an SVG path."""
+"""The edge of a mask in SVG: defined once, drawn over several pictures."""
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
+from reportgen.report.pictures.svg import element
+
 _STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))  # rightwards, downwards, leftwards, upwards, as (row, column)
+
+
+def define_outline(name: str, mask: NDArray[np.bool_]) -> Markup:
+    """The edge of what a mask (H, W) marks, under an id of the page; nothing is seen of it here."""
+    path = element("path", id=name, vector_effect="non-scaling-stroke", d=outline_path(mask))
+    return element("svg", path, class_="definitions", width=0, height=0, aria_hidden="true")
+
+
+def draw_outline(name: str, mask: NDArray[np.bool_]) -> Markup:
+    """The outline of that name, to be stretched over a picture of what the mask (H, W) belongs to."""
+    height, width = mask.shape
+    use = element("use", href=f"#{name}")
+    return element("svg", use, class_="outline", viewBox=f"0 0 {width} {height}", preserveAspectRatio="none")
 
 
 def outline_path(mask: NDArray[np.bool_]) -> str:

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from reportgen.report.views.shared import AxisTick, Crop, Link
+from markupsafe import Markup
+
+from reportgen.report.views.shared import Crop, Link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,56 +29,6 @@ class MeasureTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SweepLine:
-    """The mean IoU over all thresholds.
-
-    Attributes:
-        kind: whose it is, as the style sheet calls it: `true`, `predicted` or `blob`.
-        path: path `d` of the line.
-        text: whose it is, in words.
-        x: place of the words in the diagram's units.
-        y: likewise.
-    """
-
-    kind: str
-    path: str
-    text: str
-    x: str
-    y: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepChart:
-    """Mean IoU over the threshold. All coordinates in the diagram's units.
-
-    Attributes:
-        alt: the diagram in words.
-        width: width.
-        height: height.
-        left: left edge of the plot.
-        right: right edge.
-        top: upper edge.
-        bottom: lower edge.
-        threshold_x: place of the threshold that all other numbers are at.
-        x_ticks: marks of the thresholds.
-        y_ticks: marks of the IoU.
-        lines: the lines.
-    """
-
-    alt: str
-    width: str
-    height: str
-    left: str
-    right: str
-    top: str
-    bottom: str
-    threshold_x: str
-    x_ticks: tuple[AxisTick, ...]
-    y_ticks: tuple[AxisTick, ...]
-    lines: tuple[SweepLine, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotationSummary:
     """How far the maps agree with the annotations, over all annotated images.
 
@@ -90,22 +42,7 @@ class AnnotationSummary:
     note: str
     table: MeasureTable
     text: str
-    sweep: SweepChart
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outline:
-    """The edge of what is marked in an image.
-
-    Attributes:
-        name: id under which the page's pictures refer to it.
-        view_box: the whole picture, as SVG wants it.
-        path: path `d` along the marked pixels' edges.
-    """
-
-    name: str
-    view_box: str
-    path: str
+    sweep: Markup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +56,7 @@ class AnnotatedPanel:
         alt: the picture in words.
         photo: the photo; absent from a map alone.
         evidence: the map; absent from a photo, and where it is blank.
-        is_outlined: whether the annotation is drawn over it.
+        outline: the edge of the annotation, to lie over the picture; empty where it is not drawn.
     """
 
     kind: str
@@ -128,7 +65,7 @@ class AnnotatedPanel:
     alt: str
     photo: Crop | None
     evidence: Crop | None
-    is_outlined: bool
+    outline: Markup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,14 +76,14 @@ class AnnotatedCard:
         is_correct: whether the prediction is right.
         title: why it is shown.
         link: the image's name in the data, leading to its detail view.
-        outline: what is marked in it.
+        outline_definition: the edge of its annotation, which the panels refer to.
         panels: photo, annotation, map and overlays.
     """
 
     is_correct: bool
     title: str
     link: Link
-    outline: Outline
+    outline_definition: Markup
     panels: tuple[AnnotatedPanel, ...]
 
 

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from reportgen.report.views.annotation_view import AnnotationPanel
 from reportgen.report.views.shared import (
-    AxisTick,
     CardGroup,
     Fact,
     ItemLayers,
@@ -142,32 +143,6 @@ class CountTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConfidenceBar:
-    """The images of a class in one interval of confidence; coordinates in the histogram's units."""
-
-    title: str
-    x: str
-    width: str
-    right_y: str
-    right_height: str
-    wrong_y: str
-    wrong_height: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfidenceHistogram:
-    """How sure the model is of a class's images, right answers below, mistakes on top of them."""
-
-    alt: str
-    width: str
-    height: str
-    bottom: str
-    ticks: tuple[AxisTick, ...]
-    most: AxisTick
-    bars: tuple[ConfidenceBar, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ClassPage:
     """One class: its numbers, what it is mistaken for, and its examples.
 
@@ -187,7 +162,7 @@ class ClassPage:
     mistaken_by: CountTable
     mistaken_for_note: str
     mistaken_by_note: str
-    confidence: ConfidenceHistogram
+    confidence: Markup
     means: tuple[MeanMapFigure, ...]
     groups: tuple[CardGroup, ...]
     gallery: Gallery

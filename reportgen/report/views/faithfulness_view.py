@@ -2,42 +2,9 @@
 
 from dataclasses import dataclass
 
-from reportgen.report.views.shared import AxisTick
+from markupsafe import Markup
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CurveLine:
-    """One explanation's curve.
-
-    Attributes:
-        name: the method or baseline.
-        is_baseline: whether it is one.
-        dashes: `stroke-dasharray`; empty for a solid line.
-        path: `d` of its path, in the diagram's units.
-    """
-
-    name: str
-    is_baseline: bool
-    dashes: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CurveDiagram:
-    """One measure's mean curves over the share of pixels. All coordinates in the diagram's units."""
-
-    title: str
-    note: str
-    alt: str
-    width: str
-    height: str
-    left: str
-    right: str
-    bottom: str
-    x_ticks: tuple[AxisTick, ...]
-    y_ticks: tuple[AxisTick, ...]
-    x_label: str
-    lines: tuple[CurveLine, ...]
+from reportgen.report.pictures.svg import CaptionedPicture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +43,7 @@ class FaithfulnessSection:
         verdicts: for each method the answer, and what it rests on.
         measures: names of the measures, with what is better.
         diagrams: one for each measure.
+        samples: a piece of each of their lines, and its name.
         areas: methods, then baselines.
         gains: methods against baselines.
         has_correlations: whether a head could be shuffled.
@@ -85,7 +53,8 @@ class FaithfulnessSection:
     note: str
     verdicts: tuple[tuple[str, str], ...]
     measures: tuple[str, ...]
-    diagrams: tuple[CurveDiagram, ...]
+    diagrams: tuple[CaptionedPicture, ...]
+    samples: tuple[tuple[Markup, str], ...]
     areas: tuple[AreaRow, ...]
     gains: tuple[GainRow, ...]
     has_correlations: bool

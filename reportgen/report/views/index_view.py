@@ -4,127 +4,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from reportgen.report.pictures.svg import CaptionedPicture
 from reportgen.report.views.annotation_view import AnnotationSummary
 from reportgen.report.views.faithfulness_view import FaithfulnessSection
-from reportgen.report.views.shared import AxisTick, CardGroup, Cell, Crop, Fact, Link, MapLegend, SiteFrame, Sprite
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StripDot:
-    """One class in the strip of all classes; coordinates in the strip's units."""
-
-    url: str
-    title: str
-    x: str
-    y: str
-    low_y: str
-    high_y: str
-    is_below: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassStrip:
-    """The recall of all classes, best to worst.
-
-    Attributes:
-        title: what the diagram shows.
-        alt: the diagram in words.
-        width: width in the diagram's units.
-        height: height.
-        left: left edge of the plot.
-        right: right edge of the plot.
-        band_y: upper edge of the band that chance alone would give.
-        band_height: its height.
-        band_text: what the band means.
-        ticks: marks of the recall axis.
-        dots: one a class.
-        best: label of the best class.
-        worst: label of the worst class.
-    """
-
-    title: str
-    alt: str
-    width: str
-    height: str
-    left: str
-    right: str
-    band_y: str
-    band_height: str
-    band_text: str
-    ticks: tuple[AxisTick, ...]
-    dots: tuple[StripDot, ...]
-    best: str
-    worst: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReliabilityDot:
-    """One bin of the reliability diagram; coordinates in the diagram's units."""
-
-    title: str
-    x: str
-    y: str
-    low_y: str
-    high_y: str
-    bar_x: str
-    bar_y: str
-    bar_width: str
-    bar_height: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReliabilityDiagram:
-    """Accuracy over confidence, with the number of examples below. All coordinates in the diagram's units."""
-
-    alt: str
-    width: str
-    height: str
-    left: str
-    right: str
-    top: str
-    bottom: str
-    x_ticks: tuple[AxisTick, ...]
-    y_ticks: tuple[AxisTick, ...]
-    dots: tuple[ReliabilityDot, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatrixName:
-    """A name beside the rows of a matrix picture: its text, and its height in per cent of the picture."""
-
-    text: str
-    y: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatrixPicture:
-    """A confusion matrix as one grey picture with a pixel per cell, and the frame around it.
-
-    The paths are in units of a row; the bars' lengths in per cent.
-
-    Attributes:
-        url: the grey picture, to be coloured by the page.
-        alt: the matrix in words.
-        size: number of rows and columns.
-        is_large: whether it has more rows than pixels on most screens, so that it is scaled smoothly.
-        names: names of superclasses, or of single classes where there are few.
-        names_width: room for the names in pixels.
-        brackets: path `d` of a line along each superclass's rows, in a box of width 1.
-        outlines: path `d` of the superclasses' squares.
-        bars: path `d` of the recall of each row, to be stroked, in a box of width 100.
-        ticks: marks of the colour scale: position in per cent, and count.
-    """
-
-    url: str
-    alt: str
-    size: str
-    is_large: bool
-    names: tuple[MatrixName, ...]
-    names_width: str
-    brackets: str
-    outlines: str
-    bars: str
-    ticks: tuple[AxisTick, ...]
+from reportgen.report.views.shared import CardGroup, Cell, Crop, Fact, Link, MapLegend, SiteFrame, Sprite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,13 +27,17 @@ class ClassMatrix:
         note: what a matrix shows.
         picture: what is seen without scripts, and on paper.
         picture_note: how the picture's rows and columns are ordered.
+        scale: the marks below the picture's color scale.
+        has_mistakes: whether any cell off the diagonal has a count.
         levels: classes or superclasses; empty where these are not known.
         orders: how rows and columns may be ordered.
     """
 
     note: str
-    picture: MatrixPicture
+    picture: Markup
     picture_note: str
+    scale: Markup
+    has_mistakes: bool
     levels: tuple[MatrixChoice, ...]
     orders: tuple[MatrixChoice, ...]
 
@@ -287,7 +174,7 @@ class SuperclassSummary:
 
     sentence: str
     rows: tuple[SuperclassRow, ...]
-    matrix: MatrixPicture
+    matrix: Markup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,7 +192,7 @@ class IndexPage:
     summary: str
     notes: Markup | None
     facts: tuple[Fact, ...]
-    strip: ClassStrip
+    strip: CaptionedPicture
     findings: tuple[FindingItem, ...]
     unfired: tuple[FindingItem, ...]
     findings_note: str
@@ -313,7 +200,7 @@ class IndexPage:
     pairs: tuple[PairRow, ...]
     pairs_note: str
     superclasses: SuperclassSummary | None
-    calibration: ReliabilityDiagram
+    calibration: Markup
     calibration_facts: tuple[Fact, ...]
     calibration_sentence: str
     coverage: tuple[CoverageRow, ...]

@@ -228,14 +228,6 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AxisTick:
-    """A mark on an axis: its place in the diagram's units and its text."""
-
-    position: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FilterSpec:
     """An SVG filter that turns grey into colour.
 

@@ -69,19 +69,13 @@ def test_the_section_says_what_was_tested_and_what_came_of_it(tested):
     assert section.areas[0].areas[2].startswith("0.25")
 
 
-def test_curves_run_from_edge_to_edge_within_the_diagram(tested):
-    for diagram in _section(tested).diagrams:
-        assert len(diagram.lines) == 3
-        for line in diagram.lines:
-            points = [tuple(map(float, point.split())) for point in line.path.removeprefix("M").split("L")]
-            assert len(points) == 11
-            assert points[0][0] == float(diagram.left)
-            assert points[-1][0] == float(diagram.right)
-            assert all(-5 <= y <= float(diagram.height) for _, y in points)
-        assert [line.is_baseline for line in diagram.lines] == [False, True, True]
-    deletion = _section(tested).diagrams[0].lines[0].path
-    heights = [float(point.split()[1]) for point in deletion.removeprefix("M").split("L")]
-    assert heights[0] < heights[5] < heights[10]  # the probability falls
+def test_each_measure_has_a_diagram_with_a_line_for_every_method_and_baseline(tested):
+    section = _section(tested)
+    assert [diagram.title for diagram in section.diagrams] == ["Deletion", "Insertion", "ROAD"]
+    for diagram in section.diagrams:
+        assert re.findall(r'<path class="(curve[ a-z]*)"', diagram.picture) == ["curve", "curve base", "curve base"]
+        assert re.search(r'aria-label="[^"]*Grad-CAM \d\.\d{3}, a random map', diagram.picture)
+    assert [name for _, name in section.samples] == [row.name for row in section.areas]
 
 
 def test_without_a_shuffled_head_the_report_says_so(tested):

@@ -3,21 +3,20 @@
 import dataclasses
 import json
 import re
-from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import minimize
+from markupsafe import escape
 
 from reportgen.analysis.findings import Findings, compute_findings
-from reportgen.analysis.intervals import Proportion
 from reportgen.cache import EvaluationCache, Superclasses
 from reportgen.report.pages.context import RunContext, make_run_context
 from reportgen.report.pages.matrices import make_class_matrix, make_superclass_matrix, superclass_order
 from reportgen.report.pages.matrix_data import matrix_script, order_by_name, pack_cells
-from reportgen.report.pages.matrix_frame import MAX_NAMES, frame_matrix, scale_ticks, spread
+from reportgen.report.pictures.diagrams.confusion_frame import MAX_NAMES
+from reportgen.report.views.index_view import ClassMatrix
 
 
 @pytest.fixture
@@ -122,76 +121,11 @@ def test_names_are_ordered_as_people_order_them(names: tuple[str, ...], expected
     assert [names[index] for index in order] == expected
 
 
-# ---- The frame
-
-
-@given(
-    st.lists(st.floats(0, 100), min_size=1, max_size=6).map(sorted),
-    st.floats(1, 30),
-)
-def test_labels_stand_as_near_to_what_they_name_as_their_distance_allows(middles: list[float], spacing: float):
-    placed = spread(middles, spacing, 100.0)
-    step = min(spacing, 100 / len(middles))
-    assert (np.diff(placed) >= step - 1e-9).all()
-    assert placed[0] >= step / 2 - 1e-9
-    assert placed[-1] <= 100 - step / 2 + 1e-9
-    # The problem is a quadratic one with linear bounds: a solver that knows nothing of it finds nothing better.
-    reference = minimize(
-        lambda places: ((places - middles) ** 2).sum(),
-        x0=placed,
-        method="SLSQP",
-        bounds=[(step / 2, 100 - step / 2)] * len(middles),
-        constraints=[
-            {"type": "ineq", "fun": lambda places, i=i: places[i + 1] - places[i] - step}
-            for i in range(len(middles) - 1)
-        ],
-    )
-    assert ((placed - middles) ** 2).sum() <= reference.fun + 1e-3
-
-
-def test_labels_with_room_stand_in_the_middle_of_their_rows():
-    assert spread([10.0, 50.0, 90.0], 14, 100).tolist() == [10.0, 50.0, 90.0]
-    assert spread([], 14, 100).tolist() == []
-
-
-@pytest.mark.parametrize("max_count", [1, 2, 7, 25, 100, 12_345])
-def test_marks_of_the_scale_stand_at_the_root_of_their_count(max_count: int):
-    ticks = scale_ticks(max_count)
-    counts = [int(tick.text.replace(",", "")) for tick in ticks]
-    positions = [float(tick.position.removesuffix("%")) for tick in ticks]
-    assert counts[-1] == max_count
-    assert positions == pytest.approx([100 * (count / max_count) ** 0.5 for count in counts], abs=0.06)
-    assert all(later - earlier >= 8 for earlier, later in pairwise(positions))
-
-
-def test_a_matrix_without_mistakes_has_no_mark():
-    assert scale_ticks(0) == ()
-
-
-def test_frame_follows_blocks_and_recalls():
-    frame = frame_matrix(
-        url="x.png",
-        alt="a matrix",
-        blocks=[("cats", 2), ("a single one", 1), ("n" * 60, 3)],
-        recalls=[
-            Proportion(count=count, total=total) for count, total in ((1, 2), (0, 5), (3, 3), (0, 0), (1, 3), (2, 3))
-        ],
-        max_count=9,
-    )
-    assert frame.outlines == "M0 0h2v2h-2zM3 3h3v3h-3z"
-    assert frame.brackets == "M.5 0.2v1.6M.5 3.2v2.6"
-    assert frame.bars == "M0 0.5h50M0 1.5h0M0 2.5h100M0 4.5h33.3M0 5.5h66.7"
-    assert [name.y for name in frame.names] == ["16.67%", "41.67%", "75.00%"]
-    assert frame.names[2].text == "n" * 31 + "…"
-    assert not frame.is_large
-
-
-def test_a_matrix_larger_than_a_screen_is_scaled_smoothly():
-    recalls = [Proportion(count=1, total=2)] * 700
-    assert frame_matrix(url="x.png", alt="", blocks=[], recalls=recalls, max_count=1).is_large
-
-
 # ---- The choices
+
+
+def names_of(matrix: ClassMatrix) -> list[str]:
+    return re.findall(r'<text x="100%"[^>]*>(.*?)</text>', matrix.picture)
 
 
 def test_superclasses_come_first_where_they_are_known(context: RunContext):
@@ -206,7 +140,7 @@ def test_superclasses_come_first_where_they_are_known(context: RunContext):
         ("2 superclasses", False),
     ]
     assert "superclasses" in matrix.picture_note
-    assert [name.text for name in matrix.picture.names] == ["others", "things & <such>"]
+    assert names_of(matrix) == ["others", "things &amp; &lt;such&gt;"]
 
 
 def test_similarity_comes_first_without_superclasses(plain_context: RunContext):
@@ -214,14 +148,14 @@ def test_similarity_comes_first_without_superclasses(plain_context: RunContext):
     assert [choice.value for choice in matrix.orders if choice.is_chosen] == ["similarity"]
     assert matrix.levels == ()
     ordered = [plain_context.cache.class_names[index] for index in plain_context.findings.class_order]
-    assert [name.text for name in matrix.picture.names] == ordered
-    assert matrix.picture.outlines == ""
+    assert names_of(matrix) == [str(escape(name)) for name in ordered]
+    assert "cm-outlines" not in matrix.picture
 
 
 def test_too_many_classes_are_not_named(small_cache: EvaluationCache):
     matrix = make_class_matrix(context_of(small_cache, MAX_NAMES + 1, None))
-    assert matrix.picture.names == ()
-    assert matrix.picture.size == str(MAX_NAMES + 1)
+    assert names_of(matrix) == []
+    assert f'width="{MAX_NAMES + 1}" height="{MAX_NAMES + 1}"' in matrix.picture
 
 
 def test_with_hundreds_of_classes_a_reader_starts_with_the_superclasses(small_cache: EvaluationCache):
@@ -232,13 +166,13 @@ def test_with_hundreds_of_classes_a_reader_starts_with_the_superclasses(small_ca
 
 def test_the_alternative_text_counts_classes_and_mistakes(context: RunContext, small_findings: Findings):
     num_mistakes = int(small_findings.confusion.sum() - np.trace(small_findings.confusion))
-    alt = make_class_matrix(context).picture.alt
-    assert re.match(rf"Confusion matrix of 6 classes, {num_mistakes} mistakes", alt)
+    picture = make_class_matrix(context).picture
+    assert re.search(rf'aria-label="Confusion matrix of 6 classes, {num_mistakes} mistakes', picture)
 
 
 def test_the_matrix_of_superclasses_stands_in_the_order_of_the_blocks(context: RunContext, small_findings: Findings):
     assert superclass_order(context).tolist() == [0, 1]
     found = small_findings.superclasses
     picture = make_superclass_matrix(context, found)
-    assert picture.size == "2"
-    assert picture.bars == "".join(f"M0 {row}.5h{100 * recall.value:.3g}" for row, recall in enumerate(found.recall))
+    assert 'src="images/confusion-superclasses.png" alt="" width="2" height="2"' in picture
+    assert 'aria-label="Confusion matrix of 2 superclasses' in picture
