@@ -1,7 +1,6 @@
 """What the user adds to the look of a report, read and checked once, before any work is done."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from jinja2 import Environment
 from markupsafe import Markup
@@ -11,7 +10,7 @@ from reportgen.report.delivery.single_file import check_single_file
 from reportgen.report.delivery.site import check_destination
 from reportgen.report.pages.branding import Branding, load_branding
 from reportgen.report.pages.notes import load_notes
-from reportgen.report.templating import check_templates, make_environment
+from reportgen.report.templating import check_templates, load_assets, make_environment
 from reportgen.settings import RenderSettings
 
 
@@ -22,14 +21,14 @@ class Presentation:
     Attributes:
         title: `None` names the model and the test set.
         notes: a reviewer's text for the first page, as HTML.
-        templates: the folder whose templates and assets replace the built-in ones.
-        environment: the templates, ready to be rendered.
+        assets: style sheets and scripts by name, the user's in place of built-in ones.
+        environment: the templates, likewise.
     """
 
     title: str | None
     notes: Markup | None
     branding: Branding
-    templates: Path | None
+    assets: dict[str, bytes]
     environment: Environment
 
 
@@ -60,6 +59,6 @@ def load_presentation(settings: RenderSettings) -> Presentation:
         title=settings.title,
         notes=None if settings.notes is None else load_notes(settings.notes),
         branding=load_branding(settings),
-        templates=settings.templates,
+        assets=load_assets(settings.templates),
         environment=environment,
     )

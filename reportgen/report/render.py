@@ -1,10 +1,9 @@
 """Pages and a Jinja environment -> (path, bytes): every file of a site."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, zip_longest
-from pathlib import Path
 
 from jinja2 import Environment
 
@@ -12,7 +11,6 @@ from reportgen.analysis.findings import Findings
 from reportgen.cache import EvaluationCache
 from reportgen.explanation import Explanations
 from reportgen.report.downloads import render_class_figures, render_downloads
-from reportgen.report.pages.branding import Branding
 from reportgen.report.pages.context import ReportContext, RunContext, make_run_context
 from reportgen.report.pages.page_kind import Context, PageKind, make_navigation
 from reportgen.report.pages.registry import EXPLANATION_KINDS, REPORT_KINDS
@@ -45,7 +43,7 @@ def render_site(cache: EvaluationCache, findings: Findings, presentation: Presen
         styles=tuple(_list_styles(context)),
     )
     yield ".nojekyll", b""
-    yield from _render_assets(run, presentation.templates, presentation.branding)
+    yield from _render_assets(presentation, run.cache.class_names)
     pages = _render_pages(context, REPORT_KINDS, frame, presentation.environment)
     # Figures are drawn in threads of their own while pages are made.
     yield from _alternate(render_class_figures(cache, findings), pages)
@@ -123,16 +121,11 @@ def _make_filter(name: str, colormap: str, opacity: str) -> FilterSpec:
     return FilterSpec(name=name, red=tables.red, green=tables.green, blue=tables.blue, opacity=opacity)
 
 
-def _render_assets(run: RunContext, templates: Path | None, branding: Branding) -> Iterator[SiteFile]:
-    """The style sheets and scripts, with the user's own in place of built-in ones."""
-    folders = [folder / "assets" for folder in (find_templates(), templates) if folder is not None]
-    assets = {path.name: path for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_file()}
-    own = dict(branding.files())
-    for name, path in sorted(assets.items()):
-        if f"assets/{name}" not in own:
-            yield f"assets/{name}", path.read_bytes()
-    yield from own.items()
-    pages = [[name, class_path(index, name)] for index, name in enumerate(run.cache.class_names)]
+def _render_assets(presentation: Presentation, class_names: Sequence[str]) -> Iterator[SiteFile]:
+    """The style sheets and scripts, and the addresses of class pages for scripts."""
+    own = dict(presentation.branding.files())
+    yield from ({f"assets/{name}": content for name, content in presentation.assets.items()} | own).items()
+    pages = [[name, class_path(index, name)] for index, name in enumerate(class_names)]
     listing = json.dumps(pages, ensure_ascii=False, separators=(",", ":"))
     yield "assets/classes.js", f"window.reportgenClasses = {listing};\n".encode()
     yield "assets/plotly.min.js", plotly_script()

@@ -52,12 +52,20 @@ def make_environment(user_templates: Path | None) -> Environment:
         loader=ChoiceLoader(loaders),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
     return environment
+
+
+def load_assets(user_templates: Path | None) -> dict[str, bytes]:
+    """The style sheets and scripts by name: a user's replace built-in ones of the same name."""
+    folders = [folder / "assets" for folder in (find_templates(), user_templates) if folder is not None]
+    assets = {path.name: path for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_file()}
+    return {name: path.read_bytes() for name, path in sorted(assets.items())}
 
 
 def check_templates(environment: Environment) -> None:

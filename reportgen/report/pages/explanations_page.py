@@ -287,7 +287,7 @@ def _peak_place(values: NDArray[np.float32]) -> dict[str, float]:
 
 
 EXPLANATION_PAGES: PageKind[Explanations] = PageKind(
-    name="single images",
+    name="single images, from `reportgen explain`",
     template="explanations.html.j2",
     record=ExplanationsPage,
     list_pages=lambda _: (
