@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reportgen.errors import CacheError
+from reportgen.methods import is_class_agnostic
 
 SCHEMA_VERSION: Final = 2
 
@@ -137,19 +138,15 @@ class CamPair:
 
     Attributes:
         true: float16 (M, h, w), the map of the true class.
-        predicted: float16 (M, h, w), the map of the predicted class; the very same array where the method knows no
-            classes.
+        predicted: float16 (M, h, w), the map of the predicted class.
         positions: int64 (M,), ascending, the positions of the examples that have maps; `None` where all N have.
+        is_class_agnostic: whether the method is; both maps of an example are then the same, and stored once.
     """
 
     true: NDArray[np.float16]
     predicted: NDArray[np.float16]
     positions: NDArray[np.int64] | None = None
-
-    @property
-    def is_class_agnostic(self) -> bool:
-        """Whether the one map of an example stands for every class."""
-        return self.true is self.predicted
+    is_class_agnostic: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -318,6 +315,9 @@ def _check_maps(cache: EvaluationCache) -> None:
         _require_array(f"cam.{method}.true", cam.true, "float16", (num_mapped, None, None))
         _require_array(f"cam.{method}.predicted", cam.predicted, "float16", cam.true.shape)
         _require(bool(np.isfinite(cam.true).all() and np.isfinite(cam.predicted).all()), f"{method} is not finite")
+        _require(cam.is_class_agnostic == is_class_agnostic(method), f"maps of {method} are those of another method")
+        if cam.is_class_agnostic:
+            _require(np.array_equal(cam.true, cam.predicted), f"{method} has two maps of an example")
         if cam.positions is not None:
             _require(place > 0, f"{method} comes first, but not every example has its map")
             _check_positions(f"cam.{method}.positions", cam.positions, cache.num_examples)

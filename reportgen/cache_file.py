@@ -27,6 +27,7 @@ from reportgen.cache import (
     Superclasses,
 )
 from reportgen.errors import CacheError, ForeignFileError, OutdatedCacheError
+from reportgen.methods import is_class_agnostic
 
 _MEASURES: Final = tuple(field.name for field in fields(RemovalCurves))
 
@@ -227,11 +228,12 @@ def _names(arrays: Mapping[str, NDArray[Any]], prefix: str, suffix: str = "") ->
 
 
 def _read_maps(arrays: Mapping[str, NDArray[Any]], method: str) -> CamPair:
-    true = arrays[f"cam.{method}.true"]
+    is_agnostic = is_class_agnostic(method)
     return CamPair(
-        true=true,
-        predicted=arrays.get(f"cam.{method}.predicted", true),
+        true=arrays[f"cam.{method}.true"],
+        predicted=arrays[f"cam.{method}.{'true' if is_agnostic else 'predicted'}"],
         positions=arrays.get(f"cam.{method}.positions"),
+        is_class_agnostic=is_agnostic,
     )
 
 

@@ -18,7 +18,7 @@ class ClassMap:
 
     Attributes:
         method: the method's name.
-        class_index: the class that it explains; for a method that knows no classes, the predicted one.
+        class_index: the explained class; the predicted one for a class-agnostic method.
         values: float32 (h, w), unnormalised, at the layer's own resolution; signed where the method is.
     """
 

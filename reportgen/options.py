@@ -8,14 +8,12 @@ from typing import Any
 
 import click
 
+from reportgen.methods import list_methods
 from reportgen.settings import (
     AGGREGATES,
-    ATTENTION_METHODS,
-    CAM_METHODS,
     DEFAULT_EXPLANATIONS_PATH,
     HEAD_FUSIONS,
     PRECISIONS,
-    SELECTIVE_METHODS,
     RenderSettings,
 )
 
@@ -125,8 +123,8 @@ _map_options = _options(
         callback=_parse_names,
         default="gradcam",
         show_default=True,
-        help=f"Of every image: {', '.join((*CAM_METHODS, *ATTENTION_METHODS))}; of the shown ones: "
-        f"{', '.join(SELECTIVE_METHODS)}.",
+        help=f"Of every image: {', '.join((*list_methods('cam'), *list_methods('attention')))}; of the shown ones: "
+        f"{', '.join(list_methods('selective'))}.",
     ),
     _option(
         "--layer",

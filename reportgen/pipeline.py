@@ -11,9 +11,9 @@ from reportgen.cache import CacheKey, EvaluationCache
 from reportgen.cache_file import check_cache_path, load_cache, load_key, save_cache
 from reportgen.errors import CacheError, ForeignFileError, OutdatedCacheError
 from reportgen.explanation import Explanations
+from reportgen.methods import list_methods
 from reportgen.settings import (
     DEFAULT_CACHE_PATH,
-    SELECTIVE_METHODS,
     AnalyzeSettings,
     ExplainSettings,
     RenderSettings,
@@ -241,7 +241,7 @@ def _add_selective_maps(
 
 def _has_selective_maps(settings: AnalyzeSettings, classifier: "Classifier") -> bool:
     """Whether some methods of the settings are for the shown examples only, and the network can be explained."""
-    return bool(set(SELECTIVE_METHODS) & set(settings.methods)) and not classifier.is_opaque
+    return bool(set(list_methods("selective")) & set(settings.methods)) and not classifier.is_opaque
 
 
 def _add_faithfulness(

@@ -4,25 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reportgen.errors import SettingsError
+from reportgen.methods import METHODS, find_method
 
-CAM_METHODS = (
-    "gradcam",
-    "hirescam",
-    "gradcam++",
-    "xgradcam",
-    "layercam",
-    "eigencam",
-    "eigengradcam",
-    "gradcam-elementwise",
-)
-"""Methods on the activations and gradients of target layers: maps of every example, from its one forward."""
-ATTENTION_METHODS = ("rollout", "chefer")
-"""Methods on the attention of a transformer: maps of every example, from its one forward."""
-SELECTIVE_METHODS = ("scorecam", "ablationcam", "fullgrad")
-"""Methods that need many forwards of their own: maps of the shown examples only."""
-CLASS_AGNOSTIC_METHODS = ("eigencam", "rollout")
-"""Methods whose map is the same for every class: it shows where the network looked, not for what."""
-METHODS = (*CAM_METHODS, *ATTENTION_METHODS, *SELECTIVE_METHODS)
 AGGREGATES = ("mean", "max", "weighted")
 HEAD_FUSIONS = ("mean", "max", "min")
 PRECISIONS = ("fp32", "bf16")
@@ -192,7 +175,7 @@ class AnalyzeSettings(ModelSettings):
         ModelSettings.__post_init__(self)
         self._check_sources()
         _require(
-            self.methods[0] not in SELECTIVE_METHODS,
+            find_method(self.methods[0]).family != "selective",
             f"--method starts with {self.methods[0]}, which is computed for the shown examples only",
             f"Start with a method that every image gets: --method gradcam,{self.methods[0]}.",
         )

@@ -56,7 +56,7 @@ def complete(cache: EvaluationCache) -> EvaluationCache:
         cams={
             **cache.cams,
             "gradcam++": CamPair(true=once, predicted=-once),
-            "rollout": CamPair(true=once, predicted=once),
+            "rollout": CamPair(true=once, predicted=once, is_class_agnostic=True),
             "scorecam": CamPair(true=once[:3], predicted=-once[:3], positions=some),
         },
         columns={"site/room": np.array([f"room {i % 2}" for i in range(n)])},

@@ -30,6 +30,7 @@ from reportgen.inputs.data.batches import iterate_views
 from reportgen.inputs.data.evaluation_set import EvaluationSet
 from reportgen.inputs.networks.classifier import Classifier
 from reportgen.inputs.preprocessing import Preprocessing
+from reportgen.methods import is_class_agnostic
 from reportgen.settings import AnalyzeSettings
 
 log = logging.getLogger(__name__)
@@ -163,7 +164,7 @@ def _explain_all(
             views=views,
             logits=_fetch(explained.logits),
             predicted=_fetch(explained.predicted),
-            maps={method: _fetch_pair(pair) for method, pair in explained.maps.items()},
+            maps={method: _fetch_maps(method, pair) for method, pair in explained.maps.items()},
             sum_error=None if sum_error is None else _fetch(sum_error),
         )
         start += len(views)
@@ -174,10 +175,10 @@ def _fetch(values: Tensor) -> Tensor:
     return values.to("cpu", non_blocking=values.is_cuda)  # only CUDA's copies can be waited for
 
 
-def _fetch_pair(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    true, predicted = pair
+def _fetch_maps(method: str, maps: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    true, predicted = maps
     fetched = _fetch(true)
-    return fetched, fetched if predicted is true else _fetch(predicted)
+    return fetched, fetched if is_class_agnostic(method) else _fetch(predicted)
 
 
 def _worst_sum_error(explained: ExplainedBatch, labels: Tensor, explainer: Explainer) -> Tensor | None:

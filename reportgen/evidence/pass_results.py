@@ -12,7 +12,7 @@ from reportgen.errors import LayerError, ModelError
 from reportgen.evidence.trust.recomputation import RecomputeSample
 from reportgen.inputs.data.evaluation_set import EvaluationSet
 from reportgen.inputs.preprocessing import thumbnail
-from reportgen.settings import CLASS_AGNOSTIC_METHODS
+from reportgen.methods import is_class_agnostic
 
 _FLOAT16_MAX = float(np.finfo(np.float16).max)
 _PROBABILITY_TOLERANCE = 1e-3
@@ -163,4 +163,5 @@ class PassResults:
 
 def _allocate(method: str, num_examples: int, grid: tuple[int, int]) -> CamPair:
     true = np.empty((num_examples, *grid), np.float16)
-    return CamPair(true=true, predicted=true if method in CLASS_AGNOSTIC_METHODS else np.empty_like(true))
+    is_agnostic = is_class_agnostic(method)
+    return CamPair(true=true, predicted=true if is_agnostic else np.empty_like(true), is_class_agnostic=is_agnostic)

@@ -30,7 +30,8 @@ from reportgen.inputs.networks.models import build_classifier
 from reportgen.inputs.preprocessing import Preprocessing
 from reportgen.inputs.single_images import find_class_names, read_views
 from reportgen.inputs.suggestions import nearest_text
-from reportgen.settings import CLASS_AGNOSTIC_METHODS, ExplainSettings
+from reportgen.methods import is_class_agnostic
+from reportgen.settings import ExplainSettings
 
 _NUM_PROBED = 4
 
@@ -144,7 +145,7 @@ class _Explaining:
             classes = self._choose_classes(logits) or [predicted]
             shared = self.explainer.explain(recorded, classes)
         maps = {
-            method: [values.float().cpu().numpy() for values in (of[:1] if method in CLASS_AGNOSTIC_METHODS else of)]
+            method: [values.float().cpu().numpy() for values in (of[:1] if is_class_agnostic(method) else of)]
             for method, of in shared.items()
         }
         maps |= self._make_selective_maps(inputs, classes)
@@ -157,7 +158,7 @@ class _Explaining:
                 maps=tuple(
                     ClassMap(
                         method=method,
-                        class_index=answer if method in CLASS_AGNOSTIC_METHODS else explained[row][place],
+                        class_index=answer if is_class_agnostic(method) else explained[row][place],
                         values=maps[method][place][row],
                     )
                     for place in range(len(classes))

@@ -14,6 +14,7 @@ from reportgen.inputs.data.torchvision_sets import list_torchvision_files, name_
 from reportgen.inputs.files import file_digest, require_file
 from reportgen.inputs.networks.hf_folders import list_config_files, list_weight_files, locate_folder
 from reportgen.inputs.networks.specs import ModelKind, ModelSpec, locate_model_file, locate_weights, parse_model_spec
+from reportgen.methods import METHODS
 from reportgen.settings import AnalyzeSettings, PreprocessingSettings
 
 
@@ -161,9 +162,13 @@ def _methods_text(settings: AnalyzeSettings) -> str:
     options = []
     if len(settings.layers) > 1:
         options.append(f"aggregate={settings.aggregate}")
-    if "rollout" in settings.methods:
-        options.append(f"head_fusion={settings.head_fusion} discard_ratio={settings.discard_ratio:g}")
+    for method in settings.methods:
+        options += [f"{name}={_value_text(getattr(settings, name))}" for name in METHODS[method].options]
     return " ".join([",".join(settings.methods), *options])
+
+
+def _value_text(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _preprocessing_text(settings: PreprocessingSettings) -> str:

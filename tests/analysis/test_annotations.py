@@ -227,7 +227,7 @@ def test_the_sweep_is_the_mean_at_each_threshold(make_predictions):
 
 def test_a_map_that_knows_no_classes_is_compared_once(make_predictions):
     _, cam, annotations, predictions, labels = find(make_predictions)
-    agnostic = CamPair(true=cam.true, predicted=cam.true)
+    agnostic = CamPair(true=cam.true, predicted=cam.true, is_class_agnostic=True)
 
     found = compute_annotation_findings(agnostic, annotations, predictions, labels, 3)
 

@@ -208,7 +208,9 @@ def test_without_maps_there_is_no_focus_and_nothing_else_changes(make_cache):
 def test_maps_that_know_no_class_say_where_it_looks_and_compare_nothing(make_cache):
     cache = make_cache(*_random(400, 4))
     maps = np.random.default_rng(3).random((400, 6, 6)).astype(np.float16)
-    agnostic = compute_findings(dataclasses.replace(cache, cams={"rollout": CamPair(true=maps, predicted=maps)}))
+    agnostic = compute_findings(
+        dataclasses.replace(cache, cams={"rollout": CamPair(true=maps, predicted=maps, is_class_agnostic=True)})
+    )
     paired = compute_findings(dataclasses.replace(cache, cams={"gradcam": CamPair(true=maps, predicted=maps.copy())}))
     assert agnostic.focus.comparison is None
     assert agnostic.pair_focus == ()

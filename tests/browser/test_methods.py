@@ -31,7 +31,7 @@ def cache(evaluation: EvaluationCache) -> EvaluationCache:
     cams = {
         "gradcam": first,
         "gradcam++": CamPair(true=first.true * np.float16(3), predicted=first.predicted * np.float16(7)),
-        "rollout": CamPair(true=looked, predicted=looked),
+        "rollout": CamPair(true=looked, predicted=looked, is_class_agnostic=True),
         "scorecam": CamPair(true=first.true[COVERED], predicted=first.predicted[COVERED], positions=COVERED),
     }
     n = evaluation.num_examples

@@ -18,12 +18,13 @@ from torch import Tensor, nn
 
 from reportgen.errors import DataError, LayerError, ModelError, SettingsError
 from reportgen.evidence.layers.target_layers import find_target_layers
-from reportgen.evidence.methods.cam import METHODS
+from reportgen.evidence.methods.cam import CAM_FUNCTIONS
 from reportgen.evidence.methods.explained_batch import ExplainedBatch, Explainer
 from reportgen.evidence.methods.map_sources import LayerMaps
 from reportgen.inputs.data.arrays import ArrayImages
-from reportgen.settings import CAM_METHODS
+from reportgen.methods import list_methods
 
+CAM_METHODS = list_methods("cam")
 LIBRARY_METHODS = {
     "gradcam": pytorch_grad_cam.GradCAM,
     "hirescam": pytorch_grad_cam.HiResCAM,
@@ -173,7 +174,7 @@ def test_every_method_equals_plain_float64_autograd_in_the_pass(  # noqa: PLR091
     for method in CAM_METHODS:
         tolerance = 1e-3 if method.startswith("eigen") else 2 * FLOAT16_STEP
         for maps, gradients in ((cache.cams[method].true, true), (cache.cams[method].predicted, other)):
-            expected = METHODS[method](torch.from_numpy(activations), torch.from_numpy(gradients)).numpy()
+            expected = CAM_FUNCTIONS[method](torch.from_numpy(activations), torch.from_numpy(gradients)).numpy()
             assert (np.abs(maps - expected) <= tolerance * _peak(expected) + MINIMUM).all(), method
     assert all(check.passed for check in cache.checks)
 
@@ -211,7 +212,7 @@ def test_known_architectures_equal_plain_float64_autograd_and_the_library(  # no
         library = LIBRARY_METHODS[method](model=network, target_layers=[network.get_submodule(layer)])
         expected = library.get_cam_image(None, None, None, *arrays, False)
         library.activations_and_grads.release()
-        maps = METHODS[method](*map(torch.from_numpy, arrays)).numpy()
+        maps = CAM_FUNCTIONS[method](*map(torch.from_numpy, arrays)).numpy()
         if method in EIGEN:
             maps = maps * np.sign((expected * maps).sum((1, 2), keepdims=True))
         assert (np.abs(maps - expected) <= 5e-6 * _peak(expected)).all(), method

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -18,7 +17,8 @@ from reportgen.errors import LayerError
 from reportgen.evidence.methods.selective_maps import compute_selective_maps
 from reportgen.inputs.networks.classifier import Classifier
 from reportgen.inputs.preprocessing import Preprocessing
-from reportgen.settings import ATTENTION_METHODS, CLASS_AGNOSTIC_METHODS, METHODS, SELECTIVE_METHODS, AnalyzeSettings
+from reportgen.methods import METHODS
+from reportgen.settings import AnalyzeSettings
 
 NUM_EXAMPLES = 6
 POSITIONS = np.array([0, 2, 3])  # those that a method of many forwards is asked for
@@ -27,12 +27,8 @@ TOLERANCE = 2e-3  # of a map's peak; float16 alone rounds by 5e-4
 Maps = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Case:
-    """A method, and maps (B, h, w) of the same network, images and classes by another hand."""
-
-    paper: str
-    reference: Callable[[nn.Module, Tensor, list[int]], Maps]
+Reference = Callable[[nn.Module, Tensor, list[int]], Maps]
+"""Independently computed maps (B, h, w) of a network, its inputs and classes."""
 
 
 def _by_library(name: str) -> Callable[[nn.Module, Tensor, list[int]], Maps]:
@@ -77,20 +73,20 @@ def _plain_relevance(network: nn.Module, inputs: Tensor, classes: list[int]) -> 
     return np.stack([plain_relevance(*pair, "timm") for pair in pairs])
 
 
-CASES = {
-    "gradcam": Case("Selvaraju et al. 2017", _by_library("GradCAM")),
-    "hirescam": Case("Draelos & Carin 2020", _by_library("HiResCAM")),
-    "gradcam++": Case("Chattopadhyay et al. 2018", _by_library("GradCAMPlusPlus")),
-    "xgradcam": Case("Fu et al. 2020", _by_library("XGradCAM")),
-    "layercam": Case("Jiang et al. 2021", _by_library("LayerCAM")),
-    "eigencam": Case("Muhammad & Yeasin 2020", _by_library("EigenCAM")),
-    "eigengradcam": Case("pytorch-grad-cam", _by_library("EigenGradCAM")),
-    "gradcam-elementwise": Case("pytorch-grad-cam", _by_library("GradCAMElementWise")),
-    "rollout": Case("Abnar & Zuidema 2020", _plain_rollout),
-    "chefer": Case("Chefer et al. 2021", _plain_relevance),
-    "scorecam": Case("Wang et al. 2020", _by_library("ScoreCAM")),
-    "ablationcam": Case("Desai & Ramaswamy 2020", _ablation),
-    "fullgrad": Case("Srinivas & Fleuret 2019", _fullgrad),
+REFERENCES = {
+    "gradcam": _by_library("GradCAM"),
+    "hirescam": _by_library("HiResCAM"),
+    "gradcam++": _by_library("GradCAMPlusPlus"),
+    "xgradcam": _by_library("XGradCAM"),
+    "layercam": _by_library("LayerCAM"),
+    "eigencam": _by_library("EigenCAM"),
+    "eigengradcam": _by_library("EigenGradCAM"),
+    "gradcam-elementwise": _by_library("GradCAMElementWise"),
+    "rollout": _plain_rollout,
+    "chefer": _plain_relevance,
+    "scorecam": _by_library("ScoreCAM"),
+    "ablationcam": _ablation,
+    "fullgrad": _fullgrad,
 }
 
 
@@ -104,10 +100,11 @@ def explain(build, make_set, run_pass, to_inputs):
         else:
             network, examples = build("mlp"), make_set(NUM_EXAMPLES)
             nn.init.constant_(network.classifier[-1].bias, 4)  # pytorch-grad-cam's AblationCAM divides by the logit
-        methods = ("gradcam", method) if method in SELECTIVE_METHODS else (method,)
+        is_selective = METHODS[method].family == "selective"
+        methods = ("gradcam", method) if is_selective else (method,)
         cache = run_pass(network, examples, methods=methods)
         inputs, predicted = to_inputs(examples), cache.logits.argmax(axis=1)
-        if method not in SELECTIVE_METHODS:
+        if not is_selective:
             assert all(check.passed for check in cache.checks)
             return cache.cams[method], network, inputs, [examples.labels.tolist(), predicted.tolist()]
         preprocessing = Preprocessing(mean=(0.5, 0.4, 0.6), std=(0.2, 0.25, 0.3), source="the test")
@@ -121,11 +118,12 @@ def explain(build, make_set, run_pass, to_inputs):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_method_gives_the_maps_of_its_reference(method, explain, readme_tables):
-    case, kind = CASES[method], "transformer" if method in ATTENTION_METHODS else "convolutions"
+    record = METHODS[method]
+    kind = "transformer" if record.family == "attention" else "convolutions"
     maps, network, inputs, classes = explain(method, kind)
     assert classes[0] != classes[1]
     for found, explained in zip((maps.true, maps.predicted), classes, strict=True):
-        expected = case.reference(network, inputs, explained)
+        expected = REFERENCES[method](network, inputs, explained)
         computed = found.astype(np.float64)
         if method == "fullgrad":  # the library's maps are stretched to 0..1
             computed, expected = scale_cam_image(computed), scale_cam_image(expected)
@@ -136,12 +134,12 @@ def test_the_method_gives_the_maps_of_its_reference(method, explain, readme_tabl
         assert (np.abs(computed - expected) <= TOLERANCE * peaks).all()
 
     is_agnostic = np.array_equal(maps.true, maps.predicted)
-    assert is_agnostic == maps.is_class_agnostic == (method in CLASS_AGNOSTIC_METHODS)
+    assert is_agnostic == maps.is_class_agnostic == record.is_class_agnostic
     readme_tables.check_row(
         "methods",
         f"`{method}`",
         [
-            case.paper,
+            record.paper,
             "any" if _works(method, "convolutions", explain) else "transformers",
             "every example" if maps.positions is None else "the shown examples",
             "one for all classes" if is_agnostic else "one for each class",
@@ -165,5 +163,5 @@ def test_every_method_works_on_transformers(method, explain):
 
 
 def test_the_table_holds_the_methods_of_the_settings(readme_tables):
-    assert list(CASES) == list(METHODS)
+    assert list(REFERENCES) == list(METHODS)
     readme_tables.check_keys("methods", [f"`{method}`" for method in METHODS])

@@ -1,9 +1,10 @@
-"""The attention methods as a source of maps, and once more by another way: for the self-check."""
+"""The attention methods as a source of maps, and the same maps from whole matrices: for the self-check."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Any, Self
+from dataclasses import dataclass
+from types import MappingProxyType, TracebackType
+from typing import Any, Final, Self
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,22 @@ from torch import Tensor, nn
 from reportgen.evidence.attention.layers import AttentionLayer, recognise_attention
 from reportgen.evidence.attention.maps import discard_smallest, fuse_heads, roll_out, weigh_attention
 from reportgen.evidence.attention.tap import Attention, AttentionTap, Rollout, without_fused_encoders
+from reportgen.methods import is_class_agnostic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionFunctions:
+    """How a method computes its maps: in the pass, and independently in the self-check.
+
+    Attributes:
+        from_tap: (the tap after a forward, gradients by its outputs) -> maps (B, h, w).
+        from_matrices: (attention (B, heads, N, N) of each layer, gradients by it, the layers, how attention is rolled
+            out) -> (B, N, N), of which the rows that the head reads become the maps. A class-agnostic method gets no
+            gradients.
+    """
+
+    from_tap: Callable[[AttentionTap, Sequence[Tensor]], Tensor]
+    from_matrices: Callable[[Sequence[Tensor], Sequence[Tensor], Attention, Rollout], Tensor]
 
 
 class AttentionMaps:
@@ -25,16 +42,14 @@ class AttentionMaps:
 
         Args:
             attention: of the network.
-            methods: words of `settings.ATTENTION_METHODS`, one or more.
+            methods: names of the family `attention`, one or more.
             rollout: how attention is rolled out.
         """
         self._attention = attention
-        self._methods = tuple(methods)
+        self._agnostic, self._specific = _split(methods)
         self._rollout = rollout
-        self.needs_gradients = "chefer" in methods
-        self._tap = AttentionTap(
-            attention, rollout=rollout if "rollout" in methods else None, records=self.needs_gradients
-        )
+        self.needs_gradients = bool(self._specific)
+        self._tap = AttentionTap(attention, rollout=rollout if self._agnostic else None, records=self.needs_gradients)
         self.grids: Mapping[str, tuple[int, int]] = dict.fromkeys(methods, attention.layout.grid)
         self.layers = (attention.describe(),)
         self.warnings = attention.warnings
@@ -53,12 +68,12 @@ class AttentionMaps:
         self._tap.reset()
 
     def values(self) -> tuple[Tensor, ...]:
-        """The outputs of the attention layers, where relevance is asked for."""
+        """The outputs of the attention layers, where a method needs gradients."""
         return tuple(self._tap.outputs)
 
     def make_agnostic_maps(self, values: Sequence[Tensor]) -> dict[str, Tensor]:  # noqa: ARG002 - of the protocol
-        """The maps (B, h, w) of rollout, where it is among the methods."""
-        return {"rollout": self._tap.rollout_maps()} if "rollout" in self._methods else {}
+        """The maps (B, h, w) of the class-agnostic methods."""
+        return {method: ATTENTION_FUNCTIONS[method].from_tap(self._tap, ()) for method in self._agnostic}
 
     def make_maps(
         self,
@@ -66,19 +81,20 @@ class AttentionMaps:
         gradients: Sequence[Tensor],
         classes: Tensor,  # noqa: ARG002 - of the protocol
     ) -> dict[str, Tensor]:
-        """The maps (B, h, w) of relevance, where it is among the methods."""
-        return {"chefer": self._tap.relevance_maps(gradients)} if self.needs_gradients else {}
+        """The maps (B, h, w) of the other methods."""
+        return {method: ATTENTION_FUNCTIONS[method].from_tap(self._tap, gradients) for method in self._specific}
 
-    def on(self, network: nn.Module) -> "PlainAttentionMaps":
-        """The same methods on a copy of the network, by another way."""
-        return PlainAttentionMaps(network, self._attention, self._methods, rollout=self._rollout)
+    def on(self, network: nn.Module) -> "AttentionMatrixMaps":
+        """The same methods on a copy of the network, from whole attention matrices."""
+        return AttentionMatrixMaps(network, self._attention, tuple(self.grids), rollout=self._rollout)
 
 
-class PlainAttentionMaps:
-    """The same maps, from a network whose attention layers hand on what is computed from the attention itself.
+class AttentionMatrixMaps:
+    """The same maps, from a network whose attention layers return what is computed from the recorded attention.
 
-    So autograd gives the gradient by the attention without a chain rule of ours, and whole matrices are multiplied from
-    the first layer to the last, not a row from the last to the first. Twice the time and many times the memory.
+    Autograd differentiates with respect to the attention itself, and whole matrices are multiplied from the first layer
+    to the last, where `AttentionMaps` applies the chain rule and multiplies rows from the last layer to the first.
+    Twice the time and many times the memory.
     """
 
     def __init__(self, network: nn.Module, attention: Attention, methods: Sequence[str], *, rollout: Rollout) -> None:
@@ -87,11 +103,11 @@ class PlainAttentionMaps:
         Args:
             network: a copy of the network.
             attention: of the network itself.
-            methods: words of `settings.ATTENTION_METHODS`, one or more.
+            methods: names of the family `attention`, one or more.
             rollout: how attention is rolled out.
         """
         self._attention = attention
-        self._methods = tuple(methods)
+        self._agnostic, self._specific = _split(methods)
         self._rollout = rollout
         self._layers = dict(_copies(network, attention.layers))
         self._hooks = ExitStack()
@@ -99,7 +115,7 @@ class PlainAttentionMaps:
         self.grids: Mapping[str, tuple[int, int]] = dict.fromkeys(methods, attention.layout.grid)
         self.layers = (attention.describe(),)
         self.warnings = attention.warnings
-        self.needs_gradients = "chefer" in methods
+        self.needs_gradients = bool(self._specific)
 
     def __enter__(self) -> Self:
         for module in self._layers:
@@ -122,16 +138,8 @@ class PlainAttentionMaps:
         return tuple(self._matrices)
 
     def make_agnostic_maps(self, values: Sequence[Tensor]) -> dict[str, Tensor]:
-        """The maps (B, h, w) of rollout, where it is among the methods."""
-        if "rollout" not in self._methods:
-            return {}
-        rolled: Tensor | None = None
-        for matrix in values:
-            fused = fuse_heads(matrix.detach(), self._rollout.head_fusion)
-            kept = discard_smallest(fused, self._rollout.discard_ratio, self._attention.is_class_token.to(fused.device))
-            rolled = roll_out(rolled, kept)
-        assert rolled is not None  # there is a layer
-        return {"rollout": self._read(rolled)}
+        """The maps (B, h, w) of the class-agnostic methods."""
+        return {method: self._make(method, values, ()) for method in self._agnostic}
 
     def make_maps(
         self,
@@ -139,18 +147,12 @@ class PlainAttentionMaps:
         gradients: Sequence[Tensor],
         classes: Tensor,  # noqa: ARG002 - of the protocol
     ) -> dict[str, Tensor]:
-        """The maps (B, h, w) of relevance, where it is among the methods."""
-        if "chefer" not in self._methods:
-            return {}
-        identity = torch.eye(values[0].shape[-1]).to(values[0])
-        relevance = identity
-        for matrix, gradient in zip(values, gradients, strict=True):
-            relevance = relevance + weigh_attention(matrix.detach(), gradient) @ relevance
-        return {"chefer": self._read(relevance - identity)}
+        """The maps (B, h, w) of the other methods."""
+        return {method: self._make(method, values, gradients) for method in self._specific}
 
-    def on(self, network: nn.Module) -> "PlainAttentionMaps":
+    def on(self, network: nn.Module) -> "AttentionMatrixMaps":
         """The same on another copy of the network."""
-        return PlainAttentionMaps(network, self._attention, self._methods, rollout=self._rollout)
+        return AttentionMatrixMaps(network, self._attention, tuple(self.grids), rollout=self._rollout)
 
     def _substitute(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
         layer = self._layers[module]
@@ -160,10 +162,19 @@ class PlainAttentionMaps:
         substitute = layer.to_batch_first(layer.combine(matrix, values, tokens))
         return (substitute, *output[1:]) if isinstance(output, tuple) else substitute
 
-    def _read(self, matrices: Tensor) -> Tensor:
-        """The maps in the mean of the rows (B, N, N) that the head reads."""
+    def _make(self, method: str, values: Sequence[Tensor], gradients: Sequence[Tensor]) -> Tensor:
+        """The maps in the mean of the rows that the head reads, of a method's matrices (B, N, N)."""
+        matrices = ATTENTION_FUNCTIONS[method].from_matrices(
+            [matrix.detach() for matrix in values], gradients, self._attention, self._rollout
+        )
         is_read = self._attention.is_read.to(matrices.device)
         return self._attention.to_maps(matrices[:, is_read].mean(dim=1))
+
+
+def _split(methods: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The class-agnostic methods, and the others."""
+    agnostic = [method for method in methods if is_class_agnostic(method)]
+    return agnostic, [method for method in methods if method not in agnostic]
 
 
 def _copies(network: nn.Module, layers: Sequence[AttentionLayer]) -> Iterator[tuple[nn.Module, AttentionLayer]]:
@@ -174,3 +185,42 @@ def _copies(network: nn.Module, layers: Sequence[AttentionLayer]) -> Iterator[tu
         if copied is None:
             raise ValueError(f"{layer.name} is no attention layer of the copy")
         yield module, copied
+
+
+def _roll_out_matrices(
+    matrices: Sequence[Tensor],
+    gradients: Sequence[Tensor],  # noqa: ARG001 - of the registry
+    attention: Attention,
+    rollout: Rollout,
+) -> Tensor:
+    rolled: Tensor | None = None
+    for matrix in matrices:
+        fused = fuse_heads(matrix, rollout.head_fusion)
+        rolled = roll_out(
+            rolled, discard_smallest(fused, rollout.discard_ratio, attention.is_class_token.to(fused.device))
+        )
+    assert rolled is not None  # there is a layer
+    return rolled
+
+
+def _multiply_relevance(
+    matrices: Sequence[Tensor],
+    gradients: Sequence[Tensor],
+    attention: Attention,  # noqa: ARG001 - of the registry
+    rollout: Rollout,  # noqa: ARG001 - of the registry
+) -> Tensor:
+    identity = torch.eye(matrices[0].shape[-1]).to(matrices[0])
+    relevance = identity
+    for matrix, gradient in zip(matrices, gradients, strict=True):
+        relevance = relevance + weigh_attention(matrix, gradient) @ relevance
+    return relevance - identity
+
+
+ATTENTION_FUNCTIONS: Final[Mapping[str, AttentionFunctions]] = MappingProxyType(
+    {
+        "rollout": AttentionFunctions(
+            from_tap=lambda tap, _gradients: tap.rollout_maps(), from_matrices=_roll_out_matrices
+        ),
+        "chefer": AttentionFunctions(from_tap=AttentionTap.relevance_maps, from_matrices=_multiply_relevance),
+    }
+)

@@ -1,8 +1,7 @@
-"""The CAM methods, on the activations and gradients of one batch: where in the image is the evidence for one logit?
+"""The CAM methods: maps of one logit from the activations and gradients of one batch.
 
-A method is a plain function. All of them share one contract, so that a further one is one more entry of `METHODS`. The
-rectification that ends most of the papers' formulas is left to the display, so that evidence against a class stays
-visible; what a formula rectifies before its sum over the channels is rectified here.
+A method is a plain function; all share one contract. The rectification at the end of most papers' formulas is left to
+the display, so that evidence against a class stays visible; rectifications before the sum over channels are done here.
 """
 
 from collections.abc import Callable, Mapping
@@ -44,7 +43,7 @@ def compute_hirescam(activations: Tensor, gradients: Tensor) -> Tensor:
 
 
 def compute_gradcam_plus_plus(activations: Tensor, gradients: Tensor) -> Tensor:
-    """Grad-CAM++: positive gradients, weighted by what each place adds (Chattopadhyay et al. 2018, equation 19).
+    """Grad-CAM++: positive gradients, weighted by what each place adds (Chattopadhay et al. 2018, equation 19).
 
     The closed form alpha = g² / (2 g² + g³ Σ A), which holds for an exponential of the logit; a channel's weight is the
     sum of alpha · relu(g) (equation 7). Signed, in units of the logit.
@@ -106,7 +105,7 @@ def _sum_channels(weights: Tensor, activations: Tensor) -> Tensor:
     return (weights * activations).sum(dim=1)
 
 
-METHODS: Final[Mapping[str, CamMethod]] = MappingProxyType(
+CAM_FUNCTIONS: Final[Mapping[str, CamMethod]] = MappingProxyType(
     {
         "gradcam": compute_gradcam,
         "hirescam": compute_hirescam,

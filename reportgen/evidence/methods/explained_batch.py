@@ -21,8 +21,7 @@ class ExplainedBatch:
     Attributes:
         logits: float32 (B, K).
         predicted: int64 (B,), index of the largest logit, the first of equals.
-        maps: by method, float32 (B, h, w) each, the maps of the true and of the predicted class; the very same tensor
-            where the method knows no classes, or all classes are one.
+        maps: by method, float32 (B, h, w) each, the maps of the true and of the predicted class.
     """
 
     logits: Tensor

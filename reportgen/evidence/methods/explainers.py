@@ -15,7 +15,8 @@ from reportgen.evidence.layers.target_layers import TargetLayer, find_target_lay
 from reportgen.evidence.methods.closed_form import find_closed_form
 from reportgen.evidence.methods.explained_batch import Explainer
 from reportgen.evidence.methods.map_sources import LayerMaps, MapSource
-from reportgen.settings import ATTENTION_METHODS, CAM_METHODS, ModelSettings
+from reportgen.methods import list_methods
+from reportgen.settings import ModelSettings
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +40,12 @@ def build_explainer(
     autocast = torch.bfloat16 if settings.precision == "bf16" else None
     sources: list[MapSource] = []
     if not is_opaque:
-        cam_methods = [method for method in settings.methods if method in CAM_METHODS]
+        cam_methods = [method for method in settings.methods if method in list_methods("cam")]
         if cam_methods:
             sources.append(_find_layer_maps(network, images, cam_methods, settings, num_classes))
     if not sources:
         _check_outputs(network, images, num_classes)
-    attention_methods = [method for method in settings.methods if method in ATTENTION_METHODS and not is_opaque]
+    attention_methods = [method for method in settings.methods if method in list_methods("attention") and not is_opaque]
     if attention_methods:  # in front, as its hooks must see a layer's output before those of a target layer do
         rollout = Rollout(head_fusion=settings.head_fusion, discard_ratio=settings.discard_ratio)
         sources.insert(0, AttentionMaps(find_attention(network, images), attention_methods, rollout=rollout))
@@ -71,7 +72,7 @@ def _runs_float32_head(network: nn.Module, images: Tensor, targets: Sequence[Tar
     if not any(target.is_bypassed for target in targets):
         return True
     try:
-        with Explainer(network, [LayerMaps(targets, ("eigencam",))], autocast=torch.bfloat16) as explainer:
+        with Explainer(network, [LayerMaps(targets, ())], autocast=torch.bfloat16) as explainer:
             explainer.run(images[:1])
     except RuntimeError as error:  # an operation on two precisions
         if is_out_of_memory(error):

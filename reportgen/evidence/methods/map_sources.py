@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from reportgen.evidence.layers.head_tap import HeadTap, widened
 from reportgen.evidence.layers.target_layers import TargetLayer
 from reportgen.evidence.methods.aggregation import aggregate_maps, finest_grid
-from reportgen.evidence.methods.cam import METHODS
+from reportgen.evidence.methods.cam import CAM_FUNCTIONS
 from reportgen.evidence.methods.closed_form import ClosedForm
-from reportgen.settings import CLASS_AGNOSTIC_METHODS
+from reportgen.methods import is_class_agnostic
 
 
 class MapSource(Protocol):
@@ -67,11 +67,11 @@ class MapSource(Protocol):
         ...
 
     def make_agnostic_maps(self, values: Sequence[Tensor]) -> dict[str, Tensor]:
-        """The maps (B, h, w) of each method that knows no classes."""
+        """The maps (B, h, w) of each class-agnostic method."""
         ...
 
     def make_maps(self, values: Sequence[Tensor], gradients: Sequence[Tensor], classes: Tensor) -> dict[str, Tensor]:
-        """The maps (B, h, w) of each method that knows classes.
+        """The maps (B, h, w) of each other method.
 
         Args:
             values: as `values` gives them.
@@ -101,7 +101,7 @@ class LayerMaps:
 
         Args:
             targets: the layers, one or more.
-            methods: words of `settings.CAM_METHODS`, one or more.
+            methods: names of the family `cam`, one or more.
             aggregate: how the maps of several layers become one, a word of `settings.AGGREGATES`.
             closed_form: the gradients of a head that is known to be linear behind the one layer; nothing is recorded
                 then. `None` differentiates the head.
@@ -112,8 +112,8 @@ class LayerMaps:
         self.targets = tuple(targets)
         self.closed_form = closed_form
         self._aggregate = aggregate
-        self._agnostic = [method for method in methods if method in CLASS_AGNOSTIC_METHODS]
-        self._specific = [method for method in methods if method not in CLASS_AGNOSTIC_METHODS]
+        self._agnostic = [method for method in methods if is_class_agnostic(method)]
+        self._specific = [method for method in methods if not is_class_agnostic(method)]
         self._float32_head = float32_head
         self._taps = [HeadTap(t.module, t.call, records=self.needs_gradients) for t in self.targets]
         grid = finest_grid([target.grid for target in self.targets])
@@ -183,5 +183,5 @@ class LayerMaps:
         return [target.to_nchw(widened(tensor.detach())) for target, tensor in zip(self.targets, tensors, strict=True)]
 
     def _make(self, method: str, activations: Sequence[Tensor], gradients: Sequence[Tensor]) -> Tensor:
-        maps = [METHODS[method](*layer) for layer in zip(activations, gradients, strict=True)]
+        maps = [CAM_FUNCTIONS[method](*layer) for layer in zip(activations, gradients, strict=True)]
         return aggregate_maps(maps, self._aggregate)

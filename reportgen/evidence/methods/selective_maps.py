@@ -31,7 +31,8 @@ from reportgen.evidence.model_state import borrowed
 from reportgen.evidence.selected_examples import iterate_inputs, subset_examples
 from reportgen.inputs.data.evaluation_set import EvaluationSet
 from reportgen.inputs.networks.classifier import Classifier
-from reportgen.settings import SELECTIVE_METHODS, AnalyzeSettings, ModelSettings
+from reportgen.methods import list_methods
+from reportgen.settings import AnalyzeSettings, ModelSettings
 
 log = logging.getLogger(__name__)
 
@@ -144,11 +145,11 @@ def prepare_selective(network: nn.Module, images: Tensor, settings: ModelSetting
     Raises:
         LayerError: no layer gives maps, or no layer has the biases that FullGrad needs.
     """
-    return {method: _METHODS[method](network, images, settings) for method in _selective(settings)}
+    return {method: SELECTIVE_FUNCTIONS[method](network, images, settings) for method in _selective(settings)}
 
 
 def _selective(settings: ModelSettings) -> list[str]:
-    return [method for method in settings.methods if method in SELECTIVE_METHODS]
+    return [method for method in settings.methods if method in list_methods("selective")]
 
 
 def _join(pairs: Sequence[tuple[Tensor, Tensor]], positions: NDArray[np.int64]) -> CamPair:
@@ -343,6 +344,6 @@ def _shrink(maps: Tensor) -> Tensor:
     return F.adaptive_avg_pool2d(maps, (max(1, round(scale * height)), max(1, round(scale * width))))
 
 
-_METHODS: Final[Mapping[str, Callable[[nn.Module, Tensor, ModelSettings], Explain]]] = MappingProxyType(
+SELECTIVE_FUNCTIONS: Final[Mapping[str, Callable[[nn.Module, Tensor, ModelSettings], Explain]]] = MappingProxyType(
     {"scorecam": _prepare_scorecam, "ablationcam": _prepare_ablationcam, "fullgrad": _prepare_fullgrad}
 )

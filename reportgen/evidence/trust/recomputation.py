@@ -16,11 +16,9 @@ from reportgen.evidence.methods.explained_batch import Explainer
 from reportgen.evidence.methods.map_sources import LayerMaps, MapSource
 from reportgen.evidence.model_state import borrowed
 from reportgen.inputs.preprocessing import Preprocessing
+from reportgen.methods import find_method
 
 MAX_RECOMPUTED: Final = 16
-
-UNSTEADY_METHODS: Final = frozenset({"gradcam++", "xgradcam", "eigencam", "eigengradcam"})
-"""Methods that divide by what may be next to 0, or whose direction or sign may be next to undecided."""
 
 _EXAMPLES_PER_RECOMPUTED = 500  # keeps the price near 1 % of the pass: float64 costs some ten times float32
 _MIN_RECOMPUTED = 2
@@ -49,8 +47,8 @@ class RecomputeErrors:
     """How far the pass is from the recomputation.
 
     Attributes:
-        maps: by method, for each map the largest difference, relative to the map's largest |value|; of the methods in
-            `UNSTEADY_METHODS` also to the map's condition.
+        maps: by method, for each map the largest difference, relative to the map's largest |value|; of ill-conditioned
+            methods also to the map's condition number.
         gradients: for each map the largest difference of the closed form's gradient, relative to the largest
             |gradient|; none where there is no closed form.
     """
@@ -73,7 +71,7 @@ def recompute_maps(
 
     Some maps are hardly decided: where two principal components are about equally strong, the least rounding turns the
     one into the other; where positive and negative activations cancel, a method that divides by their sum may go
-    anywhere. A difference there says nothing against the pass. So for the methods in `UNSTEADY_METHODS` it is divided
+    anywhere. A difference there says nothing against the pass. So for ill-conditioned methods it is divided
     by the map's condition number: how far the map moves when values and gradients are disturbed, relative to how far
     they were. (A forward error over the condition number is the backward error: what change of the values would
     explain it.) A wrong component, or a wrong sign, still stands out in every map that is decided.
@@ -131,8 +129,8 @@ def _measure_conditions(
     expected: Mapping[str, Tensor],
     size: float,
 ) -> dict[str, float]:
-    """The condition number of each unsteady method's map, 1 or more: the largest of some seeded disturbances."""
-    conditions = {method: 1.0 for method in expected if method in UNSTEADY_METHODS}
+    """The condition number of each ill-conditioned method's map, 1 or more: the largest of some seeded disturbances."""
+    conditions = {method: 1.0 for method in expected if find_method(method).is_ill_conditioned}
     if not conditions:
         return {}
     generator = torch.Generator().manual_seed(0)

@@ -12,9 +12,9 @@ from reportgen.evidence.devices import uses_tf32
 from reportgen.evidence.methods.closed_form import ClosedForm
 from reportgen.evidence.methods.explained_batch import Explainer
 from reportgen.evidence.methods.map_sources import LayerMaps, MapSource
-from reportgen.evidence.trust.recomputation import UNSTEADY_METHODS, RecomputeErrors, RecomputeSample, recompute_maps
+from reportgen.evidence.trust.recomputation import RecomputeErrors, RecomputeSample, recompute_maps
 from reportgen.inputs.preprocessing import Preprocessing
-from reportgen.settings import ATTENTION_METHODS
+from reportgen.methods import find_method
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +30,6 @@ ATTENTION_TOLERANCES: Final[dict[Arithmetic, float]] = {"fp32": 1e-2, "tf32": 1e
 """For maps of attention, whatever the head. Measured on transformers of 12 layers: float32 3e-6, bfloat16 4e-2; but of
 discarded attentions one next to the threshold may fall on its other side, moving a map by up to 3e-3 in float32."""
 
-SUMMED_METHODS: Final = ("gradcam", "hirescam")
-"""Methods whose maps sum to the logit less the bias, where the head is global average pooling and one linear layer."""
-
 
 def get_closed_form(sources: Sequence[MapSource]) -> ClosedForm | None:
     """What the maps of the layers come from; `None` where a head is differentiated."""
@@ -43,7 +40,7 @@ def get_summed_methods(sources: Sequence[MapSource]) -> tuple[str, ...]:
     """The methods whose maps have to sum to the logit less the bias."""
     if get_closed_form(sources) is None:
         return ()
-    return tuple(method for source in sources for method in source.grids if method in SUMMED_METHODS)
+    return tuple(method for source in sources for method in source.grids if find_method(method).sums_to_logit)
 
 
 def compute_sum_errors(maps: Tensor, bias: Tensor, logits: Tensor, classes: Tensor) -> Tensor:
@@ -108,7 +105,7 @@ def run_self_checks(
                 name=f"{method} = full float64 recomputation",
                 num_checked=len(found),
                 worst_error=max(found, default=0.0),
-                tolerance=ATTENTION_TOLERANCES[arithmetic] if method in ATTENTION_METHODS else tolerance,
+                tolerance=ATTENTION_TOLERANCES[arithmetic] if find_method(method).family == "attention" else tolerance,
                 measure=_describe_measure(method, arithmetic),
             )
             for method, found in errors.maps.items()
@@ -140,5 +137,5 @@ def _recompute(
 
 
 def _describe_measure(method: str, arithmetic: Arithmetic) -> str:
-    condition = " and its condition number" if method in UNSTEADY_METHODS else ""
+    condition = " and its condition number" if find_method(method).is_ill_conditioned else ""
     return f"relative to the map's largest |value|{condition}, after a pass in {arithmetic}"

@@ -9,10 +9,7 @@ from numpy.typing import NDArray
 
 from reportgen.cache import CamPair
 from reportgen.inputs.data.npz import NpzFile
-from reportgen.settings import CLASS_AGNOSTIC_METHODS, METHODS
-
-GIVEN_METHOD: Final = "given"
-"""The name in the cache of a method that reportgen does not know."""
+from reportgen.methods import GIVEN_METHOD, METHODS, is_class_agnostic
 
 MAP_MEMBERS: Final = ("maps_true", "maps_predicted", "maps_method")
 _MEMBER: Final = re.compile(r"cam\.(?P<method>.+)\.(?P<side>true|predicted)")
@@ -78,7 +75,7 @@ def _make_pair(method: str, sides: Sides, file: NpzFile, count: int, warnings: l
     shapes = {maps.shape for maps in sides.values()}
     if len(shapes) > 1:
         raise file.misfit(f"{what} have two shapes, {' and '.join(map(str, sorted(shapes)))}")
-    is_agnostic = method in CLASS_AGNOSTIC_METHODS
+    is_agnostic = is_class_agnostic(method)
     if len(sides) < 2 and not is_agnostic:
         missing = "predicted" if "true" in sides else "true"
         raise file.misfit(
@@ -97,7 +94,7 @@ def _make_pair(method: str, sides: Sides, file: NpzFile, count: int, warnings: l
     scaled = {side: (maps.astype(np.float64) * factor).astype(np.float16) for side, maps in sides.items()}
     if is_agnostic:
         one = next(iter(scaled.values()))
-        return CamPair(true=one, predicted=one)
+        return CamPair(true=one, predicted=one, is_class_agnostic=True)
     return CamPair(true=scaled["true"], predicted=scaled["predicted"])
 
 

@@ -265,7 +265,7 @@ def _thumbnails(images: NDArray[np.uint8], picked: NDArray[np.int64], size: int)
 
 def _take_maps(pair: CamPair, picked: NDArray[np.int64]) -> CamPair:
     true = pair.true[picked]
-    return CamPair(true=true, predicted=true if pair.is_class_agnostic else pair.predicted[picked])
+    return replace(pair, true=true, predicted=true if pair.is_class_agnostic else pair.predicted[picked])
 
 
 def _read_columns(members: Members, file: NpzFile, count: int) -> dict[str, NDArray[np.str_]]:

@@ -62,7 +62,7 @@ def make_annotation_summary(context: RunContext) -> AnnotationSummary | None:
         ]
     name = "map" if maps.is_class_agnostic else "true class"
     return AnnotationSummary(
-        note=f"Annotations: {annotations.source}. Maps by {maps.words.name}, {count_text(found.right.n)} of right"
+        note=f"Annotations: {annotations.source}. Maps by {maps.words.title}, {count_text(found.right.n)} of right"
         f" answers and {count_text(found.wrong_true.n)} of mistakes; means with 95% intervals. The blob in the middle"
         " knows nothing of the picture.",
         table=_table([*columns, (_BLOB, everyone.blob)], everyone, f"{name} − blob", found.iou_threshold),
@@ -95,7 +95,7 @@ def make_annotation_panel(context: RunContext, sheet: Sheet, class_index: int) -
         columns = [("map", group.true.maps)]
     rows = _chosen_rows(context, found, class_index)
     return AnnotationPanel(
-        note=f"{plural_text(group.true.n, 'annotated image')}; maps by {maps.words.name}; means with 95% intervals."
+        note=f"{plural_text(group.true.n, 'annotated image')}; maps by {maps.words.title}; means with 95% intervals."
         f" {_blank_text(group.true, maps)}".rstrip(),
         table=_table(
             [*columns, (_BLOB, group.true.blob)],

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from reportgen.analysis.annotations import Agreement, compare_maps
 from reportgen.analysis.scaling import scale_maps
 from reportgen.explanation import ClassMap, Explanations, ImageExplanation
+from reportgen.methods import find_method
 from reportgen.report.pages.map_sheet import Files
 from reportgen.report.pages.page_kind import PageEntry, PageKind
 from reportgen.report.pictures.images import coloured_map, encode_png, evidence, overlay, peaks
@@ -25,7 +26,6 @@ from reportgen.report.views.explanations_view import (
     Picture,
 )
 from reportgen.report.views.shared import Link, SiteFrame
-from reportgen.report.words.methods import describe_method
 from reportgen.report.words.text import count_text, peak_text, percent_text, plural_text
 
 _NUM_TOP = 5
@@ -151,7 +151,7 @@ def _draw_maps(
 def _kind_slug(explanations: Explanations, class_map: ClassMap) -> str:
     """What tells a map's files from the image's others: `otter-gradcam`, or `eigencam` where it knows no classes."""
     method = make_slug(class_map.method.replace("+", "p"))
-    if describe_method(class_map.method).is_class_agnostic:
+    if find_method(class_map.method).is_class_agnostic:
         return method
     name = make_slug(explanations.class_names[class_map.class_index])
     return f"{name or f'class-{class_map.class_index}'}-{method}"
@@ -183,10 +183,10 @@ def _likely_classes(explanations: Explanations, image: ImageExplanation) -> Iter
 
 
 def _explained_map(explanations: Explanations, image: ImageExplanation, drawn: _DrawnMap) -> ExplainedMap:
-    method = describe_method(drawn.map.method)
+    method = find_method(drawn.map.method)
     name = explanations.class_names[drawn.map.class_index]
     what = "where it looked, whatever the class" if method.is_class_agnostic else f"for {name}"
-    title = f"{method.name}, {what}"
+    title = f"{method.title}, {what}"
     is_blank = drawn.peak == 0
     return ExplainedMap(
         title=title,
@@ -260,12 +260,12 @@ def _metadata(explanations: Explanations, image: ImageExplanation, maps: Sequenc
         "maps": [
             {
                 "explains": None
-                if describe_method(drawn.map.method).is_class_agnostic
+                if find_method(drawn.map.method).is_class_agnostic
                 else describe(drawn.map.class_index),
                 "method": drawn.map.method,
                 "layer": provenance.target_layer,
                 "grid": {"rows": drawn.map.values.shape[0], "columns": drawn.map.values.shape[1]},
-                "unit": describe_method(drawn.map.method).unit,
+                "unit": find_method(drawn.map.method).unit,
                 "largest": float(drawn.map.values.max()),
                 "smallest": float(drawn.map.values.min()),
                 "sum": float(drawn.map.values.sum(dtype=np.float64)),

@@ -18,7 +18,7 @@ def make_focus_section(context: RunContext) -> FocusSection | None:
     found, maps = context.findings.focus, context.maps
     if found is None or maps is None:
         return None
-    over = f"the maps by {maps.words.name}" if found.comparison is None else "the maps of the predicted class"
+    over = f"the maps by {maps.words.title}" if found.comparison is None else "the maps of the predicted class"
     return FocusSection(
         note=f"Means over {over}, with 95% intervals. The difference compares images that get the same name.",
         rows=(

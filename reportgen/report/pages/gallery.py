@@ -133,6 +133,6 @@ def _reasons(context: RunContext, position: int, suggested_index: int | None) ->
         reasons.append(f"label issue: perhaps {context.class_name(suggested_index)}")
     maps = context.maps
     if maps is not None and not maps.is_class_agnostic and not maps.true_peak(position) > 0:
-        by = f", by {maps.words.name}" if len(context.methods) > 1 else ""
+        by = f", by {maps.words.title}" if len(context.methods) > 1 else ""
         reasons.append(f"no location supports the true class{by}")
     return tuple(reasons)

@@ -2,13 +2,13 @@
 
 from reportgen.analysis.calibration import NUM_BINS
 from reportgen.analysis.selection import HIGH_CONFIDENCE
+from reportgen.methods import LOGIT_UNITS
 from reportgen.report.pages.context import ReportContext, RunContext
 from reportgen.report.pages.map_set import MapSet
 from reportgen.report.pages.page_kind import NavigationItem, PageEntry, PageKind
 from reportgen.report.urls import HOW_PATH
 from reportgen.report.views.how_view import ExplainedMethod, HowPage, MapsText
 from reportgen.report.views.shared import SiteFrame
-from reportgen.report.words.methods import LOGIT_UNITS
 from reportgen.report.words.run_facts import check_sentences, coverage_text
 from reportgen.report.words.text import list_text, number_text, percent_text
 
@@ -38,9 +38,9 @@ def _maps_text(context: RunContext) -> MapsText | None:
     """What is true of this report's maps, and no more; `None` without any."""
     if context.maps is None:
         return None
-    in_logits = [maps.words.name for maps in context.methods if maps.words.unit == LOGIT_UNITS]
-    others = [maps.words.name for maps in context.methods if maps.words.unit != LOGIT_UNITS]
-    signed = [maps.words.name for maps in context.methods if maps.words.is_signed]
+    in_logits = [maps.words.title for maps in context.methods if maps.words.unit == LOGIT_UNITS]
+    others = [maps.words.title for maps in context.methods if maps.words.unit != LOGIT_UNITS]
+    signed = [maps.words.title for maps in context.methods if maps.words.is_signed]
     return MapsText(
         layer=context.cache.provenance.target_layer,
         methods=tuple(_explain(context, maps) for maps in context.methods),
@@ -62,8 +62,8 @@ def _explain(context: RunContext, maps: MapSet) -> ExplainedMethod:
         else ""
     )
     return ExplainedMethod(
-        name=words.name,
-        formula=f"{words.formula} ({words.source})" if words.source else words.formula,
+        name=words.title,
+        formula=f"{words.formula} ({words.paper})" if words.paper else words.formula,
         grid=f"{width}×{height}",
         cell_size=cell,
         covered=coverage_text(context.cache, maps.cam),

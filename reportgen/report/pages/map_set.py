@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reportgen.cache import CamPair
+from reportgen.methods import LOGIT_UNITS, Method, find_method
 from reportgen.report.pictures.images import common_scale, peaks
 from reportgen.report.views.shared import MapLegend
-from reportgen.report.words.methods import LOGIT_UNITS, MethodWords, describe_method
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class MapSet:
     """
 
     method: str
-    words: MethodWords
+    words: Method
     cam: CamPair
     rows: NDArray[np.int64]
     true_peaks: NDArray[np.float64]
@@ -70,7 +70,7 @@ class MapSet:
         unit = (
             f"peaks are in {LOGIT_UNITS}"
             if self.words.unit == LOGIT_UNITS
-            else f"peaks are in units of {self.words.name}’s own"
+            else f"peaks are in units of {self.words.title}’s own"
         )
         last = note or f"{width}×{height} cells, scaled bilinearly"
         return MapLegend(
@@ -87,7 +87,7 @@ def make_map_set(method: str, cam: CamPair, num_examples: int) -> MapSet:
     rows[positions] = np.arange(len(positions))
     return MapSet(
         method=method,
-        words=describe_method(method),
+        words=find_method(method),
         cam=cam,
         rows=rows,
         true_peaks=peaks(cam.true),

@@ -41,7 +41,9 @@ def make_controls(context: RunContext, layers: Sequence[tuple[str, str]]) -> Map
             if has_photos or value != "none"
         ),
         methods=tuple(
-            MethodChoice(value=method_slug(maps.method), text=maps.words.name, is_class_agnostic=maps.is_class_agnostic)
+            MethodChoice(
+                value=method_slug(maps.method), text=maps.words.title, is_class_agnostic=maps.is_class_agnostic
+            )
             for maps in context.methods
         )
         if len(context.methods) > 1
@@ -78,7 +80,7 @@ def make_method_parts(
                 sprites=(*maps.sprites(), *(() if mean_sheet is None else mean_sheet.sprites())),
                 legend=maps.maps.legend(),
                 means=figures,
-                means_note="" if figures else f"{maps.maps.words.name} has maps of some images only, and no mean.",
+                means_note="" if figures else f"{maps.maps.words.title} has maps of some images only, and no mean.",
                 panels=tuple(make_map_panels(context, sheet, maps, position) for position in cards),
                 items=tuple(make_layers(context, maps, position) for position in items),
             )
@@ -91,5 +93,5 @@ def first_method_note(context: RunContext) -> str:
     """What a file that holds the maps of the first method only has to say; empty where there is no other."""
     if len(context.methods) < 2:
         return ""
-    first, *others = [maps.words.name for maps in context.methods]
+    first, *others = [maps.words.title for maps in context.methods]
     return f"This file holds the maps by {first} only; the whole report has those by {list_text(others)} as well."

@@ -168,7 +168,7 @@ def _tell(context: RunContext, focus: PairFocus | None) -> _Told:
     why = (
         "Without maps it cannot be told where it looked."
         if context.maps is None
-        else f"The maps by {context.maps.words.name} are the same for every class: whether the evidence for both"
+        else f"The maps by {context.maps.words.title} are the same for every class: whether the evidence for both"
         " lies on the same spot, they do not say."
     )
     return _Told(verdict=VERDICTS[PairVerdict.UNDECIDED], advice=why, evidence="", facts=())

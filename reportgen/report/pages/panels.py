@@ -147,7 +147,7 @@ def _agnostic_panels(maps: MapSheet, position: int, photo: Crop | None) -> tuple
 
 def _missing_panel(context: RunContext, maps: MapSheet, photo: Crop | None) -> Panel:
     covered = coverage_text(context.cache, maps.maps.cam)
-    name = maps.maps.words.name
+    name = maps.maps.words.title
     return Panel(
         kind="blank",
         title="no map",

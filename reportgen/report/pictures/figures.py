@@ -17,6 +17,7 @@ from reportgen.analysis.findings import Findings
 from reportgen.analysis.intervals import Proportion
 from reportgen.analysis.metrics import ClassMetrics
 from reportgen.cache import EvaluationCache
+from reportgen.methods import LOGIT_UNITS, find_method
 from reportgen.report.pictures.canvas import (
     INK,
     QUIET,
@@ -32,7 +33,6 @@ from reportgen.report.pictures.canvas import (
 )
 from reportgen.report.pictures.colormaps import DEFAULT_COLORMAP, colour_levels
 from reportgen.report.pictures.example_pictures import ExamplePictures, has_pictures, make_pictures, picture_size
-from reportgen.report.words.methods import LOGIT_UNITS, describe_method
 from reportgen.report.words.run_facts import grid_text, no_maps_text
 from reportgen.report.words.text import count_text, peak_text, percent_interval_text, percent_text, plural_text
 
@@ -312,7 +312,7 @@ def _legend_text(cache: EvaluationCache) -> str:
     if not cache.cams:
         return no_maps_text(cache)
     method, cam = next(iter(cache.cams.items()))
-    words = describe_method(method)
+    words = find_method(method)
     unit = f"in {LOGIT_UNITS}" if words.unit == LOGIT_UNITS else "in units of the method’s own"
     scale = (
         f"A map stands for every class and reaches from zero to its own peak, {unit}."
@@ -320,7 +320,7 @@ def _legend_text(cache: EvaluationCache) -> str:
         else f"Both maps share one scale, from zero to the higher of their peaks, {unit}."
     )
     layer = f" at {cache.provenance.target_layer}" if cache.provenance.target_layer else ""
-    return f"{scale} {words.name[0].upper()}{words.name[1:]}{layer}, {grid_text(cam)} cells, scaled bilinearly."
+    return f"{scale} {words.title[0].upper()}{words.title[1:]}{layer}, {grid_text(cam)} cells, scaled bilinearly."
 
 
 def _num_panels(cache: EvaluationCache, *, is_correct: bool) -> int:

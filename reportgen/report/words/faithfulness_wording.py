@@ -4,7 +4,7 @@ from types import MappingProxyType
 from typing import Final
 
 from reportgen.analysis.faithfulness import Comparison, Measure, MethodFaithfulness, Verdict
-from reportgen.report.words.methods import describe_method
+from reportgen.methods import find_method
 from reportgen.report.words.text import list_text, number_interval_text, number_text
 
 MEASURE_NAMES: Final = MappingProxyType(
@@ -24,7 +24,7 @@ _ANSWERS: Final = MappingProxyType(
 
 def explanation_name(name: str) -> str:
     """A method or baseline as the report calls it."""
-    return BASELINE_NAMES.get(name) or describe_method(name).name
+    return BASELINE_NAMES.get(name) or find_method(name).title
 
 
 def answer_text(method: MethodFaithfulness) -> str:

@@ -7,7 +7,7 @@ from reportgen.analysis.focus import BORDER_WIDTH, HIGH_OVERLAP_SHARE, MapCompar
 from reportgen.analysis.intervals import Estimate
 from reportgen.analysis.recommendations import MIN_BORDER_EXCESS, MIN_SPREAD_EXCESS, Recommendation
 from reportgen.cache import EvaluationCache
-from reportgen.report.words.methods import describe_method
+from reportgen.methods import find_method
 from reportgen.report.words.phrases import (
     RecommendationText,
     counted_text,
@@ -38,7 +38,7 @@ def _unjudged(cache: EvaluationCache, otherwise: str, *, compares_classes: bool 
     if cam is None:
         headline = f"Where it looks cannot be judged. {no_maps_text(cache)}"
     elif compares_classes and cam[1].is_class_agnostic:
-        headline = f"The maps by {describe_method(cam[0]).name} are the same for every class: none to compare."
+        headline = f"The maps by {find_method(cam[0]).title} are the same for every class: none to compare."
     else:
         headline = otherwise
     return RecommendationText(headline=headline, advice="", evidence="")

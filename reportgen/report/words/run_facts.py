@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from reportgen.cache import CamPair, EvaluationCache, SelfCheck
-from reportgen.report.words.methods import describe_method
+from reportgen.methods import find_method
 from reportgen.report.words.text import count_text, list_text, plural_text
 
 
@@ -18,13 +18,13 @@ def run_summary(cache: EvaluationCache) -> str:
         return f"{run}. {provenance.created[:10]} · {_checks_text(cache)}."
     method, cam = next(iter(cache.cams.items()))
     whose = (
-        f"the {describe_method(method).name} map of every image"
+        f"the {find_method(method).title} map of every image"
         if cam.is_class_agnostic
         else "the class activation maps of every image for its true and its predicted class"
     )
     parts = [provenance.created[:10], f"{_layers_text(provenance.target_layer)}{grid_text(cam)} cells"]
     if len(cache.cams) > 1:
-        parts.append(list_text([describe_method(name).name for name in cache.cams]))
+        parts.append(list_text([find_method(name).title for name in cache.cams]))
     return f"{run}, with {whose}. {' · '.join([*parts, _checks_text(cache)])}."
 
 
@@ -39,7 +39,7 @@ def maps_text(cache: EvaluationCache) -> str:
     if not cache.cams:
         return no_maps_text(cache)
     place = f" at {cache.provenance.target_layer}" if cache.provenance.target_layer else ""
-    methods = list_text([f"{describe_method(name).name}, {grid_text(cam)} cells" for name, cam in cache.cams.items()])
+    methods = list_text([f"{find_method(name).title}, {grid_text(cam)} cells" for name, cam in cache.cams.items()])
     return f"{methods}{place}"
 
 
@@ -165,9 +165,9 @@ def _map_rows(cache: EvaluationCache) -> Iterator[tuple[str, str]]:
 
 
 def _method_text(cache: EvaluationCache, method: str, *, with_grid: bool) -> str:
-    words, cam = describe_method(method), cache.cams[method]
+    words, cam = find_method(method), cache.cams[method]
     grid = f"{grid_text(cam)} cells" if with_grid else ""
-    return ", ".join(filter(None, (words.name, words.nature, grid, coverage_text(cache, cam))))
+    return ", ".join(filter(None, (words.title, words.nature, grid, coverage_text(cache, cam))))
 
 
 def _aggregate_text(options: Sequence[str]) -> str:

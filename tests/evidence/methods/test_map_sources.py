@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from reportgen.analysis.scaling import scale_maps
 from reportgen.evidence.layers.target_layers import find_target_layers
-from reportgen.evidence.methods.cam import METHODS
+from reportgen.evidence.methods.cam import CAM_FUNCTIONS
 from reportgen.evidence.methods.closed_form import find_closed_form
 from reportgen.evidence.methods.explained_batch import Explainer
 from reportgen.evidence.methods.map_sources import LayerMaps
@@ -30,10 +30,10 @@ def test_the_closed_form_gives_the_maps_of_the_general_path(build, name):
     network, images = build(name).double().requires_grad_(False), _images().double()
     targets = find_target_layers(network, images)
     form = find_closed_form(network, images, targets[0])
-    source = LayerMaps(targets, tuple(METHODS), closed_form=form)
+    source = LayerMaps(targets, tuple(CAM_FUNCTIONS), closed_form=form)
     assert not source.needs_gradients
     logits, maps = _make(network, source, images)
-    expected_logits, expected = _make(network, LayerMaps(targets, tuple(METHODS)), images)
+    expected_logits, expected = _make(network, LayerMaps(targets, tuple(CAM_FUNCTIONS)), images)
     torch.testing.assert_close(logits, expected_logits)
     for method, computed in maps.items():
         torch.testing.assert_close(computed, expected[method], rtol=1e-9, atol=1e-12, msg=method)
@@ -42,13 +42,13 @@ def test_the_closed_form_gives_the_maps_of_the_general_path(build, name):
 def test_the_closed_form_records_nothing_and_differentiates_nothing(build, monkeypatch):
     network, images = build("pooling").requires_grad_(False), _images()
     targets = find_target_layers(network, images)
-    source = LayerMaps(targets, tuple(METHODS), closed_form=find_closed_form(network, images, targets[0]))
+    source = LayerMaps(targets, tuple(CAM_FUNCTIONS), closed_form=find_closed_form(network, images, targets[0]))
     monkeypatch.setattr("torch.autograd.grad", None)
     with Explainer(network, [source]) as explainer:
         logits = explainer.run(images)
         assert not logits.requires_grad
         assert not source.values()[0].requires_grad
-        assert explainer.explain(logits, [CLASSES]).keys() == METHODS.keys()
+        assert explainer.explain(logits, [CLASSES]).keys() == CAM_FUNCTIONS.keys()
 
 
 def test_a_method_without_classes_records_nothing_in_any_network(build):

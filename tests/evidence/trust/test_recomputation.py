@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from reportgen.evidence.methods.cam import METHODS
+from reportgen.evidence.methods.cam import CAM_FUNCTIONS
 from reportgen.evidence.trust.recomputation import choose_positions, relative_error
 from reportgen.inputs.data.arrays import ArrayImages
 
@@ -40,9 +40,9 @@ def test_components_of_equal_strength_do_not_fail_the_recomputation(even_set, ru
         favoured = 0 if activations.dtype == torch.float32 else 1
         tipped = activations.clone()
         tipped[:, favoured] *= 1 + 3e-5
-        return METHODS["eigencam"](tipped, gradients)
+        return CAM_FUNCTIONS["eigencam"](tipped, gradients)
 
-    monkeypatch.setattr("reportgen.evidence.methods.map_sources.METHODS", {**METHODS, "eigencam": tip})
+    monkeypatch.setattr("reportgen.evidence.methods.map_sources.CAM_FUNCTIONS", {**CAM_FUNCTIONS, "eigencam": tip})
     cache = run_pass(Even(), even_set, methods=("eigencam",))
     one = torch.from_numpy(cache.cams["eigencam"].true[:1].astype(np.float64))
     activations = torch.zeros(1, 2, 16, 16, dtype=torch.float64)

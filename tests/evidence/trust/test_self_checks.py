@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from reportgen.evidence.methods.cam import METHODS
+from reportgen.evidence.methods.cam import CAM_FUNCTIONS
 from reportgen.evidence.methods.closed_form import ClosedForm, find_closed_form
 from reportgen.evidence.trust.recomputation import recompute_maps
 from reportgen.evidence.trust.self_checks import compute_sum_errors, name_arithmetic
@@ -46,9 +46,9 @@ def test_only_the_recomputation_applies_to_another_head(build, make_set, run_pas
 
 
 def test_every_method_is_recomputed_and_the_signed_ones_are_summed(build, make_set, run_pass):
-    summed, _, *recomputed = run_pass(build("pooling"), make_set(12), methods=tuple(METHODS)).checks
+    summed, _, *recomputed = run_pass(build("pooling"), make_set(12), methods=tuple(CAM_FUNCTIONS)).checks
     assert summed.passed and summed.num_checked == 2 * 24  # noqa: PT018
-    assert [check.name.split(" = ")[0] for check in recomputed] == list(METHODS)
+    assert [check.name.split(" = ")[0] for check in recomputed] == list(CAM_FUNCTIONS)
     assert all(check.passed and check.num_checked == 4 and check.worst_error > 0 for check in recomputed)
 
 
@@ -57,12 +57,12 @@ def spoil(monkeypatch):
     """Changes a method in the pass, not in the recomputation."""
 
     def change(method: str, spoilt) -> None:
-        right = METHODS[method]
-        monkeypatch.setattr("reportgen.evidence.methods.map_sources.METHODS", {**METHODS, method: spoilt})
+        right = CAM_FUNCTIONS[method]
+        monkeypatch.setattr("reportgen.evidence.methods.map_sources.CAM_FUNCTIONS", {**CAM_FUNCTIONS, method: spoilt})
 
         def recompute_rightly(*args, **kwargs):
             with monkeypatch.context() as patch:
-                patch.setattr("reportgen.evidence.methods.map_sources.METHODS", {**METHODS, method: right})
+                patch.setattr("reportgen.evidence.methods.map_sources.CAM_FUNCTIONS", {**CAM_FUNCTIONS, method: right})
                 return recompute_maps(*args, **kwargs)
 
         monkeypatch.setattr("reportgen.evidence.trust.self_checks.recompute_maps", recompute_rightly)
@@ -80,15 +80,15 @@ def test_maps_that_are_one_percent_off_fail_the_sum_and_the_recomputation(build,
     assert "map sum + bias = logit" in caplog.text
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", CAM_FUNCTIONS)
 def test_a_wrong_map_of_any_method_fails_its_recomputation(build, make_set, run_pass, spoil, method):
-    right = METHODS[method]
+    right = CAM_FUNCTIONS[method]
     spoil(method, lambda a, g: right(a, g).flip(2))
     assert not run_pass(build("pooling"), make_set(12), methods=(method,)).checks[-1].passed
 
 
 def test_a_principal_component_of_the_wrong_sign_fails_its_recomputation(build, make_set, run_pass, spoil):
-    spoil("eigencam", lambda a, g: -METHODS["eigencam"](a, g))
+    spoil("eigencam", lambda a, g: -CAM_FUNCTIONS["eigencam"](a, g))
     assert not run_pass(build("pooling"), make_set(12), methods=("eigencam",)).checks[-1].passed
 
 

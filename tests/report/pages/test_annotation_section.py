@@ -154,7 +154,7 @@ def test_a_blank_map_is_said_in_words(cache):
 
 def test_a_map_that_knows_no_classes_is_called_the_map(cache):
     maps = cache.cams["gradcam"].true
-    agnostic = replace(cache, cams={"eigencam": CamPair(true=maps, predicted=maps)})
+    agnostic = replace(cache, cams={"eigencam": CamPair(true=maps, predicted=maps, is_class_agnostic=True)})
 
     site = render(agnostic, compute_findings(agnostic))
 

@@ -34,7 +34,7 @@ def without_maps(cache: EvaluationCache) -> dict[str, object]:
 
 def agnostic(cache: EvaluationCache) -> CamPair:
     maps = np.abs(cache.cams["gradcam"].predicted[:, :6, :6]) / 50
-    return CamPair(true=maps, predicted=maps)
+    return CamPair(true=maps, predicted=maps, is_class_agnostic=True)
 
 
 def three_methods(cache: EvaluationCache) -> dict[str, object]:

@@ -13,6 +13,7 @@ from reportgen.report.words.text import peak_text, percent_text
 
 CLASSES = range(6)
 EVEN_MAPS = np.ones((60, 8, 8), np.float16)
+AGNOSTIC_MAPS = CamPair(true=EVEN_MAPS, predicted=EVEN_MAPS, is_class_agnostic=True)
 
 
 @pytest.mark.parametrize("class_index", CLASSES)
@@ -191,8 +192,11 @@ def test_the_same_findings_give_the_same_bytes(small_cache, small_findings):
 PARTIAL = {
     "no maps": {"cams": {}},
     "no images": {"thumbnails": None},
-    "no class": {"cams": {"rollout": CamPair(true=EVEN_MAPS, predicted=EVEN_MAPS)}},
-    "no class, no images": {"cams": {"rollout": CamPair(true=EVEN_MAPS, predicted=EVEN_MAPS)}, "thumbnails": None},
+    "no class": {"cams": {"rollout": AGNOSTIC_MAPS}},
+    "no class, no images": {
+        "cams": {"rollout": AGNOSTIC_MAPS},
+        "thumbnails": None,
+    },
 }
 
 

@@ -56,7 +56,7 @@ def test_attention_is_no_target_layer(small_cache: EvaluationCache):
 
 def test_maps_that_know_no_class_are_not_told_as_pairs(small_cache: EvaluationCache):
     maps = small_cache.cams["gradcam"].true
-    cache = replace(small_cache, cams={"rollout": CamPair(true=maps, predicted=maps)})
+    cache = replace(small_cache, cams={"rollout": CamPair(true=maps, predicted=maps, is_class_agnostic=True)})
     assert "with the attention rollout map of every image" in run_summary(cache)
     assert "predicted class" not in run_summary(cache)
     assert dict(run_facts(cache))["Maps"] == "attention rollout, in its own units, the same for every class"
