@@ -17,7 +17,7 @@ from reportgen.analysis.findings import Findings
 from reportgen.analysis.intervals import Proportion
 from reportgen.cache import EvaluationCache
 from reportgen.report.pages.matrix_data import order_by_name, pack_cells
-from reportgen.report.pictures.colormaps import colour_levels
+from reportgen.report.pictures.colormaps import color_levels
 from reportgen.report.pictures.images import confusion_levels
 from reportgen.report.words.text import count_text, percent_interval_text, percent_text
 
@@ -83,7 +83,7 @@ def mistakes_of(confusion: Confusion) -> Confusion:
 
 def painted(levels: np.ndarray, colormap: str = "counts-light") -> np.ndarray:
     """Grey levels as the page's filter colours them; level 0 is clear."""
-    colours = np.concatenate([colour_levels(colormap)[levels], np.full((*levels.shape, 1), 255, np.uint8)], axis=-1)
+    colours = np.concatenate([color_levels(colormap)[levels], np.full((*levels.shape, 1), 255, np.uint8)], axis=-1)
     return np.where(levels[..., None] > 0, colours, 0).astype(np.uint8)
 
 

@@ -115,7 +115,7 @@ def record_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., RecordedPage]:
             def write(self, x, baseline, text, style: TextStyle, *, align="left", max_width=None, keep_end=False):
                 line = printable(text) if max_width is None else fit_text(text, style, max_width, keep_end=keep_end)
                 width = text_width(line, style)
-                left = x - {"left": 0.0, "centre": width / 2, "right": width}[align]
+                left = x - {"left": 0.0, "center": width / 2, "right": width}[align]
                 page.texts.append(line)
                 page.boxes.append((left, baseline - 0.75 * style.size, left + width, baseline + 0.2 * style.size))
                 return super().write(x, baseline, text, style, align=align, max_width=max_width, keep_end=keep_end)

@@ -14,7 +14,7 @@ from PIL import Image
 from reportgen.analysis.scaling import scale_maps
 from reportgen.explanation import ClassMap, ImageExplanation
 from reportgen.report.delivery.site import write_site
-from reportgen.report.pictures.images import coloured_map, overlay
+from reportgen.report.pictures.images import colored_map, overlay
 from reportgen.report.render import render_explanations
 
 
@@ -49,7 +49,7 @@ def test_pictures_show_the_map_over_the_view_on_the_methods_common_scale():
     factor = view.shape[0] // 16
     np.testing.assert_array_equal(view, image.view.repeat(factor, axis=0).repeat(factor, axis=1))
     levels = scale_maps(np.clip(image.maps[0].values / strong.values.max(), 0, 1), view.shape[:2])
-    np.testing.assert_array_equal(pixels(files["otter-cat-dog-gradcam-heatmap.png"]), coloured_map(levels))
+    np.testing.assert_array_equal(pixels(files["otter-cat-dog-gradcam-heatmap.png"]), colored_map(levels))
     np.testing.assert_array_equal(pixels(files["otter-cat-dog-gradcam-overlay.png"]), overlay(view, levels))
 
 

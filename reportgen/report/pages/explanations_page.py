@@ -15,7 +15,7 @@ from reportgen.explanation import ClassMap, Explanations, ImageExplanation
 from reportgen.methods import find_method
 from reportgen.report.pages.map_sheet import Files
 from reportgen.report.pages.page_kind import PageEntry, PageKind
-from reportgen.report.pictures.images import coloured_map, encode_png, evidence, overlay, peaks
+from reportgen.report.pictures.images import colored_map, encode_png, evidence, overlay, peaks
 from reportgen.report.urls import INDEX_PATH, make_slug
 from reportgen.report.views.explanations_view import (
     ExplainedMap,
@@ -143,7 +143,7 @@ def _draw_maps(
             stem=stem if len(kinds) == 1 else f"{stem}-{_kind_slug(explanations, class_map)}",
             peak=peak,
             overlay=overlay(photo, levels) if peak > 0 else photo,
-            heatmap=coloured_map(levels),
+            heatmap=colored_map(levels),
             agreement=None if image.annotation is None else compare_maps(values, image.annotation[None])[0],
         )
 

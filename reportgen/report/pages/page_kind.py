@@ -50,7 +50,7 @@ class PageKind(Generic[Context]):
         record: the view record that the template sees as `page`.
         list_pages: the pages of this kind in a site, in their order.
         build: the record of the page at a place among them, and the files that it shows.
-        colormaps: what its grey pictures can be colored with.
+        colormaps: what its gray pictures can be colored with.
         needs: without all of these, a site has no page of this kind.
     """
 

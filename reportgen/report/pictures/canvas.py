@@ -17,14 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from reportgen.cache import EvaluationCache
-from reportgen.report.pictures.colormaps import DEFAULT_COLORMAP, colour_levels
-
-INK: Final = "#1d1d20"
-QUIET: Final = "#62615d"
-RULE: Final = "#e3e0da"
-RIGHT: Final = "#2a62b8"
-WRONG: Final = "#b4490f"
-PAPER: Final = "#ffffff"
+from reportgen.report.pictures.colormaps import DEFAULT_COLORMAP, color_levels
+from reportgen.report.pictures.palette import INK, PANEL, QUIET, RIGHT, RULE, WRONG
 
 ELLIPSIS: Final = "…"
 
@@ -42,16 +36,16 @@ class TextStyle:
     Attributes:
         size: height of the font in pixels.
         face: `Sans`, `Sans-Bold`, `Serif` or `Serif-Bold`.
-        colour: as `#rrggbb`.
+        color: as `#rrggbb`.
     """
 
     size: int = 16
     face: str = "Sans"
-    colour: str = INK
+    color: str = INK.light
 
-    def coloured(self, colour: str) -> "TextStyle":
-        """The same in another colour."""
-        return replace(self, colour=colour)
+    def colored(self, color: str) -> "TextStyle":
+        """The same in another color."""
+        return replace(self, color=color)
 
 
 class Canvas:
@@ -79,11 +73,11 @@ class Canvas:
         """Set a text on one line, cut short with an ellipsis where it is longer than `max_width`.
 
         Args:
-            x: where it starts, ends or is centred, as `align` says.
+            x: where it starts, ends or is centered, as `align` says.
             baseline: the line that it stands on.
             text: what it says; characters that the font lacks are left out.
             style: how it is set.
-            align: `left`, `right` or `centre`.
+            align: `left`, `right` or `center`.
             max_width: the room that it has, in pixels.
             keep_end: cut the start of a text that is too long instead of its end, as file names want it.
 
@@ -92,9 +86,9 @@ class Canvas:
         """
         line = printable(text) if max_width is None else fit_text(text, style, max_width, keep_end=keep_end)
         width = text_width(line, style)
-        left = x - {"left": 0.0, "centre": width / 2, "right": width}[align]
+        left = x - {"left": 0.0, "center": width / 2, "right": width}[align]
         ink = _text_ink(line, style.face, style.size)
-        self._blend(round(left) - _INK_MARGIN, baseline - style.size, ink, style.colour)
+        self._blend(round(left) - _INK_MARGIN, baseline - style.size, ink, style.color)
         return left + width
 
     def write_upward(
@@ -113,35 +107,35 @@ class Canvas:
         line = fit_text(text, style, max_width)
         ink = np.rot90(_text_ink(line, style.face, style.size))
         start = bottom if align == "left" else bottom + math.ceil(text_width(line, style))
-        self._blend(baseline_x - style.size, start + _INK_MARGIN - len(ink), ink, style.colour)
+        self._blend(baseline_x - style.size, start + _INK_MARGIN - len(ink), ink, style.color)
 
-    def _blend(self, left: int, top: int, ink: NDArray[np.float32], colour: str) -> None:
-        """Lay a colour over the page as far as `ink` (H, W) in [0, 1] covers it; what runs off the page is lost."""
+    def _blend(self, left: int, top: int, ink: NDArray[np.float32], color: str) -> None:
+        """Lay a color over the page as far as `ink` (H, W) in [0, 1] covers it; what runs off the page is lost."""
         page = self._pixels[max(0, top) : max(0, top + ink.shape[0]), max(0, left) : max(0, left + ink.shape[1])]
         cover = ink[max(0, -top) :, max(0, -left) :][: page.shape[0], : page.shape[1], None]
-        page[:] = np.rint(page + cover * (np.array(_rgb(colour), np.float32) - page))
+        page[:] = np.rint(page + cover * (np.array(rgb(color), np.float32) - page))
 
     def picture(self, x: int, y: int, pixels: NDArray[np.uint8]) -> None:
         """Paste a picture, uint8 (H, W, 3), with its upper left corner at (x, y)."""
         self._pixels[y : y + pixels.shape[0], x : x + pixels.shape[1]] = pixels
 
-    def fill(self, x: float, y: float, width: float, height: float, colour: str) -> None:
+    def fill(self, x: float, y: float, width: float, height: float, color: str) -> None:
         """Fill a rectangle; less than a pixel becomes one."""
         left, top = round(x), round(y)
-        self._pixels[top : top + max(1, round(height)), left : left + max(1, round(width))] = _rgb(colour)
+        self._pixels[top : top + max(1, round(height)), left : left + max(1, round(width))] = rgb(color)
 
     def png(self) -> bytes:
-        """The page as PNG of 256 colours, a quarter of the size of one with all of them.
+        """The page as PNG of 256 colors, a quarter of the size of one with all of them.
 
-        Those of the page and of the colormap are kept as they are, so that a colour means what the legend says; the
+        Those of the page and of the colormap are kept as they are, so that a color means what the legend says; the
         others are chosen for the photos.
         """
         page = Image.fromarray(self._pixels)
-        kept = _kept_colours()
+        kept = _kept_colors()
         sample = Image.fromarray(np.ascontiguousarray(self._pixels[::2, ::2]))
         chosen = sample.quantize(256 - len(kept), Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         others = np.array(chosen.getpalette(), np.uint8).reshape(-1, 3)
-        # Pillow looks colours up in boxes of a few levels: another colour in the box of a kept one would replace it.
+        # Pillow looks colors up in boxes of a few levels: another color in the box of a kept one would replace it.
         distance = np.abs(others[:, None].astype(int) - kept).max(axis=2).min(axis=1)
         palette = Image.new("P", (1, 1))
         palette.putpalette(kept.tobytes() + others[distance >= _BOX_LEVELS].tobytes())
@@ -151,10 +145,10 @@ class Canvas:
 
 
 @lru_cache(maxsize=1)
-def _kept_colours() -> NDArray[np.uint8]:
-    """The colours that every figure has exactly: uint8 (n, 3)."""
-    page = [_rgb(colour) for colour in (PAPER, INK, QUIET, RULE, RIGHT, WRONG)]
-    return np.concatenate([np.array(page, np.uint8), colour_levels(DEFAULT_COLORMAP)[::5]])
+def _kept_colors() -> NDArray[np.uint8]:
+    """The colors that every figure has exactly: uint8 (n, 3)."""
+    page = [rgb(color.light) for color in (PANEL, INK, QUIET, RULE, RIGHT, WRONG)]
+    return np.concatenate([np.array(page, np.uint8), color_levels(DEFAULT_COLORMAP)[::5]])
 
 
 def text_width(text: str, style: TextStyle) -> float:
@@ -231,8 +225,9 @@ def _text_ink(text: str, face: str, size: int) -> NDArray[np.float32]:
     return ink
 
 
-def _rgb(colour: str) -> tuple[int, ...]:
-    return tuple(bytes.fromhex(colour.removeprefix("#")))
+def rgb(color: str) -> tuple[int, ...]:
+    """Red, green and blue of `#rrggbb`."""
+    return tuple(bytes.fromhex(color.removeprefix("#")))
 
 
 @lru_cache(maxsize=1)

@@ -21,6 +21,7 @@ from reportgen.analysis.intervals import Proportion
 from reportgen.analysis.metrics import ClassMetrics
 from reportgen.cache import EvaluationCache
 from reportgen.report.pictures.colormaps import css_stops
+from reportgen.report.pictures.palette import CONTROL, INK, LINK, PANEL, PAPER, QUIET, RIGHT, RULE, WRONG
 from reportgen.report.urls import class_path, relative_url
 from reportgen.report.words.text import count_text, list_text, percent_interval_text, percent_text, plural_text
 
@@ -62,7 +63,7 @@ def per_class_accuracy_chart(cache: EvaluationCache, findings: Findings) -> str:
                 "x1": accuracy.value,
                 "y0": 0,
                 "y1": 1,
-                "line": {"width": 1, "dash": "dot", "color": "#8a8984"},
+                "line": {"width": 1, "dash": "dot", "color": CONTROL.light},
             }
         ],
     }
@@ -164,7 +165,7 @@ def confusion_matrix_chart(cache: EvaluationCache, findings: Findings) -> str:
     return _page(
         cache,
         title=f"Mistakes between {count_text(len(order))} classes",
-        note="Rows are true classes, columns predicted ones; right answers are left out, and colour follows the square"
+        note="Rows are true classes, columns predicted ones; right answers are left out, and color follows the square"
         " root of the count. Drag to zoom in, double-click to zoom out; choose a cell to open the page of its true"
         " class.",
         data_path="data/predictions.csv",
@@ -252,6 +253,10 @@ def _page(
         layout=_script_json(layout),
         links=_script_json(list(links)),
         themes=_script_json(_themes()),
+        paper=PAPER.css,
+        ink=INK.css,
+        quiet=QUIET.css,
+        link=LINK.css,
     )
 
 
@@ -262,31 +267,16 @@ def _script_json(value: Any) -> str:
 
 
 def _count_scale(colormap: str) -> list[tuple[float, str]]:
-    colours = css_stops(colormap, num_stops=6)
-    return [(step / (len(colours) - 1), colour) for step, colour in enumerate(colours)]
+    colors = css_stops(colormap, num_stops=6)
+    return [(step / (len(colors) - 1), color) for step, color in enumerate(colors)]
 
 
 def _themes() -> dict[str, dict[str, Any]]:
-    """The colours of the pages around the charts, for both schemes."""
+    """The colors of the pages around the charts, for both schemes."""
+    colors = {"paper": PAPER, "panel": PANEL, "ink": INK, "rule": RULE, "right": RIGHT, "wrong": WRONG}
     return {
-        "light": {
-            "paper": "#fcfbf9",
-            "panel": "#ffffff",
-            "ink": "#1d1d20",
-            "rule": "#e3e0da",
-            "right": "#2a62b8",
-            "wrong": "#b4490f",
-            "counts": _count_scale("counts-light"),
-        },
-        "dark": {
-            "paper": "#15161a",
-            "panel": "#1c1e23",
-            "ink": "#ecebe7",
-            "rule": "#303239",
-            "right": "#7fb0ff",
-            "wrong": "#ff9f66",
-            "counts": _count_scale("counts-dark"),
-        },
+        "light": {name: color.light for name, color in colors.items()} | {"counts": _count_scale("counts-light")},
+        "dark": {name: color.dark for name, color in colors.items()} | {"counts": _count_scale("counts-dark")},
     }
 
 
@@ -299,11 +289,11 @@ _PAGE: Final = Template("""\
 <title>$title</title>
 <style>
 :root { color-scheme: light dark; }
-body { margin: 0 auto; max-width: 1240px; padding: 20px 24px; background: light-dark(#fcfbf9, #15161a);
-  color: light-dark(#1d1d20, #ecebe7); font: 15px/1.5 system-ui, "Segoe UI", Roboto, Arial, sans-serif; }
+body { margin: 0 auto; max-width: 1240px; padding: 20px 24px; background: $paper;
+  color: $ink; font: 15px/1.5 system-ui, "Segoe UI", Roboto, Arial, sans-serif; }
 h1 { margin: 18px 0 4px; font: 600 26px/1.2 Georgia, serif; }
-p { margin: 0 0 12px; max-width: 80ch; color: light-dark(#62615d, #a3a29c); }
-a { color: light-dark(#1f4f9c, #9cc2ff); }
+p { margin: 0 0 12px; max-width: 80ch; color: $quiet; }
+a { color: $link; }
 </style>
 <script src="$plotly_url"></script>
 </head>

@@ -1,6 +1,6 @@
-"""How grey becomes colour: one set of tables for the browser's SVG filters and for pictures made in Python.
+"""How gray becomes color: one set of tables for the browser's SVG filters and for pictures made in Python.
 
-A map travels as a grey picture. The browser scales it first and colours it afterwards with
+A map travels as a gray picture. The browser scales it first and colors it afterwards with
 
     <filter id="inferno" color-interpolation-filters="sRGB">
       <feColorMatrix values="1 0 0 0 0  1 0 0 0 0  1 0 0 0 0  1 0 0 0 0"/>
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 DEFAULT_COLORMAP: Final = "inferno"
 
 EVIDENCE_COLORMAPS: Final = ("inferno", "viridis", "jet")
-"""Colormaps of class activation maps. Jet is unsafe for colour-vision deficiency; it is here because people know it."""
+"""Colormaps of class activation maps. Jet is unsafe for color-vision deficiency; it is here because people know it."""
 
 DIFFERENCE_COLORMAP: Final = "difference"
 """Diverging: blue below the middle, orange above it."""
@@ -38,7 +38,7 @@ DIFFERENCE_OPACITY: Final = (0.9, 0.85, 0.7, 0.4, 0.15, 0.0, 0.15, 0.4, 0.7, 0.8
 """Opacity of the overlay of a signed map: in the middle, where both are equal, the photo is left alone."""
 
 # Stops as RRGGBB. Their number less one divides 255, so that each falls on a whole level. The first three are every
-# fifth colour of matplotlib's colormaps of the same name; the counts follow ColorBrewer's YlOrBr.
+# fifth color of matplotlib's colormaps of the same name; the counts follow ColorBrewer's YlOrBr.
 _STOPS: Final = {
     "inferno": (
         "00000402020c0504170a072210092d160b391e0c45260c512f0a5b380962400a67490b6a510e6c59106e61136e69166e"
@@ -76,7 +76,7 @@ class FilterTables:
 @lru_cache(maxsize=16)
 def filter_tables(name: str) -> FilterTables:
     """The colormap as an SVG filter wants it."""
-    red, green, blue = (_table_text(channel / 255) for channel in _colour_stops(name).T)
+    red, green, blue = (_table_text(channel / 255) for channel in _color_stops(name).T)
     return FilterTables(red=red, green=green, blue=blue)
 
 
@@ -89,28 +89,28 @@ def opacity_table(name: str = DEFAULT_COLORMAP) -> str:
 
 
 @lru_cache(maxsize=16)
-def colour_levels(name: str) -> NDArray[np.uint8]:
-    """The colour that the filter makes of each grey level: uint8 (256, 3), RGB, read-only."""
-    stops = _colour_stops(name)
+def color_levels(name: str) -> NDArray[np.uint8]:
+    """The color that the filter makes of each gray level: uint8 (256, 3), RGB, read-only."""
+    stops = _color_stops(name)
     levels = np.arange(256) * ((len(stops) - 1) / 255)
     channels = [np.interp(levels, np.arange(len(stops)), channel) for channel in stops.T]
-    colours = np.floor(np.stack(channels, axis=1) + 1e-9).astype(np.uint8)
-    colours.flags.writeable = False  # it is shared
-    return colours
+    colors = np.floor(np.stack(channels, axis=1) + 1e-9).astype(np.uint8)
+    colors.flags.writeable = False  # it is shared
+    return colors
 
 
 def opacity_levels() -> NDArray[np.float64]:
-    """The opacity that the filter gives to each grey level: float64 (256,) in [0, 1]."""
+    """The opacity that the filter gives to each gray level: float64 (256,) in [0, 1]."""
     return np.interp(np.linspace(0, len(EVIDENCE_OPACITY) - 1, 256), range(len(EVIDENCE_OPACITY)), EVIDENCE_OPACITY)
 
 
 def css_stops(name: str, *, num_stops: int = 6) -> tuple[str, ...]:
-    """Equidistant colours such as `#420a68`, for a gradient that stands as legend."""
+    """Equidistant colors such as `#420a68`, for a gradient that stands as legend."""
     levels = np.linspace(0, 255, num_stops).round().astype(int)
-    return tuple(f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in colour_levels(name)[levels].tolist())
+    return tuple(f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in color_levels(name)[levels].tolist())
 
 
-def _colour_stops(name: str) -> NDArray[np.int64]:
+def _color_stops(name: str) -> NDArray[np.int64]:
     return np.frombuffer(bytes.fromhex(_STOPS[name]), np.uint8).reshape(-1, 3).astype(np.int64)
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from reportgen.analysis.scaling import scale_maps
 from reportgen.cache import EvaluationCache
-from reportgen.report.pictures.images import coloured_map, common_scale, evidence, overlay, peaks
+from reportgen.report.pictures.images import colored_map, common_scale, evidence, overlay, peaks
 
 _SHORTEST_SIDE = 120  # pixels of a picture's longer side; thumbnails of 32 pixels become 128
 _LONGEST_SIDE = 240
@@ -61,9 +61,9 @@ def make_pictures(cache: EvaluationCache, positions: Sequence[int]) -> list[Exam
     if photos is None:
         pictures: tuple[NDArray[np.uint8] | None, ...] = (
             None,
-            coloured_map(true_levels),
-            coloured_map(predicted_levels),
-            coloured_map(predicted_levels),
+            colored_map(true_levels),
+            colored_map(predicted_levels),
+            colored_map(predicted_levels),
         )
     else:
         is_blank = (predicted_peaks == 0)[:, None, None, None]
@@ -71,7 +71,7 @@ def make_pictures(cache: EvaluationCache, positions: Sequence[int]) -> list[Exam
             photos,
             overlay(photos, true_levels),
             overlay(photos, predicted_levels),
-            np.where(is_blank, photos, coloured_map(predicted_levels)),
+            np.where(is_blank, photos, colored_map(predicted_levels)),
         )
     columns = [_repeated(picture, step, len(shown)) for picture in pictures]
     rows = zip(zip(*columns, strict=True), true_peaks.tolist(), predicted_peaks.tolist(), strict=True)

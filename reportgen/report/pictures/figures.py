@@ -18,21 +18,10 @@ from reportgen.analysis.intervals import Proportion
 from reportgen.analysis.metrics import ClassMetrics
 from reportgen.cache import EvaluationCache
 from reportgen.methods import LOGIT_UNITS, find_method
-from reportgen.report.pictures.canvas import (
-    INK,
-    QUIET,
-    RIGHT,
-    RULE,
-    WRONG,
-    Canvas,
-    TextStyle,
-    class_name,
-    source_text,
-    text_width,
-    wrap_text,
-)
-from reportgen.report.pictures.colormaps import DEFAULT_COLORMAP, colour_levels
+from reportgen.report.pictures.canvas import Canvas, TextStyle, class_name, source_text, text_width, wrap_text
+from reportgen.report.pictures.colormaps import DEFAULT_COLORMAP, color_levels
 from reportgen.report.pictures.example_pictures import ExamplePictures, has_pictures, make_pictures, picture_size
+from reportgen.report.pictures.palette import INK, QUIET, RIGHT, RULE, WRONG
 from reportgen.report.words.run_facts import grid_text, no_maps_text
 from reportgen.report.words.text import count_text, peak_text, percent_interval_text, percent_text, plural_text
 
@@ -63,14 +52,14 @@ _NARROWEST_COLUMN = 460  # room for what a card says, where its pictures are few
 _HIGHER_PEAK = "the higher peak of the two maps"
 
 _TITLE = TextStyle(size=34, face="Serif-Bold")
-_SUBTITLE = TextStyle(size=16, colour=QUIET)
+_SUBTITLE = TextStyle(size=16, color=QUIET.light)
 _GROUP = TextStyle(size=18, face="Sans-Bold")
-_NOTE = TextStyle(size=15, colour=QUIET)
+_NOTE = TextStyle(size=15, color=QUIET.light)
 _VERDICT = TextStyle(size=16, face="Sans-Bold")
-_REST = TextStyle(size=16, colour=INK)
+_REST = TextStyle(size=16, color=INK.light)
 _LIST_TITLE = TextStyle(size=15, face="Sans-Bold")
 _CAPTION = TextStyle(size=14, face="Sans-Bold")
-_DETAIL = TextStyle(size=14, colour=QUIET)
+_DETAIL = TextStyle(size=14, color=QUIET.light)
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -89,7 +78,7 @@ class _Card:
 
     verdict: str
     rest: str
-    colour: str
+    color: str
     panels: tuple[_Panel, ...]
 
 
@@ -231,7 +220,7 @@ def _compose(cache: EvaluationCache, title: str, sentence: str, columns: Sequenc
 
     left = _MARGIN
     for column, width in zip(columns, widths, strict=True):
-        canvas.fill(left, top - 12, width, 1, RULE)
+        canvas.fill(left, top - 12, width, 1, RULE.light)
         _draw_heading(canvas, left, top + 20, width, column)
         for row, card in enumerate(column.cards):
             y = top + _GROUP_HEIGHT + row * (card_height + _CARD_GAP)
@@ -262,7 +251,7 @@ def _draw_list(canvas: Canvas, left: int, top: int, width: int, counts: _CountLi
     for name, count in counts.rows:
         canvas.write(left, y + 12, name, _NOTE, max_width=width * 0.5 - 52)
         canvas.write(count_right, y + 12, count_text(count), _REST, align="right")
-        canvas.fill(bar_left, y + 2, (left + width - bar_left) * count / most, 10, WRONG)
+        canvas.fill(bar_left, y + 2, (left + width - bar_left) * count / most, 10, WRONG.light)
         y += _LIST_ROW_HEIGHT
     return y + _LIST_GAP
 
@@ -277,7 +266,7 @@ def _draw_heading(canvas: Canvas, left: int, baseline: int, width: int, column: 
 
 
 def _draw_card(canvas: Canvas, card: _Card, left: int, top: int, *, width: int, slot_width: int) -> None:
-    end = canvas.write(left, top + 15, card.verdict, _VERDICT.coloured(card.colour), max_width=width * 0.6)
+    end = canvas.write(left, top + 15, card.verdict, _VERDICT.colored(card.color), max_width=width * 0.6)
     canvas.write(end, top + 15, card.rest, _REST, max_width=left + width - end)
     x, y = left, top + _HEADING_HEIGHT
     for panel in card.panels:
@@ -290,11 +279,11 @@ def _draw_card(canvas: Canvas, card: _Card, left: int, top: int, *, width: int, 
 
 
 def _draw_legend(canvas: Canvas, top: int, width: int, lines: Sequence[str], ends: tuple[str, str] | None) -> None:
-    """The colours of the maps between what their ends mean, where there are maps, above lines of text."""
-    canvas.fill(_MARGIN, top - 6, width, 1, RULE)
+    """The colors of the maps between what their ends mean, where there are maps, above lines of text."""
+    canvas.fill(_MARGIN, top - 6, width, 1, RULE.light)
     if ends is not None:
         x = canvas.write(_MARGIN, top + 22, ends[0], _NOTE) + 10
-        bar = np.broadcast_to(colour_levels(DEFAULT_COLORMAP), (12, 256, 3))
+        bar = np.broadcast_to(color_levels(DEFAULT_COLORMAP), (12, 256, 3))
         canvas.picture(round(x), top + 11, bar)
         canvas.write(x + 266, top + 22, ends[1], _NOTE)
     for row, line in enumerate(lines):
@@ -348,12 +337,12 @@ def _make_card(cache: EvaluationCache, findings: Findings, position: int, pictur
     is_correct = bool(predictions.is_correct[position])
     panels = tuple(_make_panels(cache, position, pictures, true, predicted, is_correct=is_correct))
     if is_correct:
-        return _Card(verdict="right", rest=f", {confidence} sure", colour=RIGHT, panels=panels)
+        return _Card(verdict="right", rest=f", {confidence} sure", color=RIGHT.light, panels=panels)
     probability = percent_text(float(predictions.true_probability[position]))
     return _Card(
         verdict=f"called {predicted}",
         rest=f", {confidence} sure; the true class had {probability}",
-        colour=WRONG,
+        color=WRONG.light,
         panels=panels,
     )
 

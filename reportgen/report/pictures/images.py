@@ -1,7 +1,7 @@
 """Arrays to pictures: thumbnails, class activation maps and confusion matrices, as values and as PNG bytes.
 
-The browser scales a map before it colours it, so that it interpolates values and not colours. What is made in Python
-goes the same way: `analysis.scaling.scale_maps`, then `overlay` or `coloured_map`.
+The browser scales a map before it colors it, so that it interpolates values and not colors. What is made in Python
+goes the same way: `analysis.scaling.scale_maps`, then `overlay` or `colored_map`.
 """
 
 import io
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from reportgen.report.pictures.colormaps import DEFAULT_COLORMAP, colour_levels, opacity_levels
+from reportgen.report.pictures.colormaps import DEFAULT_COLORMAP, color_levels, opacity_levels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def thumbnail_sprite(thumbnails: NDArray[np.uint8], *, columns: int = 10) -> byt
 
 
 def map_sprite(maps: NDArray[np.floating], *, columns: int = 10) -> bytes:
-    """All maps in one grey picture, at their own resolution.
+    """All maps in one gray picture, at their own resolution.
 
     Args:
         maps: float (m, h, w), in [0, 1].
@@ -86,7 +86,7 @@ def map_sprite(maps: NDArray[np.floating], *, columns: int = 10) -> bytes:
     Returns:
         A PNG of one 8-bit channel, in which 255 stands for 1.
     """
-    return encode_png(_tile(grey_levels(maps), columns))
+    return encode_png(_tile(gray_levels(maps), columns))
 
 
 def _tile(cells: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
@@ -102,7 +102,7 @@ def _tile(cells: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
 
 
 def confusion_picture(confusion: NDArray[np.int64], order: NDArray[np.int64]) -> bytes:
-    """The mistakes of a confusion matrix, one pixel a cell, for the browser to enlarge and colour.
+    """The mistakes of a confusion matrix, one pixel a cell, for the browser to enlarge and color.
 
     The square root is shown, so that single mistakes are seen beside frequent ones: level 255 is `max_mistakes`. Right
     answers are left out (level 0); a cell with a mistake is never 0.
@@ -118,9 +118,9 @@ def confusion_picture(confusion: NDArray[np.int64], order: NDArray[np.int64]) ->
 
 
 def confusion_levels(confusion: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Grey levels uint8 (K, K) of a confusion matrix: as `confusion_picture` says."""
+    """Gray levels uint8 (K, K) of a confusion matrix: as `confusion_picture` says."""
     mistakes = np.where(np.eye(len(confusion), dtype=bool), 0, confusion)
-    levels = grey_levels(np.sqrt(mistakes / max(1, max_mistakes(confusion))))
+    levels = gray_levels(np.sqrt(mistakes / max(1, max_mistakes(confusion))))
     return np.where(mistakes > 0, np.maximum(levels, 1), 0).astype(np.uint8)
 
 
@@ -163,16 +163,16 @@ def evidence(maps: NDArray[np.floating], scale: NDArray[np.float64]) -> NDArray[
     return np.clip(shares, 0.0, 1.0)
 
 
-def coloured_map(levels: NDArray[np.floating], colormap: str = DEFAULT_COLORMAP) -> NDArray[np.uint8]:
-    """Maps in colour: evidence (..., H, W) in [0, 1] to uint8 (..., H, W, 3)."""
-    coloured: NDArray[np.uint8] = colour_levels(colormap)[grey_levels(levels)]
-    return coloured
+def colored_map(levels: NDArray[np.floating], colormap: str = DEFAULT_COLORMAP) -> NDArray[np.uint8]:
+    """Maps in color: evidence (..., H, W) in [0, 1] to uint8 (..., H, W, 3)."""
+    colored: NDArray[np.uint8] = color_levels(colormap)[gray_levels(levels)]
+    return colored
 
 
 def overlay(
     photo: NDArray[np.uint8], levels: NDArray[np.floating], colormap: str = DEFAULT_COLORMAP
 ) -> NDArray[np.uint8]:
-    """Maps coloured and blended over photos of the same size, as the browser's filter does it.
+    """Maps colored and blended over photos of the same size, as the browser's filter does it.
 
     Args:
         photo: uint8 (..., H, W, 3).
@@ -182,21 +182,21 @@ def overlay(
     Returns:
         uint8 (..., H, W, 3).
     """
-    grey = grey_levels(levels)
+    gray = gray_levels(levels)
     opacity = opacity_levels()[:, None]
-    colour = (opacity * colour_levels(colormap)).astype(np.float32)  # (256, 3)
+    color = (opacity * color_levels(colormap)).astype(np.float32)  # (256, 3)
     rest = (1.0 - opacity).astype(np.float32)
-    blended: NDArray[np.float32] = colour[grey] + rest[grey] * photo
+    blended: NDArray[np.float32] = color[gray] + rest[gray] * photo
     return np.rint(blended).astype(np.uint8)
 
 
-def grey_levels(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+def gray_levels(values: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Values in [0, 1] as the nearest of 256 levels."""
     return np.round(values * 255.0).astype(np.uint8)
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
-    """A PNG of 8-bit grey (H, W) or RGB (H, W, 3) without any metadata, so that equal pixels give equal bytes."""
+    """A PNG of 8-bit gray (H, W) or RGB (H, W, 3) without any metadata, so that equal pixels give equal bytes."""
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, "PNG", compress_level=9)
     return content.getvalue()

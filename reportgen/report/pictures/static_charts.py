@@ -15,30 +15,17 @@ from reportgen.analysis.confusion import without_diagonal
 from reportgen.analysis.findings import Findings
 from reportgen.analysis.intervals import Proportion
 from reportgen.cache import EvaluationCache
-from reportgen.report.pictures.canvas import (
-    INK,
-    PAPER,
-    QUIET,
-    RULE,
-    WRONG,
-    Canvas,
-    TextStyle,
-    class_name,
-    source_text,
-    text_width,
-    wrap_text,
-)
-from reportgen.report.pictures.colormaps import colour_levels
+from reportgen.report.pictures.canvas import Canvas, TextStyle, class_name, rgb, source_text, text_width, wrap_text
+from reportgen.report.pictures.colormaps import color_levels
 from reportgen.report.pictures.images import confusion_levels
+from reportgen.report.pictures.palette import BAND, INK, MUTED, PANEL, QUIET, RULE, WRONG
 from reportgen.report.words.text import count_text, percent_text, plural_text
 
 _MARGIN = 40
-_MUTED = "#b9b5ab"
-_BAND = "#efece5"
 _TITLE = TextStyle(size=30, face="Serif-Bold")
-_SUBTITLE = TextStyle(size=16, colour=QUIET)
+_SUBTITLE = TextStyle(size=16, color=QUIET.light)
 _BODY = TextStyle(size=16)
-_SMALL = TextStyle(size=14, colour=QUIET)
+_SMALL = TextStyle(size=14, color=QUIET.light)
 
 # The matrix.
 _LARGEST_SIDE = 4000  # pixels that the cells of many classes may take
@@ -191,18 +178,18 @@ def _write_matrix_title(canvas: Canvas, frame: _MatrixFrame, cache: EvaluationCa
 
 
 def _draw_cells(canvas: Canvas, frame: _MatrixFrame, levels: NDArray[np.uint8]) -> None:
-    colours = colour_levels("counts-light")[levels]
-    colours[levels == 0] = 255
+    colors = color_levels("counts-light")[levels]
+    colors[levels == 0] = 255
     diagonal = np.arange(frame.size)
-    colours[diagonal, diagonal] = (239, 236, 229)
-    canvas.picture(frame.left, frame.top, colours.repeat(frame.cell, axis=0).repeat(frame.cell, axis=1))
+    colors[diagonal, diagonal] = rgb(BAND.light)
+    canvas.picture(frame.left, frame.top, colors.repeat(frame.cell, axis=0).repeat(frame.cell, axis=1))
     for x, y, width, height in (
         (frame.left - 1, frame.top - 1, frame.side + 2, 1),
         (frame.left - 1, frame.bottom, frame.side + 2, 1),
         (frame.left - 1, frame.top - 1, 1, frame.side + 2),
         (frame.right, frame.top - 1, 1, frame.side + 2),
     ):
-        canvas.fill(x, y, width, height, RULE)
+        canvas.fill(x, y, width, height, RULE.light)
 
 
 def _draw_blocks(canvas: Canvas, frame: _MatrixFrame, blocks: Sequence[tuple[str, int]]) -> None:
@@ -211,9 +198,9 @@ def _draw_blocks(canvas: Canvas, frame: _MatrixFrame, blocks: Sequence[tuple[str
     for name, length in blocks:
         y = frame.top + start * frame.cell
         if start:
-            canvas.fill(frame.left, y, frame.side, 1, RULE)
-            canvas.fill(frame.left + start * frame.cell, frame.top, 1, frame.side, RULE)
-        canvas.fill(x, y + 2, 2, length * frame.cell - 4, _MUTED)
+            canvas.fill(frame.left, y, frame.side, 1, RULE.light)
+            canvas.fill(frame.left + start * frame.cell, frame.top, 1, frame.side, RULE.light)
+        canvas.fill(x, y + 2, 2, length * frame.cell - 4, MUTED)
         baseline = y + length * frame.cell // 2 + 5
         if baseline - _SMALL.size >= next_free:
             canvas.write(x + 10, baseline, name, _SMALL)
@@ -225,10 +212,10 @@ def _write_counts(canvas: Canvas, frame: _MatrixFrame, mistakes: NDArray[np.int6
     levels = confusion_levels(mistakes)
     for row, column in np.argwhere(mistakes > 0).tolist():
         count = int(mistakes[row, column])
-        style = TextStyle(size=14, colour=PAPER if levels[row, column] > 160 else INK)
+        style = TextStyle(size=14, color=PANEL.light if levels[row, column] > 160 else INK.light)
         middle = frame.left + column * frame.cell + frame.cell / 2
         baseline = frame.top + row * frame.cell + frame.cell // 2 + 5
-        canvas.write(middle, baseline, count_text(count), style, align="centre")
+        canvas.write(middle, baseline, count_text(count), style, align="center")
 
 
 def _draw_recalls(canvas: Canvas, frame: _MatrixFrame, recalls: Sequence[Proportion]) -> None:
@@ -241,25 +228,25 @@ def _draw_recalls(canvas: Canvas, frame: _MatrixFrame, recalls: Sequence[Proport
         if not recall.total:
             continue
         y = frame.top + row * frame.cell + (frame.cell - thickness) // 2
-        canvas.fill(left, y, width, thickness, _BAND)
-        canvas.fill(left, y, width * recall.value, thickness, _MUTED)
+        canvas.fill(left, y, width, thickness, BAND.light)
+        canvas.fill(left, y, width * recall.value, thickness, MUTED)
         if has_numbers:
             middle = frame.top + row * frame.cell + frame.cell // 2
-            canvas.fill(left + width * recall.low, middle, width * (recall.high - recall.low), 1, INK)
+            canvas.fill(left + width * recall.low, middle, width * (recall.high - recall.low), 1, INK.light)
             canvas.write(left + width + 6, middle + 5, percent_text(recall.value, digits=0), _SMALL)
 
 
 def _draw_count_legend(canvas: Canvas, most: int) -> None:
-    """The colours of the counts, on the square-root scale of the cells."""
+    """The colors of the counts, on the square-root scale of the cells."""
     if not most:
         return
     x, y, width = _MARGIN, _MARGIN + 100, 256
-    bar = np.broadcast_to(colour_levels("counts-light"), (12, width, 3))
+    bar = np.broadcast_to(color_levels("counts-light"), (12, width, 3))
     canvas.picture(x, y, np.ascontiguousarray(bar))
     for tick in sorted({1, *(round(most * share) for share in (0.1, 0.3, 0.6)), most} - {0}):
         at = x + math.sqrt(tick / most) * (width - 1)
-        canvas.fill(at, y + 12, 1, 4, QUIET)
-        canvas.write(at, y + 32, count_text(tick), _SMALL, align="centre")
+        canvas.fill(at, y + 12, 1, 4, QUIET.light)
+        canvas.write(at, y + 32, count_text(tick), _SMALL, align="center")
     canvas.write(x + width + 14, y + 12, "images in a cell", _SMALL)
 
 
@@ -298,15 +285,15 @@ def top_confused_pairs_figure(cache: EvaluationCache, findings: Findings) -> byt
     reach = step * math.ceil(max(bounds) / step)
     for tick in range(round(reach / step) + 1):
         x = left + tick * step / reach * plot_width
-        canvas.fill(x, top - 6, 1, bottom - top + 6, RULE)
-        canvas.write(x, top - 12, percent_text(tick * step, digits=0), _SMALL, align="centre")
+        canvas.fill(x, top - 6, 1, bottom - top + 6, RULE.light)
+        canvas.write(x, top - 12, percent_text(tick * step, digits=0), _SMALL, align="center")
     _write_bar_key(canvas, left, _MARGIN + 92)
     for row, (pair, name) in enumerate(zip(pairs, names, strict=True)):
         y = top + row * row_height
         canvas.write(left - 14, y + 22, name, _BODY, align="right", max_width=name_width)
-        for share, offset, style, colour in ((pair.share, 8, _BODY, WRONG), (pair.reverse, 25, _SMALL, _MUTED)):
+        for share, offset, style, color in ((pair.share, 8, _BODY, WRONG.light), (pair.reverse, 25, _SMALL, MUTED)):
             if share.total:
-                _draw_share(canvas, left, y + offset, share, scale=plot_width / reach, colour=colour)
+                _draw_share(canvas, left, y + offset, share, scale=plot_width / reach, color=color)
                 canvas.write(
                     counts_left, y + offset + 12, f"{count_text(share.count)} of {count_text(share.total)}", style
                 )
@@ -314,17 +301,17 @@ def top_confused_pairs_figure(cache: EvaluationCache, findings: Findings) -> byt
 
 
 def _write_bar_key(canvas: Canvas, left: float, baseline: int) -> None:
-    for colour, text in ((WRONG, "the first called the second"), (_MUTED, "the other way")):
-        canvas.fill(left, baseline - 11, 12, 12, colour)
+    for color, text in ((WRONG.light, "the first called the second"), (MUTED, "the other way")):
+        canvas.fill(left, baseline - 11, 12, 12, color)
         left = canvas.write(left + 20, baseline, text, _SMALL) + 28
 
 
-def _draw_share(canvas: Canvas, left: int, top: int, share: Proportion, *, scale: float, colour: str) -> None:
+def _draw_share(canvas: Canvas, left: int, top: int, share: Proportion, *, scale: float, color: str) -> None:
     """A bar, 14 pixels thick, with its interval; `scale` pixels stand for 100%."""
     if share.count:
-        canvas.fill(left, top, share.value * scale, 14, colour)
+        canvas.fill(left, top, share.value * scale, 14, color)
     low, high = left + share.low * scale, left + share.high * scale
-    canvas.fill(low, top + 6, high - low, 2, INK)
+    canvas.fill(low, top + 6, high - low, 2, INK.light)
 
 
 def _tick_step(reach: float) -> float:

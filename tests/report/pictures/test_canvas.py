@@ -5,10 +5,6 @@ import pytest
 from PIL import Image, ImageColor
 
 from reportgen.report.pictures.canvas import (
-    INK,
-    QUIET,
-    RIGHT,
-    WRONG,
     Canvas,
     TextStyle,
     class_name,
@@ -18,7 +14,8 @@ from reportgen.report.pictures.canvas import (
     text_width,
     wrap_text,
 )
-from reportgen.report.pictures.colormaps import DEFAULT_COLORMAP, colour_levels
+from reportgen.report.pictures.colormaps import DEFAULT_COLORMAP, color_levels
+from reportgen.report.pictures.palette import INK, QUIET, RIGHT, WRONG
 
 STYLE = TextStyle(size=14)
 
@@ -68,7 +65,7 @@ def test_lines_are_broken_at_spaces_and_lose_no_word():
 
 
 def test_text_lies_where_its_alignment_says():
-    for align, columns in (("left", slice(50, 100)), ("right", slice(0, 50)), ("centre", slice(25, 75))):
+    for align, columns in (("left", slice(50, 100)), ("right", slice(0, 50)), ("center", slice(25, 75))):
         canvas = Canvas(100, 40)
         canvas.write(50, 25, "word", STYLE, align=align)
         ink = (pixels(canvas) < 128).any(axis=(0, 2))
@@ -111,12 +108,12 @@ def test_pictures_and_rectangles_lie_on_their_pixels():
     assert (page[10, 19:] == 255).all()
 
 
-def test_the_png_keeps_the_colours_of_the_page_and_of_the_colormap():
+def test_the_png_keeps_the_colors_of_the_page_and_of_the_colormap():
     canvas = Canvas(256, 40)
     canvas.picture(0, 0, np.random.default_rng(0).integers(0, 256, (20, 256, 3), dtype=np.uint8))
     kept = [
-        *colour_levels(DEFAULT_COLORMAP)[::5],
-        *(np.array(ImageColor.getrgb(c)) for c in (INK, QUIET, RIGHT, WRONG)),
+        *color_levels(DEFAULT_COLORMAP)[::5],
+        *(np.array(ImageColor.getrgb(c.light)) for c in (INK, QUIET, RIGHT, WRONG)),
     ]
     canvas.picture(0, 30, np.array(kept, np.uint8)[None])
     page = Image.open(io.BytesIO(canvas.png()))
@@ -126,7 +123,7 @@ def test_the_png_keeps_the_colours_of_the_page_and_of_the_colormap():
     assert (shown[35] == 255).all()
 
 
-def test_the_png_is_near_the_page_wherever_a_photo_has_few_colours():
+def test_the_png_is_near_the_page_wherever_a_photo_has_few_colors():
     canvas = Canvas(64, 64)
     rows = np.linspace(0, 255, 64)
     photo = np.stack(np.broadcast_arrays(rows[:, None], rows[None, :], 128.0), axis=2).astype(np.uint8)

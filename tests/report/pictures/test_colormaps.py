@@ -7,7 +7,7 @@ from reportgen.report.pictures import colormaps
 from reportgen.report.pictures.colormaps import (
     COUNT_COLORMAPS,
     EVIDENCE_COLORMAPS,
-    colour_levels,
+    color_levels,
     css_stops,
     filter_tables,
     opacity_levels,
@@ -27,13 +27,13 @@ def svg_table(table: str, level: int) -> float:
 
 
 @pytest.mark.parametrize("name", EVIDENCE_COLORMAPS + COUNT_COLORMAPS)
-def test_python_colours_each_level_as_the_browser_does(name):
+def test_python_colors_each_level_as_the_browser_does(name):
     tables = filter_tables(name)
     expected = [
         [math.floor(255 * svg_table(table, level)) for table in (tables.red, tables.green, tables.blue)]
         for level in range(256)
     ]
-    difference = np.abs(colour_levels(name).astype(int) - expected)
+    difference = np.abs(color_levels(name).astype(int) - expected)
     assert difference.max() <= 1
     assert (difference > 0).mean() < 0.03  # the tables' four digits show only where a level is nearly crossed
 
@@ -45,22 +45,22 @@ def test_stops_fall_on_whole_levels_so_that_both_agree_there_exactly(name):
     assert 255 % num_steps == 0
     for channel, table in enumerate((tables.red, tables.green, tables.blue)):
         stops = [math.floor(255 * float(value)) for value in table.split()]
-        assert colour_levels(name)[:: 255 // num_steps, channel].tolist() == stops
+        assert color_levels(name)[:: 255 // num_steps, channel].tolist() == stops
 
 
 @pytest.mark.parametrize(("name", "tolerance"), [("inferno", 2), ("viridis", 2), ("jet", 7)])
-def test_map_colours_are_those_of_matplotlib(name, tolerance):
+def test_map_colors_are_those_of_matplotlib(name, tolerance):
     from matplotlib import colormaps as matplotlib_colormaps
 
     reference = matplotlib_colormaps[name](np.arange(256), bytes=True)[:, :3]
-    assert np.abs(colour_levels(name).astype(int) - reference.astype(int)).max() <= tolerance
+    assert np.abs(color_levels(name).astype(int) - reference.astype(int)).max() <= tolerance
 
 
 @pytest.mark.parametrize(
     ("name", "direction"), [("inferno", 1), ("viridis", 1), ("counts-light", -1), ("counts-dark", 1)]
 )
-def test_lightness_runs_one_way_so_that_order_survives_without_colour(name, direction):
-    linear = (colour_levels(name)[::15] / 255) ** 2.2
+def test_lightness_runs_one_way_so_that_order_survives_without_color(name, direction):
+    linear = (color_levels(name)[::15] / 255) ** 2.2
     luminance = linear @ [0.2126, 0.7152, 0.0722]
     assert (direction * np.diff(luminance) > 0).all()
 
@@ -81,14 +81,14 @@ def test_counts_hide_nothing_but_zero(name):
     np.testing.assert_allclose(opacity[1:], 1)
 
 
-def test_a_legend_runs_from_the_first_colour_to_the_last():
+def test_a_legend_runs_from_the_first_color_to_the_last():
     stops = css_stops("inferno", num_stops=3)
     assert stops[0] == "#000004"
     assert stops[-1] == "#fcffa4"
     assert len(stops) == 3
 
 
-def test_colours_are_known_without_matplotlib():
+def test_colors_are_known_without_matplotlib():
     import subprocess
     import sys
 

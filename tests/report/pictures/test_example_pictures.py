@@ -56,7 +56,7 @@ def test_both_maps_of_an_example_share_one_scale(small_cache, small_findings, tr
     true_share, predicted_share = (
         peak / max(true_peak, predicted_peak) * whole for peak in (true_peak, predicted_peak)
     )
-    np.testing.assert_array_equal(picture.predicted_map, images.coloured_map(predicted_share))
+    np.testing.assert_array_equal(picture.predicted_map, images.colored_map(predicted_share))
     np.testing.assert_array_equal(picture.predicted_overlay, images.overlay(picture.photo, predicted_share))
     np.testing.assert_array_equal(picture.true_overlay, images.overlay(picture.photo, true_share))
 
@@ -84,7 +84,7 @@ def test_without_a_photo_each_map_is_drawn_alone(small_cache, small_findings):
     peak = max(true.max(), predicted.max())
     for values, drawn in ((true, picture.true_overlay), (predicted, picture.predicted_map)):
         levels = scale_maps(np.clip(values / peak, 0, 1), (120, 120))
-        np.testing.assert_array_equal(drawn, images.coloured_map(levels)[0])
+        np.testing.assert_array_equal(drawn, images.colored_map(levels)[0])
 
 
 def test_without_maps_there_is_the_photo(small_cache):

@@ -108,7 +108,7 @@ def test_the_overlay_is_the_arithmetic_of_source_over():
     levels = np.linspace(0, 1, 256)[None]
     blended = images.overlay(photo, levels)
     alpha = np.interp(levels[0], np.linspace(0, 1, 6), (0, 0.35, 0.6, 0.78, 0.85, 0.9))[:, None]
-    expected = alpha * colormaps.colour_levels("inferno") + (1 - alpha) * photo[0]
+    expected = alpha * colormaps.color_levels("inferno") + (1 - alpha) * photo[0]
     assert np.abs(blended[0] - expected).max() <= 0.5 + 1e-6
     np.testing.assert_array_equal(blended[0, 0], photo[0, 0])
 
@@ -119,8 +119,8 @@ def test_a_blank_map_leaves_the_photo_as_it_is():
 
 
 def test_a_map_alone_runs_through_the_whole_colormap():
-    coloured = images.coloured_map(np.array([[0.0, 1.0]]))
-    np.testing.assert_array_equal(coloured, colormaps.colour_levels("inferno")[[0, 255]][None])
+    colored = images.colored_map(np.array([[0.0, 1.0]]))
+    np.testing.assert_array_equal(colored, colormaps.color_levels("inferno")[[0, 255]][None])
 
 
 def test_equal_pixels_give_equal_bytes_without_metadata():

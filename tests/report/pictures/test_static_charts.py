@@ -6,7 +6,7 @@ import pytest
 from reportgen.analysis.findings import compute_findings
 from reportgen.cache import CamPair, Superclasses
 from reportgen.report.pictures import static_charts
-from reportgen.report.pictures.colormaps import colour_levels
+from reportgen.report.pictures.colormaps import color_levels
 from reportgen.report.pictures.images import confusion_levels
 
 
@@ -55,7 +55,7 @@ def test_a_thousand_classes_name_those_with_room_and_keep_each_cell(small_cache,
     assert max(page.pixels.shape) < 6000
 
 
-def test_cells_have_the_colour_of_their_count_in_the_order_of_the_findings(small_cache, small_findings, record_page):
+def test_cells_have_the_color_of_their_count_in_the_order_of_the_findings(small_cache, small_findings, record_page):
     page = record_page(static_charts, static_charts.confusion_matrix_figure, small_cache, small_findings)
     order = small_findings.class_order
     levels = confusion_levels(small_findings.confusion[np.ix_(order, order)])
@@ -63,13 +63,13 @@ def test_cells_have_the_colour_of_their_count_in_the_order_of_the_findings(small
     side = picture.shape[0] // 6
     for row in range(6):
         for column in range(6):
-            colour = picture[row * side + side // 2, column * side + side // 2]
+            color = picture[row * side + side // 2, column * side + side // 2]
             if row == column:
-                assert colour.tolist() == [239, 236, 229]
+                assert color.tolist() == [239, 236, 229]
             elif levels[row, column]:
-                np.testing.assert_array_equal(colour, colour_levels("counts-light")[levels[row, column]])
+                np.testing.assert_array_equal(color, color_levels("counts-light")[levels[row, column]])
             else:
-                assert colour.tolist() == [255, 255, 255]
+                assert color.tolist() == [255, 255, 255]
 
 
 def test_few_classes_have_their_counts_in_the_cells_and_recall_in_the_margin(small_cache, small_findings, record_page):
@@ -116,13 +116,13 @@ def test_bars_of_a_pair_have_the_length_of_its_shares_both_ways(small_cache, sma
         text: box for text, box in zip(page.texts, page.boxes, strict=True) if text.endswith("%") and text[0].isdigit()
     }
     zero, full = (sum(ticks[text][::2]) / 2 for text in ("0%", "80%"))
-    colours = {"wrong": (0xB4, 0x49, 0x0F), "other": (0xB9, 0xB5, 0xAB)}
+    colors = {"wrong": (0xB4, 0x49, 0x0F), "other": (0xB9, 0xB5, 0xAB)}
     text_index = page.texts.index("=1+1 → class 4")
     _, top, _, bottom = page.boxes[text_index]
     row = page.pixels[int(top) - 30 : int(bottom) + 30]
-    for colour, share in ((colours["wrong"], 7 / 12), (colours["other"], 6 / 12)):
-        # The first row of pixels in which the bar's colour is found: above its interval.
-        lengths = (row == colour).all(axis=2)[:, int(zero) - 2 :].sum(axis=1)
+    for color, share in ((colors["wrong"], 7 / 12), (colors["other"], 6 / 12)):
+        # The first row of pixels in which the bar's color is found: above its interval.
+        lengths = (row == color).all(axis=2)[:, int(zero) - 2 :].sum(axis=1)
         length = lengths[np.flatnonzero(lengths)[0]]
         assert abs(length - share * (full - zero) / 0.8) <= 2
 
