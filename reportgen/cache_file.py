@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from reportgen.atomic import replacing
 from reportgen.cache import (
     REFRESH_HINT,
     SCHEMA_VERSION,
@@ -44,7 +44,7 @@ def check_cache_path(path: Path) -> None:
 
 
 def save_cache(cache: EvaluationCache, path: Path) -> None:
-    """Write the cache as one uncompressed `.npz`, under a temporary name first.
+    """Write the cache as one uncompressed `.npz`.
 
     Args:
         cache: what to write.
@@ -56,23 +56,13 @@ def save_cache(cache: EvaluationCache, path: Path) -> None:
     arrays: dict[str, Any] = dict(_arrays_of(cache))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    except OSError as error:
-        raise CacheError(
-            f"The cache cannot be written to {path}: {error.strerror}.", hint="Name another file with --cache."
-        ) from error
-    try:
-        with os.fdopen(handle, "wb") as file:
+        with replacing(path) as file:
             np.savez(file, **arrays)
-        os.chmod(temporary, 0o666 & ~_umask())  # noqa: PTH101  mkstemp gives 0600; a report's cache is shared
-        os.replace(temporary, path)  # noqa: PTH105  the atomic step
     except OSError as error:
         raise CacheError(
             f"The cache cannot be written to {path}: {error.strerror}.",
             hint="Free some space there, or name another file with --cache.",
         ) from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def _arrays_of(cache: EvaluationCache) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -114,12 +104,6 @@ def _arrays_of(cache: EvaluationCache) -> Iterator[tuple[str, NDArray[Any]]]:
                 yield f"faithfulness.{measure}.{name}", getattr(curves, measure)
         for name, correlations in faithfulness.randomised.items():
             yield f"faithfulness.randomised.{name}", correlations
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def load_cache(path: Path) -> EvaluationCache:

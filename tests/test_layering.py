@@ -9,8 +9,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "reportgen"
 
 _REPORT = ("urls", "words", "exports", "pictures", "downloads", "views", "pages")
-_LEFT = ("errors", "methods", "settings", "cache", "explanation", "demo", "inputs", "evidence")
-_RIGHT = ("errors", "methods", "settings", "cache", "explanation", "analysis", "report")
+_LEFT = ("errors", "atomic", "methods", "settings", "cache", "explanation", "demo", "inputs", "evidence")
+_RIGHT = ("errors", "atomic", "methods", "settings", "cache", "explanation", "analysis", "report")
 _TOP = ("cache_file", "pipeline", "console", "options", "cli", "__main__")
 
 MAY_IMPORT = {

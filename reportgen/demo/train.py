@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from reportgen.atomic import replacing
 from reportgen.demo.dataset import DemoSet, make_training_set
 from reportgen.demo.network import MEAN, STD, WEIGHTS_PATH, build_network
 
@@ -44,7 +45,7 @@ def normalise(demo_set: DemoSet) -> Tensor:
 
 
 def save_weights(network: nn.Module, path: Path, *, training: str) -> None:
-    """Write the network's state dict as safetensors, under a temporary name first.
+    """Write the network's state dict as safetensors.
 
     Args:
         network: the network.
@@ -54,9 +55,8 @@ def save_weights(network: nn.Module, path: Path, *, training: str) -> None:
     from safetensors.torch import save
 
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    unfinished = path.with_name(path.name + ".tmp")
-    unfinished.write_bytes(save(tensors, {"training": training}))
-    unfinished.replace(path)
+    with replacing(path) as file:
+        file.write(save(tensors, {"training": training}))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from reportgen.atomic import replacing
 from reportgen.errors import SiteError
 
 
@@ -44,7 +45,7 @@ def check_artifact(path: Path, *, is_ours: Callable[[Path], bool], hint: str) ->
 
 
 def write_artifact(path: Path, write: Callable[[BinaryIO], object]) -> int:
-    """Write a file under a temporary name, then give it its own; returns its size in bytes.
+    """Write a file whole or not at all; returns its size in bytes.
 
     Args:
         path: the file; its folder is made where it is missing.
@@ -53,17 +54,12 @@ def write_artifact(path: Path, write: Callable[[BinaryIO], object]) -> int:
     Raises:
         SiteError: writing fails; an earlier file is as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with replacing(path) as file:
             write(file)
-        num_bytes = temporary.stat().st_size
-        temporary.replace(path)
+        return path.stat().st_size
     except OSError as error:
         raise SiteError(
             f"{path} cannot be written: {error.strerror}.", hint="Free some space there, or name another place."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return num_bytes

@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from reportgen import __version__
+from reportgen.atomic import replacing
 from reportgen.errors import SiteError
 from reportgen.report.urls import EXTERNAL_REL
 
@@ -229,8 +230,8 @@ def _is_inside(path: str) -> bool:
 
 
 def _write_manifest(staging: Path, folder: Path, manifest: bytes) -> None:
-    (staging / MANIFEST_NAME).write_bytes(manifest)
-    (staging / MANIFEST_NAME).replace(folder / MANIFEST_NAME)
+    with replacing(folder / MANIFEST_NAME, temporary_folder=staging) as file:
+        file.write(manifest)
 
 
 def _move_into_place(staging: Path, folder: Path, paths: Iterable[str]) -> None:
