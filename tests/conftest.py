@@ -6,8 +6,8 @@
 
 import numpy as np
 import pytest
+from doc_tables import REFERENCE_PATH, DocTables
 from hypothesis import HealthCheck, Phase, settings
-from readme_tables import README_PATH, ReadmeTables
 from records import make_check, make_key, make_provenance
 
 from reportgen.cache import CamPair, EvaluationCache, Superclasses
@@ -22,13 +22,13 @@ settings.load_profile("gate")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-readme", action="store_true", help="write the README's tables instead of comparing them")
+    parser.addoption("--write-docs", action="store_true", help="write the tables in docs/reference, not compare them")
 
 
 @pytest.fixture
-def readme_tables(request: pytest.FixtureRequest) -> ReadmeTables:
-    """The README's tables of what is supported."""
-    return ReadmeTables(README_PATH, is_writing=request.config.getoption("--write-readme"))
+def doc_tables(request: pytest.FixtureRequest) -> DocTables:
+    """The documentation's tables of what is supported."""
+    return DocTables(REFERENCE_PATH, is_writing=request.config.getoption("--write-docs"))
 
 
 @pytest.fixture

@@ -57,8 +57,13 @@ def test_wheel_declares_the_licence_the_version_and_the_command(wheel: Path):
 def test_sdist_holds_what_its_tests_need(distributions: Path):
     with tarfile.open(next(distributions.glob("*.tar.gz"))) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames()}
-    expected = tracked_below("reportgen", "templates", "tests", "benchmarks")
-    assert names - {"PKG-INFO", ".gitignore"} == expected | {"LICENSE", "README.md", "pyproject.toml"}
+    expected = tracked_below("reportgen", "templates", "tests", "benchmarks", "docs")
+    assert names - {"PKG-INFO", ".gitignore"} == expected | {
+        "LICENSE",
+        "mkdocs.yml",
+        "pyproject.toml",
+        *(path.name for path in ROOT.glob("*.md")),
+    }
 
 
 def test_installed_wheel_renders_from_another_folder(wheel: Path, tiny_cache: EvaluationCache, tmp_path: Path):

@@ -117,7 +117,7 @@ def explain(build, make_set, run_pass, to_inputs):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_method_gives_the_maps_of_its_reference(method, explain, readme_tables):
+def test_the_method_gives_the_maps_of_its_reference(method, explain, doc_tables):
     record = METHODS[method]
     kind = "transformer" if record.family == "attention" else "convolutions"
     maps, network, inputs, classes = explain(method, kind)
@@ -135,7 +135,7 @@ def test_the_method_gives_the_maps_of_its_reference(method, explain, readme_tabl
 
     is_agnostic = np.array_equal(maps.true, maps.predicted)
     assert is_agnostic == maps.is_class_agnostic == record.is_class_agnostic
-    readme_tables.check_row(
+    doc_tables.check_row(
         "methods",
         f"`{method}`",
         [
@@ -162,6 +162,6 @@ def test_every_method_works_on_transformers(method, explain):
     assert np.ptp(maps.true, axis=(1, 2)).min() > 0
 
 
-def test_the_table_holds_the_methods_of_the_settings(readme_tables):
+def test_the_table_holds_the_methods_of_the_settings(doc_tables):
     assert list(REFERENCES) == list(METHODS)
-    readme_tables.check_keys("methods", [f"`{method}`" for method in METHODS])
+    doc_tables.check_keys("methods", [f"`{method}`" for method in METHODS])

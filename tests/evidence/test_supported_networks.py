@@ -9,7 +9,7 @@ import pytest
 import timm
 import torch
 import transformers
-from readme_tables import bound_text
+from doc_tables import bound_text
 from torch import Tensor, nn
 from torchvision import models
 from torchvision.models.convnext import CNBlockConfig
@@ -201,7 +201,7 @@ def _compute_gradcam(network: nn.Module, case: Case, inputs: Tensor, classes: Te
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_pass_explains_the_network(name, make_set, run_pass, to_inputs, readme_tables):
+def test_the_pass_explains_the_network(name, make_set, run_pass, to_inputs, doc_tables):
     case = CASES[name]
     network, examples = _build(case), make_set(NUM_EXAMPLES, case.side, NUM_CLASSES)
     cache = run_pass(network, examples)
@@ -220,12 +220,12 @@ def test_the_pass_explains_the_network(name, make_set, run_pass, to_inputs, read
     assert all(check.passed for check in cache.checks)
     recomputed = cache.checks[-1]  # of maps before they were rounded for the cache
     assert recomputed.num_checked > 0
-    readme_tables.check_row(
+    doc_tables.check_row(
         "networks",
         name,
         [f"`{case.layer}`", case.layout_text, f"4×4 at {case.side} px", bound_text(recomputed.worst_error)],
     )
 
 
-def test_the_table_holds_the_networks_that_are_tested(readme_tables):
-    readme_tables.check_keys("networks", list(CASES))
+def test_the_table_holds_the_networks_that_are_tested(doc_tables):
+    doc_tables.check_keys("networks", list(CASES))

@@ -274,7 +274,7 @@ def evaluate(tmp_path, monkeypatch) -> Callable[..., EvaluationCache]:
 
 
 @pytest.mark.parametrize("source", MODELS)
-def test_a_model_from_a_source_gives_its_own_logits(source, evaluate, tmp_path, readme_tables):
+def test_a_model_from_a_source_gives_its_own_logits(source, evaluate, tmp_path, doc_tables):
     option, write = MODELS[source]
     options, network = write(tmp_path)
     data, pictures = _write_npz(tmp_path)
@@ -286,11 +286,11 @@ def test_a_model_from_a_source_gives_its_own_logits(source, evaluate, tmp_path, 
     assert all(check.passed for check in cache.checks)
     assert bool(cache.cams) == (not cache.provenance.no_maps_reason)
     given = [part for part in _list_given(cache) if part != "class names"]  # those are the data's
-    readme_tables.check_row("sources", source, [option, ", ".join(given)])
+    doc_tables.check_row("sources", source, [option, ", ".join(given)])
 
 
 @pytest.mark.parametrize("source", DATA)
-def test_data_from_a_source_are_its_own_pictures_and_labels(source, evaluate, tmp_path, monkeypatch, readme_tables):
+def test_data_from_a_source_are_its_own_pictures_and_labels(source, evaluate, tmp_path, monkeypatch, doc_tables):
     monkeypatch.setattr(torchvision.datasets.cifar, "check_integrity", lambda *_: True)  # these files are not theirs
     option, write = DATA[source]
     (tmp_path / "data").mkdir()
@@ -306,14 +306,14 @@ def test_data_from_a_source_are_its_own_pictures_and_labels(source, evaluate, tm
     assert cache.labels.tolist() == (sorted(LABELS) if source == "a folder of pictures" else LABELS.tolist())
     _, first, _, *others = _list_given(cache)
     given = [first if all(has_size) else f"{first} of any size", *others]
-    readme_tables.check_row("sources", source, [option, ", ".join(given)])
+    doc_tables.check_row("sources", source, [option, ", ".join(given)])
 
 
 def _count_classes(source: str) -> int:
     return {"torchvision's data sets": 10, "CIFAR-10": 10, "CIFAR-100": 100}.get(source, len(NAMES))
 
 
-def test_outputs_of_a_model_that_ran_elsewhere_are_enough(evaluate, tmp_path, readme_tables):
+def test_outputs_of_a_model_that_ran_elsewhere_are_enough(evaluate, tmp_path, doc_tables):
     probabilities = softmax(np.random.default_rng(0).normal(size=(6, 3)), axis=1)
     needed = {"y_true": LABELS, "y_pred_probs": probabilities}
     maps = {"maps_true": np.ones((6, 4, 4)), "maps_predicted": np.ones((6, 4, 4))}
@@ -325,14 +325,14 @@ def test_outputs_of_a_model_that_ran_elsewhere_are_enough(evaluate, tmp_path, re
         np.testing.assert_allclose(softmax(cache.logits, axis=1), probabilities, atol=1e-6)
         given.append(_list_given(cache))
     text = f"{', '.join(given[0])}; where the file holds them, {', '.join(given[1][len(given[0]) :])}"
-    readme_tables.check_row("sources", OUTPUTS, ["`--arrays FILE.npz`", text])
+    doc_tables.check_row("sources", OUTPUTS, ["`--arrays FILE.npz`", text])
 
 
-def test_the_demo_needs_nothing(evaluate, readme_tables):
+def test_the_demo_needs_nothing(evaluate, doc_tables):
     cache = evaluate(model="demo", data="demo", limit=40, preprocessing=PreprocessingSettings())
     assert np.mean(cache.logits.argmax(axis=1) == cache.labels) > 0.5  # of 100 classes
-    readme_tables.check_row("sources", DEMO, ["`--model demo --data demo`", ", ".join(_list_given(cache))])
+    doc_tables.check_row("sources", DEMO, ["`--model demo --data demo`", ", ".join(_list_given(cache))])
 
 
-def test_the_table_holds_the_sources_that_are_tested(readme_tables):
-    readme_tables.check_keys("sources", [*MODELS, OUTPUTS, *DATA, DEMO])
+def test_the_table_holds_the_sources_that_are_tested(doc_tables):
+    doc_tables.check_keys("sources", [*MODELS, OUTPUTS, *DATA, DEMO])
