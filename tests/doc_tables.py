@@ -4,8 +4,8 @@ A test takes the fixture `doc_tables` and, as its last act, states the row that 
 
     doc_tables.check_row("networks", "torchvision ResNet", [f"`{layer}`", "4×4", bound_text(error)])
 
-It fails unless that row stands in `docs/reference/networks.md`, word for word; `pytest --write-docs` writes the row
-there instead. One more test per table states which rows there are, so that no row outlives its test:
+It fails unless the page with that table has the row, word for word; `pytest --write-docs` writes the row instead. One
+more test per table states which rows there are, so that no row outlives its test:
 `check_keys("networks", list(CASES))`. The header of a table and the text around it are written by hand.
 """
 
@@ -20,9 +20,9 @@ REFERENCE_PATH = Path(__file__).resolve().parents[1] / "docs" / "reference"
 
 @dataclass(frozen=True, slots=True)
 class DocTables:
-    """The tables in a folder of Markdown pages. The table NAME is in `NAME.md`.
+    """The tables in the Markdown pages of a folder.
 
-    It stands between `<!-- table NAME -->` and `<!-- end of table NAME -->`: two lines of header, then its rows.
+    A table stands between `<!-- table NAME -->` and `<!-- end of table NAME -->`: two lines of header, then its rows.
     """
 
     folder: Path
@@ -54,7 +54,10 @@ class DocTables:
             assert list(rows) == wanted, f"the rows of the table {table} are not those of its tests: --write-docs"
 
     def _path(self, table: str) -> Path:
-        return self.folder / f"{table}.md"
+        pages = sorted(self.folder.glob("*.md"))
+        found = [page for page in pages if f"<!-- table {table} -->" in page.read_text(encoding="utf-8")]
+        assert len(found) == 1, f"{len(found)} pages have the table {table}, expected one"
+        return found[0]
 
     def _read(self, table: str) -> tuple[list[str], dict[str, str]]:
         lines = self._find(table)[1].splitlines()
@@ -68,10 +71,9 @@ class DocTables:
         self._path(table).write_text(before + new + after, encoding="utf-8")
 
     def _find(self, table: str) -> tuple[str, str, str]:
-        path = self._path(table)
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        text = self._path(table).read_text(encoding="utf-8")
         marked = re.fullmatch(rf"(.*<!-- table {table} -->\n)(.*)(<!-- end of table {table} -->.*)", text, re.DOTALL)
-        assert marked is not None, f"{path.name} has no table {table}"
+        assert marked is not None, f"the table {table} has no end"
         return marked[1], marked[2], marked[3]
 
 

@@ -4,8 +4,8 @@ import dataclasses
 import re
 
 import pytest
+from doc_tables import DocTables
 from jinja2 import nodes
-from readme_tables import ReadmeTables
 
 from reportgen.analysis.findings import Findings, compute_findings
 from reportgen.cache import EvaluationCache
@@ -23,9 +23,9 @@ BASE = "base.html.j2"
 
 
 @pytest.fixture
-def templates_readme(request: pytest.FixtureRequest) -> ReadmeTables:
-    is_writing = request.config.getoption("--write-readme")
-    return ReadmeTables(find_templates() / "README.md", is_writing=is_writing)
+def templates_readme(request: pytest.FixtureRequest) -> DocTables:
+    is_writing = request.config.getoption("--write-docs")
+    return DocTables(find_templates(), is_writing=is_writing)
 
 
 def report_context(cache: EvaluationCache, findings: Findings) -> ReportContext:
@@ -137,11 +137,11 @@ def code_list(names: list[str]) -> str:
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_a_template_has_its_row_in_the_templates_readme(name: str, templates_readme: ReadmeTables):
+def test_a_template_has_its_row_in_the_templates_readme(name: str, templates_readme: DocTables):
     templates_readme.check_row("templates", f"`{name}`", describe_template(name))
 
 
-def test_the_templates_readme_has_a_row_for_every_template(templates_readme: ReadmeTables):
+def test_the_templates_readme_has_a_row_for_every_template(templates_readme: DocTables):
     first = [BASE, *(kind.template for kind in PAGE_KINDS)]
     partial = [name for name in TEMPLATES if name not in first]
     templates_readme.check_keys("templates", [f"`{name}`" for name in (*first, *partial)])
