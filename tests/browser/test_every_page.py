@@ -21,7 +21,8 @@ KINDS = {
     "class": r"classes/000-.*\.html",
     "class with odd name": r"classes/005-.*\.html",
     "class without images": r"classes/006-.*\.html",
-    "chart": r"charts/.*\.html",
+    "chart of recall": r"charts/per_class_accuracy\.html",
+    "chart of confusion": r"charts/confusion_matrix\.html",
 }
 """A pattern for each kind; the first page that matches stands for all."""
 
@@ -45,7 +46,7 @@ def test_every_page_of_the_site_is_of_a_kind_that_is_tested(site: Path):
 
 @pytest.mark.parametrize("scripts", ["scripts", "no scripts"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "chart"])  # the markup of a chart is Plotly's
+@pytest.mark.parametrize("kind", KINDS)
 def test_axe_finds_nothing(open_kind: OpenPage, find_violations: FindViolations, kind: str, scheme: str, scripts: str):
     # axe is a script itself: a page without scripts is one whose scripts are empty.
     replaced = {"**/*.js": ""} if scripts == "no scripts" else {}
@@ -67,6 +68,19 @@ def test_page_does_not_scroll_sideways(open_kind: OpenPage, kind: str):
         page.wait_for_timeout(50)  # scripts lay out anew
         needed[width] = page.evaluate("document.documentElement.scrollWidth")
     assert {width: most for width, most in needed.items() if most > width} == {}
+
+
+@pytest.mark.parametrize("kind", ["chart of recall", "chart of confusion"])
+def test_chart_draws_zooms_and_downloads_under_its_policy(open_kind: OpenPage, kind: str):
+    page = open_kind(kind)
+    page.locator(".modebar").wait_for(state="attached")
+    page.emulate_media(color_scheme="dark")
+    page.locator("#chart").hover()
+    with page.expect_download() as download:
+        page.locator('.modebar-btn[data-title*="ownload"]').click()
+    assert download.value.suggested_filename.endswith(".png")
+    page.locator('.modebar-btn[data-title="Zoom in"]').click()
+    page.locator('.modebar-btn[data-title="Reset axes"]').click()
 
 
 def test_a_request_that_leaves_the_folder_is_noticed(open_page: OpenPage):

@@ -4,9 +4,11 @@ The figures are written as Plotly's JSON: importing `plotly.graph_objects` to ma
 """
 
 import base64
+import functools
 import html
 import json
 import math
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from string import Template
@@ -21,7 +23,7 @@ from reportgen.analysis.intervals import Proportion
 from reportgen.analysis.metrics import ClassMetrics
 from reportgen.cache import EvaluationCache
 from reportgen.report.pictures.colormaps import css_stops
-from reportgen.report.pictures.palette import CONTROL, INK, LINK, PANEL, PAPER, QUIET, RIGHT, RULE, WRONG
+from reportgen.report.pictures.palette import CONTROL, INK, PANEL, PAPER, RIGHT, RULE, WRONG
 from reportgen.report.urls import class_path, relative_url
 from reportgen.report.words.text import count_text, list_text, percent_interval_text, percent_text, plural_text
 
@@ -34,6 +36,12 @@ _MAX_PLAIN_CLASSES: Final = 150
 def plotly_script() -> bytes:
     """Plotly's JavaScript, taken from the installed package."""
     return (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
+
+
+@functools.cache
+def _style_guards() -> tuple[str, ...]:
+    """Ids that keep Plotly from adding inline styles for maps, which the policy forbids: it adds none that exist."""
+    return tuple(re.findall(r'document\.getElementById\("([0-9a-f]{64})"\)', plotly_script().decode()))
 
 
 def per_class_accuracy_chart(cache: EvaluationCache, findings: Findings) -> str:
@@ -249,14 +257,9 @@ def _page(
         note=html.escape(note),
         data_url=f"../{data_path}",
         plotly_url=f"../{PLOTLY_PATH}",
-        traces=_script_json(list(traces)),
-        layout=_script_json(layout),
-        links=_script_json(list(links)),
-        themes=_script_json(_themes()),
-        paper=PAPER.css,
-        ink=INK.css,
-        quiet=QUIET.css,
-        link=LINK.css,
+        policy=_POLICY,
+        style_guards="".join(f'<template id="{guard}"></template>\n' for guard in _style_guards()),
+        figure=_script_json({"traces": traces, "layout": layout, "links": links, "themes": _themes()}),
     )
 
 
@@ -280,63 +283,39 @@ def _themes() -> dict[str, dict[str, Any]]:
     }
 
 
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self';"
+    " style-src 'self' 'unsafe-hashes' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; img-src data: blob:"
+)
+"""The strictest policy that Plotly works under. Its inline styles are empty, hence the hash of no text: their rules are
+set by script. It renders downloads from blobs."""
+
 _PAGE: Final = Template("""\
 <!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="$policy">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>$title</title>
-<style>
-:root { color-scheme: light dark; }
-body { margin: 0 auto; max-width: 1240px; padding: 20px 24px; background: $paper;
-  color: $ink; font: 15px/1.5 system-ui, "Segoe UI", Roboto, Arial, sans-serif; }
-h1 { margin: 18px 0 4px; font: 600 26px/1.2 Georgia, serif; }
-p { margin: 0 0 12px; max-width: 80ch; color: $quiet; }
-a { color: $link; }
-</style>
-<script src="$plotly_url"></script>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="../assets/report.css">
+<link rel="stylesheet" href="../assets/chart.css">
+$style_guards<script src="$plotly_url" defer></script>
+<script src="../assets/chart.js" defer></script>
 </head>
 <body>
-<nav><a href="../index.html">← Report on $source</a></nav>
+<nav aria-label="Report"><a href="../index.html">← Report on $source</a></nav>
 <main>
 <h1>$heading</h1>
-<p>$note</p>
-<noscript><p>The chart needs JavaScript. Its numbers are in <a href="$data_url">$data_url</a>.</p></noscript>
+<p class="note">$note</p>
+<noscript>
+<p class="note">The chart needs JavaScript. Its numbers are in <a href="$data_url">$data_url</a>.</p>
+</noscript>
 <div id="chart" role="figure" aria-label="$heading. $note"></div>
 </main>
-<script>
-"use strict";
-const traces = $traces;
-const layout = $layout;
-const links = $links;
-const themes = $themes;
-const isDark = window.matchMedia("(prefers-color-scheme: dark)");
-
-function draw() {
-  const theme = isDark.matches ? themes.dark : themes.light;
-  for (const trace of traces) {
-    if (trace.meta === "counts") trace.colorscale = theme.counts;
-    else { trace.marker.color = theme[trace.meta]; trace.error_x.color = theme[trace.meta]; }
-  }
-  const axis = { gridcolor: theme.rule, linecolor: theme.rule };
-  Plotly.react("chart", traces, {
-    ...layout,
-    xaxis: { ...layout.xaxis, ...axis },
-    yaxis: { ...layout.yaxis, ...axis },
-    paper_bgcolor: theme.paper,
-    plot_bgcolor: theme.panel,
-    font: { family: "system-ui, Segoe UI, Roboto, Arial, sans-serif", size: 13, color: theme.ink },
-    hoverlabel: { bgcolor: theme.panel, bordercolor: theme.rule, font: { color: theme.ink }, align: "left" },
-  }, { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] });
-}
-
-draw();
-isDark.addEventListener("change", draw);
-document.getElementById("chart").on("plotly_click", (event) => {
-  window.location.href = links[Math.round(event.points[0].y)];
-});
-</script>
+<script type="application/json" id="figure">$figure</script>
 </body>
 </html>
 """)

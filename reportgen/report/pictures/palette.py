@@ -25,10 +25,12 @@ class Color:
 PAPER: Final = Color("#fcfbf9", "#15161a")
 PANEL: Final = Color("#ffffff", "#1c1e23")
 INK: Final = Color("#1d1d20", "#ecebe7")
-QUIET: Final = Color("#5d5c58", "#a9a8a2")
+QUIET: Final = Color("#4e4d49", "#b7b6b0")
 RULE: Final = Color("#e3e0da", "#33363d")
 RIGHT: Final = Color("#2a62b8", "#7fb0ff")
 WRONG: Final = Color("#b4490f", "#ff9f66")
+RIGHT_TEXT: Final = Color("#22529c", "#7fb0ff")
+WRONG_TEXT: Final = Color("#8f390b", "#ff9f66")
 BAND: Final = Color("#efece5", "#262930")
 LINK: Final = Color("#1f4f9c", "#9cc2ff")
 CONTROL: Final = Color("#87857e", "#7d7f86")
@@ -42,6 +44,8 @@ CUSTOM_PROPERTIES: Final = MappingProxyType(
         "--rule": RULE,
         "--right": RIGHT,
         "--wrong": WRONG,
+        "--right-text": RIGHT_TEXT,
+        "--wrong-text": WRONG_TEXT,
         "--band": BAND,
         "--link": LINK,
         "--control": CONTROL,

@@ -31,7 +31,10 @@ def test_charts_and_figures_have_no_color_of_their_own():
 
 
 @pytest.mark.parametrize("page", ["light", "dark"])
-@pytest.mark.parametrize(("text", "least"), [("INK", 7), ("QUIET", 4.5), ("LINK", 4.5), ("RIGHT", 4.5), ("WRONG", 4.5)])
+@pytest.mark.parametrize(
+    ("text", "least"),
+    [("INK", 7), ("QUIET", 7), ("LINK", 7), ("RIGHT_TEXT", 7), ("WRONG_TEXT", 7), ("RIGHT", 4.5), ("WRONG", 4.5)],
+)
 @pytest.mark.parametrize("ground", ["PAPER", "PANEL"])
 def test_text_contrasts_with_what_it_stands_on(text: str, ground: str, page: str, least: float):
     def luminance(color: str) -> float:

@@ -1,0 +1,34 @@
+// Draws the figure of a chart's page with Plotly, in the colors of the reader's theme.
+"use strict";
+
+(() => {
+  const { traces, layout, links, themes } = JSON.parse(document.getElementById("figure").textContent);
+  const chart = document.getElementById("chart");
+  const isDark = window.matchMedia("(prefers-color-scheme: dark)");
+
+  function draw() {
+    const theme = isDark.matches ? themes.dark : themes.light;
+    for (const trace of traces) {
+      if (trace.meta === "counts") trace.colorscale = theme.counts;
+      else trace.marker.color = trace.error_x.color = theme[trace.meta];
+    }
+    const axis = { gridcolor: theme.rule, linecolor: theme.rule };
+    const themed = {
+      ...layout,
+      xaxis: { ...layout.xaxis, ...axis },
+      yaxis: { ...layout.yaxis, ...axis },
+      paper_bgcolor: theme.paper,
+      plot_bgcolor: theme.panel,
+      font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: theme.ink },
+      hoverlabel: { bgcolor: theme.panel, bordercolor: theme.rule, font: { color: theme.ink }, align: "left" },
+    };
+    const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+    window.Plotly?.react(chart, traces, themed, options);
+  }
+
+  draw();
+  isDark.addEventListener("change", draw);
+  chart.on?.("plotly_click", ({ points }) => {
+    window.location.href = links[Math.round(points[0].y)];
+  });
+})();
