@@ -32,7 +32,7 @@ from reportgen.analysis.pair_focus import (
     count_pair_overlaps,
 )
 from reportgen.analysis.predictions import Predictions, compute_predictions
-from reportgen.analysis.recommendations import Recommendation, apply_rules
+from reportgen.analysis.recommendations import Recommendation, Rule, apply_rules
 from reportgen.analysis.selection import NUM_GALLERY, ClassSelection, find_confident_errors, select_examples
 from reportgen.analysis.slices import ColumnSlices, compute_slices
 from reportgen.cache import EvaluationCache
@@ -91,6 +91,13 @@ class Findings:
     def num_confident_errors(self) -> int:
         """Number of mistakes with a confidence of at least `HIGH_CONFIDENCE`, label issues among them."""
         return len(self.confident_errors) + self.num_confident_errors_set_aside
+
+    @property
+    def weak_classes(self) -> frozenset[int]:
+        """Indices of the classes that the rule about weak classes reports; empty where it does not fire."""
+        rule = next(item for item in self.recommendations if item.rule is Rule.WEAK_CLASSES)
+        found = (evidence.class_index for evidence in rule.evidence if rule.fired)
+        return frozenset(index for index in found if index is not None)
 
 
 def compute_findings(

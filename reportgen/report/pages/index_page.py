@@ -130,18 +130,18 @@ def _matrix_files(context: RunContext) -> Iterator[tuple[str, bytes]]:
 
 
 def _draw_strip(context: RunContext) -> CaptionedPicture:
-    accuracy = context.findings.overall.top1.value
+    weak = context.findings.weak_classes
     classes = [
         StripClass(
             name=context.class_name(metrics.class_index),
             url=context.class_link(metrics.class_index, page=INDEX_PATH).url,
             recall=metrics.recall,
-            is_weak=metrics.recall.high < accuracy,
+            is_weak=metrics.class_index in weak,
         )
         for metrics in context.findings.classes
         if metrics.recall.total
     ]
-    return draw_recall_strip(classes, accuracy)
+    return draw_recall_strip(classes, context.findings.overall.top1.value)
 
 
 def _percent_fact(name: str, measured: Estimate) -> Fact:

@@ -51,10 +51,11 @@ def per_class_accuracy_chart(cache: EvaluationCache, findings: Findings) -> str:
         (metrics for metrics in findings.classes if metrics.recall.total),
         key=lambda metrics: (-metrics.recall.value, metrics.class_index),
     )
-    is_below = [metrics.recall.high < accuracy.value for metrics in measured]
+    weak = findings.weak_classes
+    is_weak = [metrics.class_index in weak for metrics in measured]
     groups = (
-        ("below the average, and the interval with it", "wrong", is_below),
-        ("the others", "right", [not below for below in is_below]),
+        ("below the average by more than chance explains", "wrong", is_weak),
+        ("the others", "right", [not found for found in is_weak]),
     )
     layout = {
         "height": 140 + max(8, len(measured)) * 19,
@@ -86,6 +87,7 @@ def per_class_accuracy_chart(cache: EvaluationCache, findings: Findings) -> str:
                 cache, measured, rows=[row for row, chosen in enumerate(mask) if chosen], name=name, role=role
             )
             for name, role, mask in groups
+            if any(mask)
         ],
         layout=layout,
         links=[_class_url(cache, metrics.class_index) for metrics in measured],

@@ -110,8 +110,7 @@ def test_every_class_with_images_has_its_recall_interval_and_page(small_cache, s
     )
     assert links[0] == "../classes/002-unicode-tag.html"
     assert len(links) == 5
-    below = next(trace for trace in traces if trace["meta"] == "wrong")
-    assert below["y"] == [4]  # only =1+1: the whole interval lies below the accuracy
+    assert [trace["meta"] for trace in traces] == ["right"]  # no class is weak by more than chance
 
 
 def test_rows_of_many_classes_are_not_named_one_by_one(small_cache):

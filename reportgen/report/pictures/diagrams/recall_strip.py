@@ -15,7 +15,7 @@ from reportgen.report.words.text import count_text, percent_interval_text, perce
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StripClass:
-    """A class with support: its recall, where its dot leads, and whether it is marked as weak."""
+    """A class with support: its recall, where its dot leads, and whether the rule about weak classes reports it."""
 
     name: str
     url: str
@@ -40,8 +40,8 @@ def draw_recall_strip(classes: Sequence[StripClass], accuracy: float) -> Caption
     band_top = axes.y(band_high)
     return CaptionedPicture(
         title=f"Recall of {count_text(len(ranked))} classes, best to worst",
-        note="If every class had the same recall, 95 in 100 would fall in the band:"
-        f" {percent_text(band_low, digits=0)} to {percent_text(band_high, digits=0)}.",
+        note="If all classes were equally good, 95 in 100 would lie in the chance band,"
+        f" {percent_text(band_low, digits=0)} to {percent_text(band_high, digits=0)}.{_weak_text(ranked)}",
         picture=group_of_links(
             axes.width,
             axes.height,
@@ -69,6 +69,14 @@ def draw_recall_strip(classes: Sequence[StripClass], accuracy: float) -> Caption
             class_="strip",
         ),
     )
+
+
+def _weak_text(classes: Sequence[StripClass]) -> str:
+    num_weak = sum(item.is_weak for item in classes)
+    if not num_weak:
+        return ""
+    what = "the class" if num_weak == 1 else f"the {count_text(num_weak)} classes"
+    return f" Orange: {what} below the average by more than chance explains among {count_text(len(classes))}."
 
 
 def _draw_class(axes: Axes, x: float, item: StripClass) -> Markup:

@@ -45,6 +45,7 @@ def test_the_strip_ranks_classes_by_recall_and_marks_the_weak_ones(strip_classes
     assert links[0].find("title").text.startswith("<45>: recall 90.0% (")
     low, high = chance_band(0.6, 50)
     assert f"{100 * low:.0f}% to {100 * high:.0f}%" in strip.note
+    assert strip.note.endswith("Orange: the class below the average by more than chance explains among 3.")
     assert parse(strip.picture).get("aria-label").endswith("from <45> 90% down to <20> 40%")
 
 
