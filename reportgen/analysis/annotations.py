@@ -16,6 +16,7 @@ from reportgen.analysis.intervals import Estimate, Proportion, mean_estimate
 from reportgen.analysis.predictions import Predictions, row_blocks
 from reportgen.analysis.scaling import scale_maps
 from reportgen.analysis.selection import split_by_class
+from reportgen.analysis.ties import ROUNDING
 from reportgen.cache import Annotations, CamPair
 
 DEFAULT_IOU_THRESHOLD: Final = 0.5
@@ -28,9 +29,6 @@ POINTING_TOLERANCE: Final = 15 / 224
 
 BLOB_SIGMA: Final = 1 / 4
 """Standard deviation of the centred blob, in units of the picture's height and width."""
-
-ROUNDING: Final = 1e-6
-"""Fractions of the peak closer than this are equal."""
 
 Mask = NDArray[np.bool_]
 _Value = TypeVar("_Value", bound=np.generic)

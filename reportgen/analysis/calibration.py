@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from reportgen.analysis.intervals import Estimate, Proportion, mean_estimate
 from reportgen.analysis.predictions import Predictions, compute_predictions, row_blocks
+from reportgen.analysis.ties import ROUNDING
 
 NUM_BINS = 15
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
@@ -118,8 +119,11 @@ def compute_calibration(
 
 
 def bin_index(confidence: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The bin b in 0..`NUM_BINS`-1 with b / `NUM_BINS` < confidence <= (b + 1) / `NUM_BINS`; 0 for confidence 0."""
-    edges = np.arange(NUM_BINS + 1) / NUM_BINS
+    """The bin b in 0..`NUM_BINS`-1 with b / `NUM_BINS` < confidence <= (b + 1) / `NUM_BINS`; 0 for confidence 0.
+
+    A confidence within rounding of an edge is on it, and belongs to the bin below.
+    """
+    edges = np.arange(NUM_BINS + 1) / NUM_BINS + ROUNDING
     return np.maximum(np.searchsorted(edges, confidence, side="left") - 1, 0)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from reportgen.analysis.intervals import CONFIDENCE_LEVEL, Estimate, mean_estimate
+from reportgen.analysis.ties import ROUNDING
 from reportgen.cache import BASELINES, Faithfulness, RemovalCurves
 
 HIGH_CORRELATION = 0.5
@@ -77,13 +78,13 @@ class Comparison:
 
     @property
     def is_better(self) -> bool:
-        """Whether the whole interval speaks for the method."""
-        return self.gain.low > 0
+        """Whether the whole interval lies above 0 by more than rounding."""
+        return self.gain.low > ROUNDING
 
     @property
     def is_worse(self) -> bool:
-        """Whether the whole interval speaks for the baseline."""
-        return self.gain.high < 0
+        """Whether the whole interval lies below 0 by more than rounding."""
+        return self.gain.high < -ROUNDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

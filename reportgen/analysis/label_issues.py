@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from reportgen.analysis.calibration import fit_temperature
 from reportgen.analysis.intervals import Proportion
 from reportgen.analysis.predictions import Predictions, compute_predictions, row_blocks, scaled_probabilities
+from reportgen.analysis.ties import ROUNDING, settle_ties
 
 MIN_CONFIDENCE = 0.75
 """Least probability of the suggested class. Confident learning alone asks for the class's average, which a weak model
@@ -87,7 +88,7 @@ def find_label_issues(logits: NDArray[np.float32], labels: NDArray[np.int64]) ->
     predicted as j with p_j >= t_j (confident learning), with p_j >= `MIN_CONFIDENCE`, and i and j are alike: each gets
     at least `MIN_CONFUSABILITY` of the other's stray probability (geometric mean of both), and twice an even share. The
     example itself does not count. With fewer than `MIN_CLASSES` classes all are alike, and p_j has
-    to reach `MIN_CONFIDENCE_ALONE`.
+    to reach `MIN_CONFIDENCE_ALONE`. A value within rounding of its threshold reaches it.
 
     Args:
         logits: float32 (N, K), before softmax.
@@ -103,11 +104,11 @@ def find_label_issues(logits: NDArray[np.float32], labels: NDArray[np.int64]) ->
     sums = _probability_sums(logits, labels, temperature)
     support = np.bincount(labels, minlength=num_classes)
     with np.errstate(invalid="ignore"):
-        thresholds = np.diagonal(sums) / support  # NaN without support, which nothing exceeds
+        thresholds = np.diagonal(sums) / support - ROUNDING  # NaN without support, which nothing reaches
     stray = sums
     np.fill_diagonal(stray, 0)
 
-    is_sure = (confidence >= least_confidence) & (confidence >= thresholds[predicted])
+    is_sure = (confidence >= least_confidence - ROUNDING) & (confidence >= thresholds[predicted])
     candidates = np.flatnonzero(is_sure & ~scaled.is_correct)
     confusability = _confusability_on_the_others(stray, scaled, labels, candidates)
     issues = [
@@ -120,10 +121,11 @@ def find_label_issues(logits: NDArray[np.float32], labels: NDArray[np.int64]) ->
             confusability=float(alike),
         )
         for i, alike in zip(candidates, confusability, strict=True)
-        if alike >= least_confusability
+        if alike >= least_confusability - ROUNDING
     ]
+    margins = settle_ties(np.array([issue.margin for issue in issues]))
 
-    is_alike = _confusability(stray) >= least_confusability
+    is_alike = _confusability(stray) >= least_confusability - ROUNDING
     np.fill_diagonal(is_alike, False)
     num_foreseen, num_plain = 0.0, 0
     for block in row_blocks(*logits.shape):
@@ -132,7 +134,7 @@ def find_label_issues(logits: NDArray[np.float32], labels: NDArray[np.int64]) ->
         num_foreseen += float(np.einsum("nk,nk->", probabilities[sure], is_alike[predicted[block][sure]]))
         num_plain += _count_contradicted(probabilities, labels[block], thresholds)
     return LabelIssues(
-        issues=tuple(sorted(issues, key=lambda issue: -issue.margin)),
+        issues=tuple(issues[at] for at in np.argsort(-margins, kind="stable")),
         found=Proportion(count=len(issues), total=int(np.count_nonzero(is_sure)), exact=True),
         num_foreseen=num_foreseen,
         min_probability=least_confidence,

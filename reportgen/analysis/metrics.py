@@ -18,7 +18,9 @@ class OverallMetrics:
 
     Attributes:
         top1: examples whose predicted class is the true one.
-        top5: examples whose true class is among the five largest logits (all K where K < 5).
+        top5: examples whose true class is among the five largest logits (all K where K < 5); equal logits rank by class
+            index.
+        num_tied: examples whose largest logit several classes share, so that the class index decided.
         balanced_accuracy: mean recall over the classes with support.
         macro_precision: mean precision over all classes with support or predictions; an undefined precision counts
             as 0.
@@ -34,6 +36,7 @@ class OverallMetrics:
 
     top1: Proportion
     top5: Proportion
+    num_tied: int
     balanced_accuracy: Estimate
     macro_precision: Estimate
     macro_recall: Estimate
@@ -100,6 +103,7 @@ def compute_overall_metrics(predictions: Predictions, confusion: NDArray[np.int6
     return OverallMetrics(
         top1=Proportion(count=int(np.count_nonzero(predictions.is_correct)), total=n),
         top5=Proportion(count=int(np.count_nonzero(predictions.true_rank <= 5)), total=n),
+        num_tied=int(np.count_nonzero(predictions.is_tied)),
         balanced_accuracy=balanced_accuracy,
         macro_precision=macro_precision,
         macro_recall=macro_recall,

@@ -10,15 +10,13 @@ from numpy.typing import NDArray
 from reportgen.analysis.confusion import ConfusedPair
 from reportgen.analysis.focus import MapComparison
 from reportgen.analysis.intervals import CONFIDENCE_LEVEL, Estimate, Proportion, mean_estimate
+from reportgen.analysis.ties import ROUNDING
 
 MAJORITY = 0.5
 """Most of a pair's mistakes have to be of one kind, before it is the pair's."""
 
 MIN_PAIR_MISTAKES = 10
 """Fewer mistakes can't prove a majority once the intervals hold for all pairs at once."""
-
-_ROUNDING = 1e-9
-"""Maps that are all alike, such as those of a single cell, overlap by 1 but for rounding."""
 
 
 class PairVerdict(StrEnum):
@@ -89,7 +87,8 @@ def count_pair_overlaps(
 ) -> tuple[PairOverlap, ...]:
     """Every pair of classes with at least `MIN_PAIR_MISTAKES` mistakes between them, in index order.
 
-    The level of the intervals is 1 - 0.05 / their number (Bonferroni).
+    The level of the intervals is 1 - 0.05 / their number (Bonferroni). An overlap within rounding of the median or of
+    the high quantile of unrelated pairs counts for neither side: that of maps with a single cell is always 1.
 
     Args:
         comparison: how both maps of N examples differ.
@@ -103,8 +102,8 @@ def count_pair_overlaps(
     same, elsewhere = (
         np.bincount(member[chosen], minlength=len(keys))
         for chosen in (
-            comparison.overlap[counted] > comparison.unrelated_high + _ROUNDING,
-            comparison.overlap[counted] < comparison.unrelated_median - _ROUNDING,
+            comparison.overlap[counted] > comparison.unrelated_high + ROUNDING,
+            comparison.overlap[counted] < comparison.unrelated_median - ROUNDING,
         )
     )
     tested = np.flatnonzero(totals >= MIN_PAIR_MISTAKES)

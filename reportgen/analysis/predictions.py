@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reportgen.analysis.ties import settle_ties
+
 _BLOCK_SIZE = 1 << 18
 """Numbers worked on at a time: 2 MB in float64, which stay in the processor's cache."""
 
@@ -16,12 +18,13 @@ class Predictions:
 
     Attributes:
         predicted: int64 (N,), class index of the largest logit; the lowest index among equals.
-        confidence: float64 (N,), its probability.
+        confidence: float64 (N,), its probability; those that differ by rounding alone are equal.
         true_probability: float64 (N,), probability of the true class.
         true_rank: int64 (N,), 1 where the true class has the largest logit; equal logits rank by class index.
         log_loss: float64 (N,), minus the natural logarithm of the true class's probability.
         brier: float64 (N,), sum over classes of the squared difference of probability and 0/1 label.
         is_correct: bool (N,).
+        is_tied: bool (N,), whether several classes share the largest logit.
     """
 
     predicted: NDArray[np.int64]
@@ -31,6 +34,7 @@ class Predictions:
     log_loss: NDArray[np.float64]
     brier: NDArray[np.float64]
     is_correct: NDArray[np.bool_]
+    is_tied: NDArray[np.bool_]
 
 
 def compute_predictions(
@@ -46,11 +50,13 @@ def compute_predictions(
     n, k = logits.shape
     predicted, true_rank = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
     confidence, true_probability, log_loss, brier = (np.empty(n) for _ in range(4))
+    is_tied = np.empty(n, dtype=np.bool_)
     classes = np.arange(k)
     for block in row_blocks(n, k):
         scores, true = logits[block], labels[block]
         rows = np.arange(len(true))
         best = predicted[block] = scores.argmax(axis=1)
+        is_tied[block] = np.count_nonzero(scores == scores[rows, best][:, np.newaxis], axis=1) > 1
         true_scores = scores[rows, true][:, np.newaxis]
         ahead = (scores > true_scores) | ((scores == true_scores) & (classes < true[:, np.newaxis]))
         true_rank[block] = 1 + np.count_nonzero(ahead, axis=1)
@@ -67,14 +73,16 @@ def compute_predictions(
         log_loss[block] = np.log(total) - true_shifted  # finite where the probability itself underflows to 0
         probabilities[rows, true] -= 1
         brier[block] = np.einsum("nk,nk->n", probabilities, probabilities)
+    confidence = settle_ties(confidence)
     return Predictions(
         predicted=predicted,
         confidence=confidence,
-        true_probability=true_probability,
+        true_probability=np.minimum(true_probability, confidence),
         true_rank=true_rank,
         log_loss=log_loss,
         brier=brier,
         is_correct=predicted == labels,
+        is_tied=is_tied,
     )
 
 

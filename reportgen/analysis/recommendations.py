@@ -15,7 +15,8 @@ from reportgen.analysis.intervals import CONFIDENCE_LEVEL, Estimate, Proportion,
 from reportgen.analysis.label_issues import LabelIssues
 from reportgen.analysis.pair_focus import MAJORITY, PairOverlap
 from reportgen.analysis.predictions import Predictions
-from reportgen.analysis.selection import HIGH_CONFIDENCE
+from reportgen.analysis.selection import is_confident
+from reportgen.analysis.ties import ROUNDING
 
 MIN_GAP = 0.02
 """Confidence and accuracy that differ by less than two points in a hundred mislead nobody."""
@@ -122,8 +123,8 @@ class Evidence:
 
     @property
     def crosses(self) -> bool:
-        """Whether the bound, or both bounds of a pair, lie beyond the threshold."""
-        return self.excess > 0
+        """Whether the bound, or both bounds of a pair, lie beyond the threshold by more than rounding."""
+        return self.excess > ROUNDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +215,7 @@ def _num_concerned(recommendation: Recommendation) -> float:
 
 
 def _find_confident_errors(predictions: Predictions) -> Recommendation:
-    is_sure = predictions.confidence >= HIGH_CONFIDENCE
+    is_sure = is_confident(predictions.confidence)
     num_sure = int(np.count_nonzero(is_sure))
     if num_sure == 0:
         return _conclude(Rule.CONFIDENT_ERRORS, [], 0)
@@ -265,7 +266,7 @@ def _find_symmetric_pairs(confusion: NDArray[np.int64]) -> Recommendation:
     (low, threshold), (reverse_low, reverse_threshold) = hold(first, second), hold(second, first)
     excess = np.minimum(low - threshold, reverse_low - reverse_threshold)
     # Of up to half a million pairs only those that fire, or else the nearest, become evidence.
-    chosen = np.flatnonzero(excess > 0) if (excess > 0).any() else np.argsort(-excess, kind="stable")[:1]
+    chosen = np.flatnonzero(excess > ROUNDING) if (excess > ROUNDING).any() else np.argsort(-excess, kind="stable")[:1]
     evidence = [
         Evidence(
             measured=Proportion(count=int(mistakes[i, j]), total=int(support[i]), level=level, exact=True),

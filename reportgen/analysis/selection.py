@@ -4,10 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from reportgen.analysis.label_issues import find_label_issues
 from reportgen.analysis.predictions import Predictions, compute_predictions
+from reportgen.analysis.ties import ROUNDING
 from reportgen.cache import EvaluationCache
 from reportgen.settings import RenderSettings
 
@@ -118,9 +119,14 @@ def find_confident_errors(predictions: Predictions, *, set_aside: Collection[int
     return tuple(falling[is_shown[falling]].tolist())
 
 
+def is_confident(confidence: ArrayLike) -> NDArray[np.bool_]:
+    """Whether each confidence, of any shape, is at least `HIGH_CONFIDENCE`, within rounding."""
+    return np.asarray(confidence, dtype=np.float64) >= HIGH_CONFIDENCE - ROUNDING
+
+
 def is_confident_error(predictions: Predictions) -> NDArray[np.bool_]:
     """Whether each of the N predictions is wrong with a confidence of at least `HIGH_CONFIDENCE`: bool (N,)."""
-    return ~predictions.is_correct & (predictions.confidence >= HIGH_CONFIDENCE)
+    return ~predictions.is_correct & is_confident(predictions.confidence)
 
 
 def split_by_class(positions: NDArray[np.intp], classes: NDArray[np.int64], num_classes: int) -> list[NDArray[np.intp]]:

@@ -52,6 +52,7 @@ def make_predictions() -> Callable[..., Predictions]:
             log_loss=zeros,
             brier=zeros,
             is_correct=predicted == labels,
+            is_tied=np.zeros(len(labels), dtype=bool),
         )
 
     return make

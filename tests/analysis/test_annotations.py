@@ -9,12 +9,12 @@ from scipy import stats
 from sklearn.metrics import jaccard_score
 
 from reportgen.analysis.annotations import (
-    ROUNDING,
     SWEEP_THRESHOLDS,
     centred_blob,
     compare_maps,
     compute_annotation_findings,
 )
+from reportgen.analysis.ties import ROUNDING
 from reportgen.cache import Annotations, CamPair
 
 SIZE = (12, 16)

@@ -50,7 +50,13 @@ def test_bins_are_closed_above_and_the_first_one_below_too():
     assert bin_index(np.array([0.0, 1e-300, 1.0])).tolist() == [0, 0, NUM_BINS - 1]
     edges = np.arange(1, NUM_BINS + 1) / NUM_BINS
     assert bin_index(edges).tolist() == list(range(NUM_BINS))
-    assert bin_index(np.nextafter(edges[:-1], 1)).tolist() == list(range(1, NUM_BINS))
+    assert bin_index(edges[:-1] + 1e-5).tolist() == list(range(1, NUM_BINS))
+
+
+def test_confidence_within_rounding_of_an_edge_is_on_it():
+    edges = np.arange(1, NUM_BINS + 1) / NUM_BINS
+    for noise in (-1e-7, 1e-7):
+        assert bin_index(edges + noise).tolist() == list(range(NUM_BINS))
 
 
 def test_confidence_zero_and_one_are_counted():

@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 from reportgen.analysis.calibration import split_in_halves
 from reportgen.analysis.coverage import NUM_CURVE_POINTS, TARGETS, choose_threshold, compute_coverage
 from reportgen.analysis.intervals import Proportion
+from reportgen.analysis.predictions import compute_predictions
 
 
 def _coverage(make_predictions, confidence, is_correct):
@@ -125,6 +126,13 @@ def test_curve_never_parts_equal_confidences(make_predictions):
     curve = _coverage(make_predictions, confidence, np.arange(100) < 60).curve
     assert [p.coverage.count for p in curve] == [30, 80, 100]
     assert [p.accuracy.count for p in curve] == [30, 60, 60]
+
+
+def test_order_of_the_classes_parts_no_examples():
+    rng = np.random.default_rng(0)
+    logits = np.stack([rng.permutation(row) for row in np.repeat(rng.standard_normal((3, 40)), 40, axis=0)])
+    found = compute_coverage(compute_predictions(logits.astype(np.float32), logits.argmax(axis=1)))
+    assert [point.coverage.count for point in found.curve] == [40, 80, 120]
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 19, 20, 21])

@@ -145,6 +145,11 @@ def test_the_verdict_takes_every_comparison_into_account():
     assert judge((better, worse)) is Verdict.WORSE
 
 
+def test_a_gain_within_rounding_of_zero_tells_nothing_apart():
+    for gain in (1e-8, -1e-8):
+        assert judge((_comparison(gain, gain),) * 6) is Verdict.NOT_TOLD_APART
+
+
 def test_a_single_example_tells_nothing_apart():
     found = compute_faithfulness(_measured({"gradcam": 0.3}, num_examples=1))
     assert found.methods[0].verdict is Verdict.NOT_TOLD_APART

@@ -117,6 +117,16 @@ def test_lone_contradiction_does_not_make_its_own_classes_alike():
     assert set(_positions(find_label_issues(logits, labels))) == {12, 18}
 
 
+def test_an_example_reaches_the_average_of_its_equals():
+    """Where all examples of a label have the same logits, their average is each one's probability but for rounding."""
+    of_class = np.random.default_rng(0).normal(0, 0.3, (7, 7)).astype(np.float32) + 4 * np.eye(7, dtype=np.float32)
+    of_class[6, [0, 6]] += [1, -7]  # without an error the fit would leave no probability but 1
+    labels = np.arange(217) % 7
+    found = find_label_issues(of_class[labels], labels)
+    assert found.found.total == 6 * 31
+    assert found.num_plain == 0
+
+
 @pytest.mark.parametrize(("k", "seeds"), [(2, 20), (4, 20), (10, 40), (40, 20)])
 def test_clean_labels_show_as_many_issues_as_are_foreseen(k, seeds):
     """A calibrated model and right labels: the number of issues is what the probabilities foresee, not more."""

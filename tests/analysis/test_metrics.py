@@ -134,6 +134,13 @@ def test_f1_has_the_interval_of_the_jaccard_index(make_predictions):
     assert first.f1.n == 6
 
 
+def test_equal_logits_are_counted_and_rank_by_class_index():
+    logits = np.zeros((7, 7), dtype=np.float32)
+    predictions = compute_predictions(logits, np.arange(7))
+    found = compute_overall_metrics(predictions, compute_confusion(np.arange(7), predictions.predicted, 7))
+    assert (found.num_tied, found.top1.count, found.top5.count) == (7, 1, 5)
+
+
 def test_equal_recalls_share_the_better_rank(make_predictions):
     labels, predicted = np.repeat(np.arange(4), 2), np.array([0, 0, 1, 1, 2, 0, 3, 0])
     predictions = make_predictions(labels, predicted, np.full(8, 0.5))

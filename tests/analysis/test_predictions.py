@@ -67,6 +67,20 @@ def test_equal_logits_rank_by_class_index():
     found = compute_predictions(logits, np.array([0, 1, 2]))
     np.testing.assert_array_equal(found.predicted, 0)
     np.testing.assert_array_equal(found.true_rank, [1, 2, 3])
+    assert found.is_tied.all()
+
+
+def test_a_tie_counts_only_at_the_largest_logit():
+    logits = np.array([[2, 1, 1], [1, 2, 2], [3, 2, 1]], dtype=np.float32)
+    assert compute_predictions(logits, np.array([0, 1, 2])).is_tied.tolist() == [False, True, False]
+
+
+def test_confidence_does_not_depend_on_the_order_of_the_classes():
+    logits = np.random.default_rng(0).standard_normal(101).astype(np.float32)
+    permuted = np.stack([np.random.default_rng(seed).permutation(logits) for seed in range(50)])
+    assert len({softmax(row.astype(np.float64)).max() for row in permuted}) > 1
+    found = compute_predictions(permuted, permuted.argmax(axis=1))
+    assert len(set(found.confidence.tolist())) == len(set(found.true_probability.tolist())) == 1
 
 
 @given(hnp.arrays(np.float32, st.tuples(st.integers(1, 20), st.integers(2, 6)), elements=st.integers(-3, 3)), st.data())

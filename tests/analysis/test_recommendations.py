@@ -334,6 +334,16 @@ def test_undefined_bound_never_crosses():
         assert not evidence.crosses
 
 
+@pytest.mark.parametrize("above", [True, False])
+def test_a_bound_within_rounding_of_its_threshold_does_not_cross(above):
+    def evidence(beyond):
+        bound = 0.3 + beyond if above else 0.3 - beyond
+        measured = Estimate(value=bound, low=bound, high=bound, n=9)
+        return Evidence(measured=measured, threshold=0.3, fires_above=above)
+
+    assert [evidence(beyond).crosses for beyond in (-1e-9, 0, 1e-9, 1e-5)] == [False, False, False, True]
+
+
 def _looking(seed=0, *, wrong_border=1.0, border=1.0, unsure_noise=0.0, n=1200, k=4):
     """(logits, labels, maps): a blob in the middle and a frame around it, whose strengths the arguments multiply."""
     rng = np.random.default_rng(seed)

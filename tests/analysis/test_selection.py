@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reportgen.analysis.findings import compute_findings
+from reportgen.analysis.predictions import compute_predictions
 from reportgen.analysis.selection import (
     NUM_CONFIDENT_ERRORS,
     find_confident_errors,
@@ -127,6 +128,13 @@ def test_split_keeps_the_given_order_and_every_class():
     classes = np.array([2, 0, 2, 0, 2])
     groups = split_by_class(np.array([4, 3, 0, 1]), classes, 4)
     assert [group.tolist() for group in groups] == [[3, 1], [], [4, 0], []]
+
+
+def test_confidence_within_rounding_of_the_bound_is_high():
+    probabilities = np.array([[0.9, 0.07, 0.03], [0.8999, 0.07, 0.0301]])
+    predictions = compute_predictions((np.log(probabilities) - 4.8).astype(np.float32), np.array([1, 1]))
+    assert 0.9 - 1e-6 < predictions.confidence[0] < 0.9  # float32 logits round it down
+    assert find_confident_errors(predictions) == (0,)
 
 
 def test_shown_positions_are_those_of_the_findings_at_default_settings(make_cache):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from reportgen.analysis.selection import HIGH_CONFIDENCE
+from reportgen.analysis.selection import HIGH_CONFIDENCE, is_confident
 from reportgen.report.pages.context import RunContext
 from reportgen.report.pages.map_sheet import MapSheet
 from reportgen.report.pages.sheets import Sheet
@@ -127,7 +127,7 @@ def find_top_classes(logits: NDArray[np.float64]) -> list[int]:
 def _reasons(context: RunContext, position: int, suggested_index: int | None) -> tuple[str, ...]:
     """Why the image deserves a look, besides its rank, which the gallery's order tells."""
     predictions, reasons = context.findings.predictions, []
-    if not predictions.is_correct[position] and float(predictions.confidence[position]) >= HIGH_CONFIDENCE:
+    if not predictions.is_correct[position] and is_confident(predictions.confidence[position]):
         reasons.append(f"wrong and sure ({percent_text(HIGH_CONFIDENCE, digits=0)} or more)")
     if suggested_index is not None:
         reasons.append(f"label issue: perhaps {context.class_name(suggested_index)}")

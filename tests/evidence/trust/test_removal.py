@@ -32,6 +32,12 @@ def test_every_place_is_taken_once_in_the_order_of_the_scaled_map(batch, height,
         assert own.flatten().tolist() == _ranks_by_sorting(values.flatten().tolist())
 
 
+def test_pixels_that_differ_by_rounding_alone_rank_in_reading_order():
+    row = torch.tensor([0.1, 0.7, 0.3, 0.7, 0.1])
+    noise = torch.tensor([0, 0, 0, 1e-7, 1e-8])
+    assert rank_pixels((row + noise).view(1, 1, 5), (1, 5)).tolist() == [[[3, 0, 2, 1, 4]]]
+
+
 def test_a_map_is_scaled_with_half_pixel_centres():
     # 0 1 0 2 at eight places: 0, 1/4, 3/4, 3/4, 1/4, 1/2, 3/2, 2
     ranks = rank_pixels(torch.tensor([[[0.0, 1.0, 0.0, 2.0]]]), (1, 8))
