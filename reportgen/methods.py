@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 LOGIT_UNITS: Final = "units of the logit"
-OWN_UNITS: Final = "own units"
+OWN_UNITS: Final = "arbitrary units"
 
 Family = Literal["cam", "attention", "selective", "given"]
 """`cam`: activations and gradients of target layers, from the one forward of every example. `attention`: the attention
@@ -52,9 +52,9 @@ class Method:
 
     @property
     def nature(self) -> str:
-        """`signed, in units of the logit`, or `in its own units, the same for every class`."""
-        unit = f"in {LOGIT_UNITS}" if self.unit == LOGIT_UNITS else "in its own units"
-        parts = ("signed" if self.is_signed else "", unit, "the same for every class" if self.is_class_agnostic else "")
+        """`signed, in units of the logit`, or `in arbitrary units, class-agnostic`."""
+        unit = f"in {LOGIT_UNITS}" if self.unit == LOGIT_UNITS else f"in {OWN_UNITS}"
+        parts = ("signed" if self.is_signed else "", unit, "class-agnostic" if self.is_class_agnostic else "")
         return ", ".join(filter(None, parts))
 
 
@@ -86,7 +86,7 @@ _ROWS: Final = (
         title="Grad-CAM++",
         paper="Chattopadhay et al. 2018",
         formula="each channel is weighted by the sum of the positive gradients of the class’s logit, each times a"
-        " coefficient made of its own second and third power, and the weighted channels are summed",
+        " coefficient built from its second and third powers, and the weighted channels are summed",
         family="cam",
         is_ill_conditioned=True,
     ),
@@ -94,8 +94,8 @@ _ROWS: Final = (
         name="xgradcam",
         title="XGrad-CAM",
         paper="Fu et al. 2020",
-        formula="each channel is weighted by the mean gradient of the class’s logit, in which locations count by"
-        " their share of the channel’s activation, and the weighted channels are summed",
+        formula="each channel is weighted by the mean gradient of the class’s logit, where each location is"
+        " weighted by its fraction of the channel’s activation, and the weighted channels are summed",
         family="cam",
         unit=LOGIT_UNITS,
         is_signed=True,
@@ -113,7 +113,7 @@ _ROWS: Final = (
         name="eigencam",
         title="EigenCAM",
         paper="Muhammad and Yeasin 2020",
-        formula="the activations are projected onto their first principal component; no class has a part in it",
+        formula="the activations are projected onto their first principal component; it does not depend on a class",
         family="cam",
         is_class_agnostic=True,
         is_ill_conditioned=True,
@@ -131,16 +131,18 @@ _ROWS: Final = (
         name="gradcam-elementwise",
         title="element-wise Grad-CAM",
         paper="Gildenblat et al. 2021, pytorch-grad-cam",
-        formula="at each location and channel the product of activation and gradient of the class’s logit counts"
-        " where it is positive, and is summed over channels",
+        formula="at each location and channel the product of activation and gradient of the class’s logit"
+        " is kept where it is positive, and summed over channels",
         family="cam",
     ),
     Method(
         name="rollout",
         title="attention rollout",
         paper="Abnar and Zuidema 2020",
-        formula="the attention of each layer, its heads joined, is averaged with the identity, for what passes"
-        " around it, and the layers are multiplied: how much of each patch reaches the output, whatever the class",
+        formula="the attention of each layer, with its heads combined, is averaged with the identity to account for"
+        " residual connections, and the layers are multiplied: how much of each patch reaches the output, for all"
+        " classes"
+        " alike",
         family="attention",
         is_class_agnostic=True,
         options=("head_fusion", "discard_ratio"),
@@ -149,8 +151,8 @@ _ROWS: Final = (
         name="chefer",
         title="Chefer et al.",
         paper="Chefer et al. 2021, rules 5 and 6",
-        formula="the attention of each layer, multiplied by its gradients of the class’s logit where the product is"
-        " positive and averaged over heads, is accumulated layer by layer as relevance of the patches",
+        formula="the attention of each layer, multiplied by its gradients of the class’s logit, clipped at zero and"
+        " averaged over heads, is accumulated layer by layer into the relevance of the patches",
         family="attention",
     ),
     Method(
@@ -164,7 +166,7 @@ _ROWS: Final = (
         name="ablationcam",
         title="AblationCAM",
         paper="Desai and Ramaswamy 2020",
-        formula="each channel is weighted by what the class’s logit loses without it, and the weighted channels are"
+        formula="each channel is weighted by the drop of the class’s logit without it, and the weighted channels are"
         " summed",
         family="selective",
         is_signed=True,
@@ -174,8 +176,8 @@ _ROWS: Final = (
         title="FullGrad",
         paper="Srinivas and Fleuret 2019",
         formula="the gradients of the class’s logit with respect to the image and to the biases of convolutions and"
-        " batch normalisations are multiplied by what they belong to, and the absolute values, each channel"
-        " stretched to 0…1, are summed",
+        " batch normalizations are multiplied by the image and those biases, and the absolute values, each channel"
+        " rescaled to 0…1, are summed",
         family="selective",
     ),
 )
@@ -188,9 +190,9 @@ GIVEN_METHOD: Final = "given"
 
 _GIVEN: Final = Method(
     name=GIVEN_METHOD,
-    title="given maps",
+    title="supplied maps",
     paper="",
-    formula="it came with the predictions; this report did not compute it",
+    formula="supplied with the predictions, not computed by this report",
     family="given",
 )
 
@@ -199,7 +201,7 @@ def find_method(name: str) -> Method:
     """The method of a cache's maps; an unknown one keeps its name for a title."""
     if name == GIVEN_METHOD:
         return _GIVEN
-    unknown = Method(name=name, title=name, paper="", formula="this report did not compute it", family="given")
+    unknown = Method(name=name, title=name, paper="", formula="not computed by this report", family="given")
     return METHODS.get(name, unknown)
 
 

@@ -1,4 +1,4 @@
-"""The files to take away: tables, texts, figures and charts, each in one line."""
+"""The downloads: tables, texts, figures and charts, each in one line."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ NUM_PAIR_FIGURES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
-    """A file to take away.
+    """A download.
 
     Attributes:
         text: what it is.
@@ -33,17 +33,17 @@ class Download:
 
 _DOWNLOADS = (
     Download(
-        path="data/per_class_accuracy.csv", text="Numbers of all classes (CSV)", make=exports.per_class_accuracy_csv
+        path="data/per_class_accuracy.csv", text="Metrics of all classes (CSV)", make=exports.per_class_accuracy_csv
     ),
     Download(
         path="data/most_confused_pairs.csv", text="Most confused pairs (CSV)", make=exports.most_confused_pairs_csv
     ),
-    Download(path="data/predictions.csv", text="Prediction of every image (CSV)", make=exports.predictions_csv),
-    Download(path=LABEL_ISSUES_CSV_PATH, text="Labels that deserve a second look (CSV)", make=exports.label_issues_csv),
-    Download(path="data/metrics.json", text="All metrics with their intervals (JSON)", make=exports.metrics_json),
+    Download(path="data/predictions.csv", text="Predictions for all images (CSV)", make=exports.predictions_csv),
+    Download(path=LABEL_ISSUES_CSV_PATH, text="Possible label errors (CSV)", make=exports.label_issues_csv),
+    Download(path="data/metrics.json", text="All metrics with intervals (JSON)", make=exports.metrics_json),
     Download(
         path="data/annotation_report.json",
-        text="Maps against annotations, image by image (JSON)",
+        text="Agreement of maps and annotations (JSON)",
         make=exports.annotation_report_json,
         is_offered=lambda findings: findings.annotations is not None,
     ),
@@ -51,7 +51,7 @@ _DOWNLOADS = (
     Download(path="text/recommendations.txt", text="Recommendations (text)", make=summaries.recommendations_text),
     Download(
         path="figures/confusion_matrix_full.png",
-        text="Confusion matrix with all names (PNG)",
+        text="Confusion matrix with class names (PNG)",
         make=static_charts.confusion_matrix_figure,
     ),
     Download(
@@ -61,39 +61,39 @@ _DOWNLOADS = (
     ),
     Download(
         path="charts/confusion_matrix.html",
-        text="Confusion matrix, interactive",
+        text="Confusion matrix (interactive)",
         make=charts.confusion_matrix_chart,
     ),
     Download(
         path="charts/per_class_accuracy.html",
-        text="Accuracy of all classes, interactive",
+        text="Recall of all classes (interactive)",
         make=charts.per_class_accuracy_chart,
     ),
 )
 
 
 def list_downloads(cache: EvaluationCache, findings: Findings) -> Iterator[Download]:
-    """The files to take away of a report, in the order in which the first page lists them."""
+    """The downloads of a report, in the order of the first page."""
     yield from (download for download in _DOWNLOADS if download.is_offered(findings))
     pairs = findings.pairs[:NUM_PAIR_FIGURES] if has_pictures(cache) else ()
     for rank, pair in enumerate(pairs, start=1):
         true, predicted = cache.class_names[pair.true_index], cache.class_names[pair.predicted_index]
         yield Download(
             path=pair_figure_path(rank, true, predicted),
-            text=f"{true} taken for {predicted} (PNG)",
+            text=f"{true} predicted as {predicted} (PNG)",
             make=partial(figures.confused_pair_figure, pair=pair),
         )
 
 
 def render_downloads(cache: EvaluationCache, findings: Findings) -> Iterator[tuple[str, bytes]]:
-    """The files to take away as relative POSIX path and content."""
+    """The downloads as relative POSIX path and content."""
     for download in list_downloads(cache, findings):
         content = download.make(cache, findings)
         yield download.path, content.encode() if isinstance(content, str) else content
 
 
 def render_class_figures(cache: EvaluationCache, findings: Findings) -> Iterator[tuple[str, bytes]]:
-    """The examples of each class as one picture, which its page leads to; none without pictures."""
+    """The examples of each class as one image, linked from its page; none without images."""
     names = enumerate(cache.class_names)
     for (class_index, name), figure in zip(names, figures.class_figures(cache, findings), strict=False):
         yield class_figure_path(class_index, name), figure

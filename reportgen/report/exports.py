@@ -1,8 +1,8 @@
-"""Files to take away for programs: tables as CSV, all findings as JSON. Everything as `str`.
+"""The data files: tables as CSV, all findings as JSON. Everything as `str`.
 
-Numbers are given in full, so that they read back as the very floats of the findings; an undefined one is an empty cell
-in CSV and `null` in JSON. Names stand exactly as in the data, so that the files can be joined with it. A spreadsheet
-may take a name that begins with `=`, `+`, `-` or `@` for a formula: import such a column as text.
+Numbers have full precision and read back as the same floats; undefined values are empty in CSV and `null` in JSON.
+Names are exactly those of the data, so that the files can be joined with it. A spreadsheet may read a name that begins
+with `=`, `+`, `-` or `@` as a formula: import such a column as text.
 """
 
 import csv
@@ -39,13 +39,13 @@ _AGREEMENT_COLUMNS = (
 
 
 def per_class_accuracy_csv(cache: EvaluationCache, findings: Findings) -> str:
-    """One row a class, in index order: its numbers with their intervals, and what it is most often mistaken for."""
+    """One row per class, in index order: metrics with intervals, and the most frequent confusions."""
     header = (
         "class_index", "class", "superclass", "support", "correct",
         "recall", "recall_low", "recall_high", "recall_rank",
         "predicted", "precision", "precision_low", "precision_high",
         "f1", "f1_low", "f1_high",
-        "mean_confidence", "mean_confidence_right", "mean_confidence_wrong", "confident_errors",
+        "mean_confidence", "mean_confidence_correct", "mean_confidence_errors", "high_confidence_errors",
         "most_mistaken_for", "most_mistaken_for_count", "most_mistaken_by", "most_mistaken_by_count",
     )  # fmt: skip
     return _csv_text(header, (_class_row(cache, metrics) for metrics in findings.classes))
@@ -75,11 +75,11 @@ def _first_count(cache: EvaluationCache, counts: Sequence[ClassCount]) -> tuple[
 
 
 def most_confused_pairs_csv(cache: EvaluationCache, findings: Findings) -> str:
-    """One row an ordered pair, the most confused first: count, share of the true class, and the reverse direction."""
+    """One row per ordered pair, most confused first: count, fraction of the true class, and the reverse direction."""
     header = (
         "rank", "true_index", "true", "predicted_index", "predicted",
-        "count", "support", "share", "share_low", "share_high",
-        "reverse_count", "reverse_support", "reverse_share", "reverse_share_low", "reverse_share_high",
+        "count", "support", "fraction", "fraction_low", "fraction_high",
+        "reverse_count", "reverse_support", "reverse_fraction", "reverse_fraction_low", "reverse_fraction_high",
         "same_superclass",
     )  # fmt: skip
     rows = (
@@ -96,7 +96,7 @@ def most_confused_pairs_csv(cache: EvaluationCache, findings: Findings) -> str:
 
 
 def label_issues_csv(cache: EvaluationCache, findings: Findings) -> str:
-    """One row a label that deserves a second look, by falling margin, for annotators."""
+    """One row per possible label error, by descending margin, for annotators."""
     header = (
         "example_index", "id", "label", "suggested", "margin",
         "label_probability", "suggested_probability", "confusability",
@@ -113,9 +113,9 @@ def _issue_row(cache: EvaluationCache, issue: LabelIssue) -> Sequence[Any]:
 
 
 def predictions_csv(cache: EvaluationCache, findings: Findings) -> str:
-    """One row an example, in the order of the test set; `true_rank` is 1 where the prediction is right.
+    """One row per example, in the order of the test set; `true_rank` is 1 for a correct prediction.
 
-    The data's own columns follow; one that is called as another is called `data.` and its name.
+    Metadata columns follow; where a name is taken, it gets the prefix `data.`.
     """
     own = (
         "example_index", "id", "true_index", "true", "predicted_index", "predicted",
@@ -142,7 +142,7 @@ def predictions_csv(cache: EvaluationCache, findings: Findings) -> str:
 
 
 def _agreement_columns(cache: EvaluationCache, findings: Findings) -> Iterable[Sequence[Any]]:
-    """The N values of each of `_AGREEMENT_COLUMNS`; none where nothing is annotated, empty cells for who is not."""
+    """The N values of each of `_AGREEMENT_COLUMNS`; none without annotations, empty cells for examples without one."""
     if (found := findings.annotations) is None:
         return
     for scores in (found.true, found.predicted):
@@ -161,16 +161,16 @@ def _csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """A value as the CSV holds it: nothing for an undefined one, lower-case truth values."""
+    """A value as a CSV cell: empty where undefined, lower-case booleans."""
     if isinstance(value, bool):
         return str(value).lower()
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def metrics_json(cache: EvaluationCache, findings: Findings) -> str:
-    """All findings but the single examples and their maps, as strict JSON.
+    """All findings without single examples and maps, as strict JSON.
 
-    Each number stands with its interval and what it was counted from; an undefined one is `null`.
+    Each number has its interval and its counts; undefined values are `null`.
     """
     document = {
         "generator": f"reportgen {__version__}",
@@ -182,7 +182,7 @@ def metrics_json(cache: EvaluationCache, findings: Findings) -> str:
         "overall": _plain(findings.overall),
         "calibration": _plain(findings.calibration),
         "coverage": _plain(findings.coverage),
-        "confident_errors": {"confidence_at_least": HIGH_CONFIDENCE, "count": findings.num_confident_errors},
+        "high_confidence_errors": {"min_confidence": HIGH_CONFIDENCE, "count": findings.num_confident_errors},
         "label_issues": {**_plain(findings.label_issues), "issues": len(findings.label_issues.issues)},
         "focus": _plain(findings.focus),
         "faithfulness": _plain(findings.faithfulness),
@@ -338,6 +338,7 @@ def _recommendation(item: Recommendation, cache: EvaluationCache, findings: Find
         "headline": text.headline,
         "advice": text.advice,
         "evidence_text": text.evidence,
+        "details": text.details,
         "num_tested": item.num_tested,
         "evidence": [_evidence(found, cache) for found in item.evidence],
     }

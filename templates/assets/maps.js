@@ -148,11 +148,11 @@
     return element("figure", { className: kind }, box, element("figcaption", {}, element("b", { textContent: title }), ` ${detail}`));
   }
 
-  /** The image's rank: the gallery lists all mistakes by falling confidence, then right answers by rising confidence. */
+  /** The image's rank: errors by descending confidence, then correct predictions by ascending confidence. */
   function rankOf(item, isRight) {
     const kind = isRight ? "right" : "wrong";
     const place = items.filter((other) => other.classList.contains(kind)).indexOf(item) + 1;
-    const [what, order] = isRight ? ["right answer", "rising"] : ["mistake", "falling"];
+    const [what, order] = isRight ? ["correct prediction", "ascending"] : ["error", "descending"];
     return `${what} ${place} of ${item.parentElement.dataset[kind]} by ${order} confidence`;
   }
 
@@ -167,13 +167,13 @@
     const name = document.querySelector("h1").textContent;
     const predicted = className(item.dataset.as);
     const [truePeak, predictedPeak] = peaksOf(item, detail);
-    const peak = (height) => (Number(height) > 0 ? `peak ${height}` : "no evidence anywhere");
+    const peak = (height) => (Number(height) > 0 ? `peak ${height}` : "blank map");
     const kind = (map) => (map ? (photo ? "overlay" : "map") : "blank");
     const panels = element("div", { className: "panels" });
     if (photo) panels.append(panel("photo-panel", "photo", name, photo));
     if (truePeak !== "") {
       if (method ? "classAgnostic" in method.dataset : anyMap) {
-        panels.append(panel(kind(anyMap), "where it looked", `whatever the class, ${peak(truePeak)}`, photo, anyMap));
+        panels.append(panel(kind(anyMap), "for all classes", peak(truePeak), photo, anyMap));
       } else {
         if (!isRight) panels.append(panel(kind(trueMap), `for ${name}`, peak(truePeak), photo, trueMap));
         panels.append(panel(kind(predictedMap), `for ${predicted}`, peak(predictedPeak), photo, predictedMap));
@@ -193,7 +193,7 @@
       element(
         "header",
         {},
-        element("h2", { id: "image-title", textContent: isRight ? name : `${name}, called ${predicted}` }),
+        element("h2", { id: "image-title", textContent: isRight ? name : `True: ${name}. Predicted: ${predicted}` }),
         element("span", { textContent: detail.id }),
         element(
           "nav",
@@ -207,13 +207,13 @@
       element(
         "div",
         { className: "about" },
-        element("div", {}, element("h3", { textContent: "Likeliest classes" }), top),
+        element("div", {}, element("h3", { textContent: "Most probable classes" }), top),
         element(
           "div",
           {},
-          element("h3", { textContent: "Why it is listed" }),
+          element("h3", { textContent: "Reasons for listing" }),
           element("ul", {}, ...[rankOf(item, isRight), ...detail.reasons].map((reason) => element("li", { textContent: reason }))),
-          detail.columns.length ? element("h3", { textContent: "What the data says" }) : "",
+          detail.columns.length ? element("h3", { textContent: "Metadata" }) : "",
           element("dl", {}, ...detail.columns.flatMap(([name, value]) => [element("dt", { textContent: name }), element("dd", { textContent: value })])),
           element("p", {}, link),
         ),

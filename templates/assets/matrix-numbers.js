@@ -156,19 +156,19 @@ window.reportgenNumbers = (() => {
     const of = (part, total) => `${countText(part)} of ${countText(total)}`;
     const interval = (part, total) => `(${intervalText(part, total, z)})`;
     const tell = (...end) =>
-      support[row] ? [[of(count, support[row])], ` ${name} ${interval(count, support[row])}`, ...end] : [`no image of ${name}`];
+      support[row] ? [[of(count, support[row])], ` ${name} ${interval(count, support[row])}`, ...end] : [`no images of ${name}`];
     const precision = called[column]
-      ? `${percentText(count / called[column])} ${interval(count, called[column])} of what is called ${other}`
-      : `nothing is called ${other}`;
+      ? `${percentText(count / called[column])} ${interval(count, called[column])} of images predicted as ${other}`
+      : `${other} is never predicted`;
     if (row !== column) {
       const back = table.count(column, row);
-      const reverse = support[column] ? `${of(back, support[column])} ${interval(back, support[column])}` : `no image of ${other}`;
-      return [tell(" taken for ", [other]), [precision], [`the other way: ${reverse}`]];
+      const reverse = support[column] ? `${of(back, support[column])} ${interval(back, support[column])}` : `no images of ${other}`;
+      return [tell(" predicted as ", [other]), [precision], [`in reverse: ${reverse}`]];
     }
-    if (isOfClasses || !support[row]) return [tell(" named right"), [precision]];
+    if (isOfClasses || !support[row]) return [tell(" classified correctly"), [precision]];
     const right = table.right[row];
-    const inside = `${countText(right)} named right, ${countText(count - right)} taken for another class of it`;
-    return [tell(" stay in the superclass"), [inside], [precision]];
+    const inside = `${countText(right)} correct, ${countText(count - right)} predicted as another class of the superclass`;
+    return [tell(" stay within the superclass"), [inside], [precision]];
   }
 
   return { Scale, countText, describe, makeTable, percentNumber, percentText, spread, sumTable };

@@ -168,8 +168,8 @@
     path("axis", `M${shape.bar + 8.5} 0v${shape.side}`);
     path("ties", drawing.drawNames(part("rows"), part("head"), view, shape));
     drawing.drawTicks(part("legend").querySelector(".cm-ticks"), scale, isShare());
-    const units = { count: "images in a cell", row: "share of a row’s images", column: "share of a column’s images" };
-    part("unit").textContent = scale.max ? units[state.show] : "No image is taken for another class.";
+    const units = { count: "images per cell", row: "fraction of the row’s images", column: "fraction of the column’s images" };
+    part("unit").textContent = scale.max ? units[state.show] : "The model makes no errors.";
     reserveReadout();
     redraw();
   }
@@ -250,28 +250,28 @@
   function showActions(row, column) {
     const count = view.table.count(row, column);
     const found = [];
-    const both = row === column ? "Open its classes" : "Open the classes of both";
+    const both = row === column ? "Open its classes" : "Open both superclasses";
     if (!view.isFine) found.push(makeButton(both, () => open(row, column)));
     else if (count && imagesUrl(row, column)) {
-      const text = count === 1 ? "See the image" : `See the ${countText(count)} images`;
+      const text = count === 1 ? "View the image" : `View the ${countText(count)} images`;
       found.push(Object.assign(make("a", "", text), { href: imagesUrl(row, column) }));
     }
-    if (view.isFine && !view.isPart && !shape.isNamed) found.push(makeButton("Enlarge here", () => enlarge(row, column)));
+    if (view.isFine && !view.isPart && !shape.isNamed) found.push(makeButton("Zoom in", () => enlarge(row, column)));
     part("actions").replaceChildren(...found);
   }
 
   function showLargest() {
     const { table, isFine, mistakes } = view;
     const opened = [...new Set(state.open ?? [])].map((group) => groups.names[group]);
-    const where = ["", " inside ", " among "][opened.length] + opened.join(" and ");
-    part("largest").querySelector("h3").textContent = `Largest mistakes${where}`;
+    const where = ["", " within ", " between "][opened.length] + opened.join(" and ");
+    part("largest").querySelector("h3").textContent = `Most frequent errors${where}`;
     const items = mistakes.slice(0, 8).map(({ row, column, value }) => {
       const url = imagesUrl(row, column);
       const item = isFine ? Object.assign(make("a", ""), url && { href: url }) : makeButton("", () => open(row, column));
       const arrow = make("span", "", " → ");
       arrow.setAttribute("aria-hidden", "true");
       const [name, other] = [table.names[row], table.names[column]];
-      const pair = row === column ? [`within ${name}`] : [name, arrow, make("span", "sr", " taken for "), other];
+      const pair = row === column ? [`within ${name}`] : [name, arrow, make("span", "sr", " predicted as "), other];
       item.append(make("span", "cm-pair", ...pair), make("span", "n", isShare() ? percentText(value) : countText(value)));
       for (const type of ["pointerenter", "focus"]) item.addEventListener(type, () => hover([row, column]));
       for (const type of ["pointerleave", "blur"]) item.addEventListener(type, () => hover(null));

@@ -67,7 +67,7 @@ if (finder && classes) {
     const typed = input.value.trim().toLowerCase();
     const match = urls.get(typed) ?? (isFinal && typed ? classes.find(([name]) => name.toLowerCase().includes(typed))?.[1] : undefined);
     if (match) location.href = root + match;
-    input.setCustomValidity(match || !isFinal || !typed ? "" : "No class has this name.");
+    input.setCustomValidity(match || !isFinal || !typed ? "" : "No class matches this name.");
     if (isFinal) input.reportValidity();
   };
   input.addEventListener("input", (event) => {

@@ -30,7 +30,7 @@ def test_the_table_of_classes_reads_back_as_the_findings(small_cache, small_find
         "recall_low": [metrics.recall.low for metrics in classes],
         "precision_high": [metrics.precision.high for metrics in classes],
         "f1": [metrics.f1.value for metrics in classes],
-        "mean_confidence_wrong": [metrics.mean_confidence_wrong.value for metrics in classes],
+        "mean_confidence_errors": [metrics.mean_confidence_wrong.value for metrics in classes],
     }.items():
         np.testing.assert_allclose(table[column].to_numpy(float), values, rtol=1e-14)
     assert table["support"].tolist() == small_findings.confusion.sum(axis=1).tolist()
@@ -54,8 +54,8 @@ def test_the_table_of_pairs_holds_both_directions(small_cache, small_findings):
     first = table.iloc[0]
     assert (first["rank"], first["true"], first["predicted"]) == (1, "=1+1", "猫")
     assert (first["count"], first["support"], first["reverse_count"], first["reverse_support"]) == (7, 12, 6, 12)
-    assert first["share"] == pytest.approx(7 / 12, rel=1e-14)
-    assert first["share_low"] == pytest.approx(small_findings.pairs[0].share.low, rel=1e-14)
+    assert first["fraction"] == pytest.approx(7 / 12, rel=1e-14)
+    assert first["fraction_low"] == pytest.approx(small_findings.pairs[0].share.low, rel=1e-14)
     assert bool(first["same_superclass"]) is True
     assert table["count"].is_monotonic_decreasing
 
@@ -123,8 +123,8 @@ def test_metrics_hold_each_number_with_its_interval(small_cache, small_findings)
     assert log_loss["low"] < log_loss["value"] < log_loss["high"]
     assert document["overall"]["num_without_support"] == 1
     assert document["num_examples"] == 60
-    assert document["confident_errors"] == {
-        "confidence_at_least": HIGH_CONFIDENCE,
+    assert document["high_confidence_errors"] == {
+        "min_confidence": HIGH_CONFIDENCE,
         "count": int(((predictions.confidence >= HIGH_CONFIDENCE) & ~predictions.is_correct).sum()),
     }
     assert sum(part["accuracy"]["n"] for part in document["calibration"]["bins"]) == 60

@@ -100,7 +100,7 @@ def test_the_page_says_what_failed_and_escapes_names():
     assert "&lt;broken&gt;.png" in page
     assert "<broken>" not in page
     assert "It is no picture. Name one." in page
-    assert "cat &amp; dog, 50.0% sure" in page
+    assert "Predicted: cat &amp; dog (50.0%)." in page
 
 
 def test_without_maps_the_page_says_why():

@@ -1,4 +1,4 @@
-"""How far the maps lie where people marked the pictures: a section of the first page, and a panel of each class's."""
+"""Agreement of the maps with the annotations: a section of the first page, and a panel of each class page."""
 
 from collections.abc import Iterator, Sequence
 
@@ -43,28 +43,28 @@ from reportgen.report.words.text import (
 
 NUM_ANNOTATED_CARDS = 3
 
-_BLOB = "a blob in the middle"
+_BLOB = "centered blob"
 
 
 def make_annotation_summary(context: RunContext) -> AnnotationSummary | None:
-    """What the annotations say of all maps; `None` where none are known."""
+    """Agreement of all maps with the annotations; `None` without annotations."""
     found, annotations, maps = context.findings.annotations, context.cache.annotations, context.maps
     if found is None or annotations is None or maps is None:
         return None
     everyone = found.overall_true
     if maps.is_class_agnostic:
-        columns = [("right answers", found.right.maps), ("mistakes", found.wrong_true.maps)]
+        columns = [("correct", found.right.maps), ("errors", found.wrong_true.maps)]
     else:
         columns = [
-            ("right answers", found.right.maps),
-            ("mistakes, true class", found.wrong_true.maps),
-            ("mistakes, predicted class", found.wrong_predicted.maps),
+            ("correct", found.right.maps),
+            ("errors, true class", found.wrong_true.maps),
+            ("errors, predicted class", found.wrong_predicted.maps),
         ]
     name = "map" if maps.is_class_agnostic else "true class"
     return AnnotationSummary(
-        note=f"Annotations: {annotations.source}. Maps by {maps.words.title}, {count_text(found.right.n)} of right"
-        f" answers and {count_text(found.wrong_true.n)} of mistakes; means with 95% intervals. The blob in the middle"
-        " knows nothing of the picture.",
+        note=f"Annotations: {annotations.source}. Maps by {maps.words.title}, {count_text(found.right.n)} of correct"
+        f" predictions and {count_text(found.wrong_true.n)} of errors; means with 95% CIs. The centered blob is a"
+        " baseline that ignores the image.",
         table=_table([*columns, (_BLOB, everyone.blob)], everyone, f"{name} − blob", found.iou_threshold),
         text=" ".join(
             filter(
@@ -77,7 +77,7 @@ def make_annotation_summary(context: RunContext) -> AnnotationSummary | None:
 
 
 def make_annotation_panel(context: RunContext, sheet: Sheet, class_index: int) -> AnnotationPanel | None:
-    """What the annotations say of a class's maps; `None` where none of its examples is annotated.
+    """Agreement of a class's maps with the annotations; `None` where none of its examples is annotated.
 
     Args:
         context: the report.
@@ -95,7 +95,7 @@ def make_annotation_panel(context: RunContext, sheet: Sheet, class_index: int) -
         columns = [("map", group.true.maps)]
     rows = _chosen_rows(context, found, class_index)
     return AnnotationPanel(
-        note=f"{plural_text(group.true.n, 'annotated image')}; maps by {maps.words.title}; means with 95% intervals."
+        note=f"{plural_text(group.true.n, 'annotated image')}; maps by {maps.words.title}; means with 95% CIs."
         f" {_blank_text(group.true, maps)}".rstrip(),
         table=_table(
             [*columns, (_BLOB, group.true.blob)],
@@ -104,7 +104,8 @@ def make_annotation_panel(context: RunContext, sheet: Sheet, class_index: int) -
             found.iou_threshold,
         ),
         cards=tuple(_card(context, sheet, annotations, row, title) for title, row in rows),
-        cards_note=f"The annotation is outlined. Of the {'maps' if maps.is_class_agnostic else 'true class’s maps'},"
+        cards_note="The annotation is outlined. Shown:"
+        f" {'maps' if maps.is_class_agnostic else 'maps of the true class'} with"
         f" {list_text([f'the {title} IoU' for title, _ in rows])}."
         if rows
         else "",
@@ -114,7 +115,7 @@ def make_annotation_panel(context: RunContext, sheet: Sheet, class_index: int) -
 def _table(
     columns: Sequence[tuple[str, MeanAgreement]], compared: GroupAgreement, gain: str, threshold: float
 ) -> MeasureTable:
-    """The measures of each column, and by how much those compared exceed the blob's."""
+    """The measures of each column, and the gain of the compared maps over the blob."""
     return MeasureTable(
         headings=(*(heading for heading, _ in columns), gain),
         rows=(
@@ -162,7 +163,7 @@ def _signed(text: str) -> str:
 
 
 def _comparison(group: GroupAgreement, maps: MapSet, threshold: float) -> str:
-    """In which measures the maps are better than the blob, as far as the intervals tell."""
+    """The measures in which the maps are better or worse than the blob, by their intervals."""
     gains = {
         f"IoU at {number_text(threshold, digits=2)}": group.iou_gain,
         "pointing": group.hits_gain,
@@ -172,13 +173,13 @@ def _comparison(group: GroupAgreement, maps: MapSet, threshold: float) -> str:
     behind = [name for name, gain in gains.items() if gain.high < 0]
     open_ = [name for name in gains if name not in (*beaten, *behind)]
     parts = (
-        (beaten, "better in"),
-        (behind, "worse in"),
-        (open_, "not told apart in"),
+        (beaten, "better agreement in"),
+        (behind, "worse agreement in"),
+        (open_, "no significant difference in"),
     )
     words = [f"{what} {list_text(names)}" for names, what in parts if names]
-    who = "the maps are" if maps.is_class_agnostic else "the true class’s maps are"
-    return f"Against the blob, {who} {'; '.join(words)}."
+    who = "the maps show" if maps.is_class_agnostic else "the maps of the true class show"
+    return f"Compared with the blob, {who} {'; '.join(words)}."
 
 
 def _best(found: AnnotationFindings, maps: MapSet) -> str:
@@ -188,7 +189,8 @@ def _best(found: AnnotationFindings, maps: MapSet) -> str:
     )
     who = "the maps’" if maps.is_class_agnostic else "the true class’s"
     return (
-        f"One threshold misleads: {who} best IoU is {number_text(own)}, at {number_text(own_at, digits=2)} of the peak;"
+        f"A single threshold can mislead: {who} best IoU is {number_text(own)}, at {number_text(own_at, digits=2)}"
+        " of the peak;"
         f" the blob’s is {number_text(blob)}, at {number_text(blob_at, digits=2)}."
     )
 
@@ -198,8 +200,9 @@ def _blank_text(group: GroupAgreement, maps: MapSet) -> str:
         return ""
     which = "map" if maps.is_class_agnostic else "true class’s map"
     return (
-        f"In {plural_text(group.num_blank, 'image')} the {which} is blank: IoU 0, and a miss; the evidence inside is a"
-        " mean over the others."
+        f"In {plural_text(group.num_blank, 'image')}, the {which} is blank and counts as IoU 0 and a miss; blank"
+        " maps are"
+        " excluded from the mean evidence inside."
     )
 
 
@@ -219,7 +222,7 @@ def _draw_sweeps(found: AnnotationFindings, maps: MapSet) -> Markup:
 
 
 def _chosen_rows(context: RunContext, found: AnnotationFindings, class_index: int) -> list[tuple[str, int]]:
-    """The annotated images with the lowest, the median and the highest IoU among those that the gallery shows."""
+    """The annotated images of the gallery with the lowest, median and highest IoU."""
     shown = np.isin(found.positions, context.findings.selections[class_index].gallery)
     rows = np.flatnonzero(shown)
     ranked = rows[np.argsort(found.true.iou[rows], kind="stable")].tolist()
@@ -274,7 +277,7 @@ def _panels(context: RunContext, sheet: Sheet, maps: MapSheet, row: int, outline
         evidence=None,
         outline=outline,
     )
-    target = "where it looked" if maps.maps.is_class_agnostic else f"for {true}"
+    target = "for all classes" if maps.maps.is_class_agnostic else f"for {true}"
     crop, score = maps.true_map(position), found.true[row]
     is_blank = bool(found.true.is_blank[row])
     if not is_blank:
@@ -307,7 +310,7 @@ def _panels(context: RunContext, sheet: Sheet, maps: MapSheet, row: int, outline
 
 def _score_text(agreement: Agreement, is_blank: bool) -> str:
     if is_blank:
-        return "no evidence anywhere"
+        return "blank map"
     hit = "hit" if agreement.is_hit else "miss"
     return (
         f"IoU {number_text(agreement.iou, digits=2)}, {hit}, {percent_text(agreement.energy_inside, digits=0)} inside"

@@ -24,7 +24,7 @@ _CSS_REFERENCE = re.compile(
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Branding:
-    """What the user adds to the look of every page.
+    """The user's logo and style sheet, applied to every page.
 
     Attributes:
         logo_path: where the logo lies in the site; empty where there is none.
@@ -68,7 +68,7 @@ def load_logo(path: Path) -> tuple[str, bytes]:
     suffix = _picture_suffix(content)
     if suffix is None:
         raise SettingsError(
-            f"The logo {path} is no whole PNG, JPEG, WebP or SVG picture.", hint="Save it as one of them."
+            f"The logo {path} is not a complete PNG, JPEG, WebP or SVG image.", hint="Save it in one of these formats."
         )
     return f"assets/logo.{suffix}", content
 
@@ -84,7 +84,7 @@ def load_css(path: Path) -> bytes:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SettingsError(
-            f"The style sheet {path} is not UTF-8 text: byte {error.start:,} does not fit.", hint="Save it as UTF-8."
+            f"The style sheet {path} is not UTF-8 text: byte {error.start:,} is invalid.", hint="Save it as UTF-8."
         ) from error
     code = _CSS_COMMENT.sub(lambda comment: "\n" * comment[0].count("\n") or " ", text)
     found = _CSS_REFERENCE.search(code)
@@ -92,7 +92,7 @@ def load_css(path: Path) -> bytes:
         line = code.count("\n", 0, found.start()) + 1
         raise SettingsError(
             f"The style sheet {path}, line {line}, refers to another file: {found[0]:.60}",
-            hint="A report loads nothing: put the rules into this one file, and pictures as url(data:…).",
+            hint="Reports load no other files: keep all rules in this file and embed images as url(data:…).",
         )
     return content
 
@@ -107,7 +107,7 @@ def _read(path: Path, what: str, option: str, max_bytes: int) -> bytes:
     if len(content) > max_bytes:
         raise SettingsError(
             f"The {what} {path} has {len(content):,} bytes, more than {max_bytes:,}.",
-            hint="Every page shows it: make it smaller.",
+            hint="Make it smaller: every page includes it.",
         )
     return content
 

@@ -1,4 +1,4 @@
-"""One example as a card: its photo, where the model found evidence for the true class, and where for what it said."""
+"""One example as a card: its photo, and its maps for the true and the predicted class."""
 
 from reportgen.report.pages.context import RunContext
 from reportgen.report.pages.panels import make_map_panels
@@ -53,7 +53,7 @@ def image_link(context: RunContext, position: int, *, page: str) -> Link:
 def _verdict(context: RunContext, position: int, true: Link) -> str:
     predictions = context.findings.predictions
     probability = percent_text(float(predictions.true_probability[position]))
-    return f"{true.text} had {probability}, rank {int(predictions.true_rank[position])}"
+    return f"{true.text[:1].upper()}{true.text[1:]}: {probability}, rank {int(predictions.true_rank[position])}"
 
 
 def _photo_panels(sheet: Sheet, position: int, true: Link, predicted: Link, confidence: str) -> tuple[Panel, ...]:
@@ -61,7 +61,7 @@ def _photo_panels(sheet: Sheet, position: int, true: Link, predicted: Link, conf
     if photo is None:
         return ()
     if true == predicted:
-        alt = f"Photo of {true.text}, predicted right with {confidence} confidence"
+        alt = f"Photo of {true.text}, predicted correctly with {confidence} confidence"
     else:
         alt = f"Photo of {true.text}, predicted as {predicted.text} with {confidence} confidence"
     return (Panel(kind="photo", title="photo", detail=true.text, alt=alt, photo=photo, evidence=None),)

@@ -1,11 +1,11 @@
-"""The page of one class: its numbers, what it is mistaken for and what for it, and its examples."""
+"""The page of one class: its metrics, its confusions and its examples."""
 
 import numpy as np
 
 from reportgen.analysis.focus import mean_maps
 from reportgen.analysis.intervals import Estimate, Proportion
 from reportgen.analysis.metrics import ClassCount, ClassMetrics
-from reportgen.analysis.selection import ClassSelection
+from reportgen.analysis.selection import HIGH_CONFIDENCE, ClassSelection
 from reportgen.report.pages.annotation_section import make_annotation_panel
 from reportgen.report.pages.cards import make_group
 from reportgen.report.pages.context import ReportContext, RunContext
@@ -38,7 +38,7 @@ _LAYERS = (
     ("difference", "difference"),
     ("none", "photo only"),
 )
-_OVER_RIGHT, _OVER_WRONG = "right answers", "mistakes"
+_OVER_RIGHT, _OVER_WRONG = "correct", "errors"
 
 
 def make_class_page(context: RunContext, frame: SiteFrame, class_index: int) -> tuple[ClassPage, Files]:
@@ -82,9 +82,11 @@ def make_class_page(context: RunContext, frame: SiteFrame, class_index: int) -> 
             facts=_facts(metrics, num_classes),
             mistaken_for=_count_table(context, metrics.mistaken_for, page, metrics.recall.total),
             mistaken_by=_count_table(context, metrics.mistaken_by, page, metrics.precision.total),
-            mistaken_for_note=_note(metrics.recall, "of its images get another name", "It has no image."),
+            mistaken_for_note=_note(metrics.recall, "images are misclassified", "The class has no images."),
             mistaken_by_note=_note(
-                metrics.precision, "images that get its name are another class", "Nothing gets its name."
+                metrics.precision,
+                "images predicted as this class belong to other classes",
+                "The class is never predicted.",
             ),
             confidence=draw_confidence_histogram(predictions.confidence[is_member], predictions.is_correct[is_member]),
             means=mean_figures,
@@ -95,7 +97,7 @@ def make_class_page(context: RunContext, frame: SiteFrame, class_index: int) -> 
             maps=make_controls(context, _LAYERS),
             methods=methods,
             figure=Link(
-                text="these examples as one picture",
+                text="these examples as one image",
                 url=relative_url(class_figure_path(class_index, name), page=page),
             )
             if has_pictures(context.cache)
@@ -114,14 +116,14 @@ def _means(context: RunContext, class_index: int, maps: MapSet, suffix: str = ""
     right, wrong = (mean_maps(maps.cam, np.flatnonzero(is_member & chosen)) for chosen in (is_correct, ~is_correct))
     if maps.is_class_agnostic:
         shown = [
-            (right, right.true, "where it looked", _OVER_RIGHT),
-            (wrong, wrong.true, "where it looked", _OVER_WRONG),
+            (right, right.true, "for all classes", _OVER_RIGHT),
+            (wrong, wrong.true, "for all classes", _OVER_WRONG),
         ]
     else:
         shown = [
             (right, right.true, f"for {name}", _OVER_RIGHT),
             (wrong, wrong.true, f"for {name}", _OVER_WRONG),
-            (wrong, wrong.predicted, "for what it said", _OVER_WRONG),
+            (wrong, wrong.predicted, "for the predicted class", _OVER_WRONG),
         ]
     sheet = make_mean_sheet(
         [values for _, values, _, _ in shown],
@@ -159,15 +161,15 @@ def _facts(metrics: ClassMetrics, num_classes: int) -> tuple[Fact, ...]:
         ),
         Fact(name="Rank by recall", value=rank, detail=f"of {count_text(num_classes)}, 1 is best"),
         Fact(
-            name="Wrong and sure",
+            name=f"High-confidence errors (≥ {percent_text(HIGH_CONFIDENCE, digits=0)})",
             value=count_text(metrics.num_confident_errors),
-            detail=f"of {plural_text(recall.total - recall.count, 'mistake')}, ≥ 90% sure",
+            detail=f"of {plural_text(recall.total - recall.count, 'error')}",
         ),
     )
 
 
 def _confidence_detail(right: Estimate, wrong: Estimate) -> str:
-    return f"right {percent_text(right.value, digits=0)}, wrong {percent_text(wrong.value, digits=0)}"
+    return f"correct {percent_text(right.value, digits=0)}, errors {percent_text(wrong.value, digits=0)}"
 
 
 def _note(kept: Proportion, what: str, empty: str) -> str:
@@ -180,7 +182,9 @@ def _count_table(context: RunContext, counts: tuple[ClassCount, ...], page: str,
     shown, rest = counts[:NUM_COUNT_ROWS], counts[NUM_COUNT_ROWS:]
     longest = max((count.count for count in shown), default=1)
     fewest, most = (pick((count.count for count in rest), default=0) for pick in (min, max))
-    times = "once each" if most == 1 else f"{fewest} to {most} times each" if fewest < most else f"{most} times each"
+    times = (
+        "1 image each" if most == 1 else f"{fewest} to {most} images each" if fewest < most else f"{most} images each"
+    )
     return CountTable(
         rows=tuple(_count_row(context, count, page, total, longest) for count in shown),
         rest=tuple(context.class_link(count.class_index, page=page) for count in rest),
@@ -210,19 +214,21 @@ def _groups(context: RunContext, sheet: Sheet, class_index: int) -> tuple[CardGr
             sheet,
             selection.worst,
             anchor="worst",
-            title="The surest mistakes" if num_mistakes else "The least sure right answers",
+            title="Errors with the highest confidence"
+            if num_mistakes
+            else "Correct predictions with the lowest confidence",
             note=_worst_note(context, selection, metrics.recall),
-            empty_text=f"The test set has no image of {name}.",
+            empty_text=f"The test set has no images of {name}.",
         ),
         make_group(
             context,
             sheet,
             selection.best,
             anchor="best",
-            title="The surest right answers",
-            note=f"{count_text(len(selection.best))} of {plural_text(metrics.recall.count, 'right answer')},"
-            " by falling confidence.",
-            empty_text=f"No image of {name} is named right.",
+            title="Correct predictions with the highest confidence",
+            note=f"{count_text(len(selection.best))} of {plural_text(metrics.recall.count, 'correct prediction')},"
+            " by descending confidence.",
+            empty_text=f"No image of {name} is classified correctly.",
         ),
         make_group(
             context,
@@ -231,8 +237,9 @@ def _groups(context: RunContext, sheet: Sheet, class_index: int) -> tuple[CardGr
             anchor="mistaken",
             title=f"Mistaken for {name}",
             note=f"{count_text(len(selection.mistaken))} of {plural_text(num_called_wrongly, 'image')} of other classes"
-            f" that get its name, by falling confidence. {_set_aside_text(selection.num_mistaken_set_aside)}".rstrip(),
-            empty_text=f"No image of another class is called {name}.",
+            f" predicted as {name}, by descending confidence."
+            f" {_set_aside_text(selection.num_mistaken_set_aside)}".rstrip(),
+            empty_text=f"No image of another class is predicted as {name}.",
         ),
     )
 
@@ -244,9 +251,9 @@ def _worst_note(context: RunContext, selection: ClassSelection, recall: Proporti
     num_mistakes = recall.total - recall.count
     sentences = []
     if num_wrong:
-        sentences.append(f"{count_text(num_wrong)} of {plural_text(num_mistakes, 'mistake')}, by falling confidence.")
+        sentences.append(f"{count_text(num_wrong)} of {plural_text(num_mistakes, 'error')}, by descending confidence.")
     if num_right:
-        rest = f"{count_text(num_right)} of {plural_text(recall.count, 'right answer')}, the least sure first."
+        rest = f"{count_text(num_right)} of {plural_text(recall.count, 'correct prediction')}, by ascending confidence."
         sentences.append(f"Then {rest}" if num_wrong else rest)
     sentences.append(_set_aside_text(selection.num_worst_set_aside))
     return " ".join(filter(None, sentences))
@@ -255,13 +262,12 @@ def _worst_note(context: RunContext, selection: ClassSelection, recall: Proporti
 def _set_aside_text(num_set_aside: int) -> str:
     if not num_set_aside:
         return ""
-    were = "label issue is" if num_set_aside == 1 else "label issues are"
-    return f"{count_text(num_set_aside)} surer {were} set aside."
+    return f"Not shown: {plural_text(num_set_aside, 'possible label error')} with a higher confidence."
 
 
 def _list_pages(context: ReportContext) -> list[PageEntry]:
     return [
-        PageEntry(path=class_path(class_index, name), description=f"What the model makes of {name}")
+        PageEntry(path=class_path(class_index, name), description=f"Metrics, confusions and examples of {name}")
         for class_index, name in enumerate(context.run.cache.class_names)
     ]
 

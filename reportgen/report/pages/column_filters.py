@@ -1,4 +1,4 @@
-"""What else the test set says of its examples, as filters of the galleries."""
+"""Metadata columns as filters of the galleries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

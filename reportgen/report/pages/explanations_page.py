@@ -1,4 +1,4 @@
-"""The page over single images that were explained, with the pictures and the metadata of each."""
+"""The page of `reportgen explain`, with the images and the metadata of each."""
 
 import json
 import math
@@ -42,7 +42,7 @@ class _DrawnMap:
         peak: its largest value, 0 where the map is blank.
         overlay: uint8 (H, W, 3), over the photo.
         heatmap: uint8 (H, W, 3), alone.
-        agreement: with what people marked, where that is known.
+        agreement: with the annotation, where there is one.
     """
 
     map: ClassMap
@@ -119,8 +119,8 @@ def _explain(explanations: Explanations, image: ImageExplanation, stem: str) -> 
         anchor=f"image-{stem}",
         name=image.path.name,
         verdict=_verdict(explanations, image),
-        photo=_picture(f"{stem}-view.png", photo, f"{image.path.name} as the network saw it"),
-        size=f"what the network saw, {width}×{height} pixels",
+        photo=_picture(f"{stem}-view.png", photo, f"{image.path.name}, the network input"),
+        size=f"network input, {width}×{height} pixels",
         classes=tuple(_likely_classes(explanations, image)),
         maps=tuple(_explained_map(explanations, image, drawn) for drawn in maps),
         metadata=Link(text="metadata (JSON)", url=f"{stem}.json"),
@@ -149,7 +149,7 @@ def _draw_maps(
 
 
 def _kind_slug(explanations: Explanations, class_map: ClassMap) -> str:
-    """What tells a map's files from the image's others: `otter-gradcam`, or `eigencam` where it knows no classes."""
+    """What tells a map's files from the image's others: `otter-gradcam`, or `eigencam` where it is class-agnostic."""
     method = make_slug(class_map.method.replace("+", "p"))
     if find_method(class_map.method).is_class_agnostic:
         return method
@@ -169,7 +169,7 @@ def _picture(url: str, pixels: NDArray[np.uint8], alt: str) -> Picture:
 
 def _verdict(explanations: Explanations, image: ImageExplanation) -> str:
     name = explanations.class_names[image.predicted]
-    return f"The network says {name}, {percent_text(float(image.probabilities[image.predicted]))} sure."
+    return f"Predicted: {name} ({percent_text(float(image.probabilities[image.predicted]))})."
 
 
 def _likely_classes(explanations: Explanations, image: ImageExplanation) -> Iterator[LikelyClass]:
@@ -185,12 +185,12 @@ def _likely_classes(explanations: Explanations, image: ImageExplanation) -> Iter
 def _explained_map(explanations: Explanations, image: ImageExplanation, drawn: _DrawnMap) -> ExplainedMap:
     method = find_method(drawn.map.method)
     name = explanations.class_names[drawn.map.class_index]
-    what = "where it looked, whatever the class" if method.is_class_agnostic else f"for {name}"
+    what = "class-agnostic" if method.is_class_agnostic else f"for {name}"
     title = f"{method.title}, {what}"
     is_blank = drawn.peak == 0
     return ExplainedMap(
         title=title,
-        detail="blank: no location supports it" if is_blank else f"peak {peak_text(drawn.peak)} {method.unit}",
+        detail="blank map" if is_blank else f"peak {peak_text(drawn.peak)} {method.unit}",
         agreement=_agreement_text(drawn.agreement),
         overlay=_picture(
             drawn.overlay_url,
@@ -214,10 +214,11 @@ def _agreement_text(agreement: Agreement | None) -> str:
 def _lead(explanations: Explanations) -> str:
     provenance = explanations.provenance
     if provenance.no_maps_reason:
-        return f"What {provenance.model_name} says of each image."
+        return f"The predictions of {provenance.model_name}."
     return (
-        f"What {provenance.model_name} says of each image, and where it finds evidence. The maps of one image by one"
-        " method share a scale from zero to their largest peak; evidence against a class is not drawn."
+        f"The predictions of {provenance.model_name}, with the evidence for each class. The maps of an image by one"
+        " method"
+        " share a scale from zero to their largest peak; evidence against a class is not drawn."
     )
 
 
@@ -241,7 +242,7 @@ def _plain_agreement(agreement: Agreement) -> dict[str, Any]:
 
 
 def _metadata(explanations: Explanations, image: ImageExplanation, maps: Sequence[_DrawnMap]) -> dict[str, Any]:
-    """Everything that is known of an image, as JSON can hold it. Fractions lie in [0, 1]."""
+    """The metadata of an image for JSON. Fractions lie in [0, 1]."""
     provenance, probabilities = explanations.provenance, image.probabilities
 
     def describe(index: int) -> dict[str, Any]:
@@ -281,7 +282,7 @@ def _metadata(explanations: Explanations, image: ImageExplanation, maps: Sequenc
 
 
 def _peak_place(values: NDArray[np.float32]) -> dict[str, float]:
-    """The centre of the cell with the largest value, as shares of the image's width and height from the upper left."""
+    """The center of the cell with the largest value, as fractions of width and height from the upper left."""
     row, column = np.unravel_index(values.argmax(), values.shape)
     return {"x": (float(column) + 0.5) / values.shape[1], "y": (float(row) + 0.5) / values.shape[0]}
 
@@ -291,7 +292,7 @@ EXPLANATION_PAGES: PageKind[Explanations] = PageKind(
     template="explanations.html.j2",
     record=ExplanationsPage,
     list_pages=lambda _: (
-        PageEntry(path=INDEX_PATH, description="What the network says of each image, and where it finds evidence"),
+        PageEntry(path=INDEX_PATH, description="Predictions and class activation maps of each image"),
     ),
     build=lambda explanations, frame, _: make_explanations_page(explanations, frame),
     colormaps=(),

@@ -1,4 +1,4 @@
-"""Whether the maps are to be trusted, as a section of the first page: curves, areas, and a verdict for each method."""
+"""The faithfulness tests, a section of the first page: curves, areas, and a verdict for each method."""
 
 from collections.abc import Iterator, Sequence
 
@@ -29,23 +29,23 @@ from reportgen.report.words.faithfulness_wording import (
 from reportgen.report.words.text import DASH, number_interval_text, number_text, plural_text
 
 _MEASURE_TEXTS = {
-    Measure.DELETION: ("less is better", "probability as pixels are removed, the most important first", "removed"),
-    Measure.INSERTION: ("more is better", "probability as pixels are restored, the most important first", "restored"),
-    Measure.ROAD: ("more is better", "probability without the least − without the most important pixels", "removed"),
+    Measure.DELETION: ("lower is better", "probability as pixels are removed, most important first", "removed"),
+    Measure.INSERTION: ("higher is better", "probability as pixels are restored, most important first", "restored"),
+    Measure.ROAD: ("higher is better", "probability without the least − without the most important pixels", "removed"),
 }
 
 
 def make_faithfulness_section(context: RunContext) -> FaithfulnessSection | None:
-    """How the maps stood their tests; `None` where none were made."""
+    """Results of the faithfulness tests; `None` if they were not run."""
     found = context.findings.faithfulness
     if found is None:
         return None
     has_correlations = any(method.correlation is not None for method in found.methods)
     return FaithfulnessSection(
-        note=f"Tested on {plural_text(found.num_examples, 'image')}, spread over classes and over right and wrong"
-        " answers. If a map points at what matters, taking away the pixels that it ranks first takes the predicted"
-        " class’s probability away, and giving them back brings it back, sooner than in the order of a random map of"
-        " the same grid or of a blob in the middle.",
+        note=f"Tested on {plural_text(found.num_examples, 'image')}, spread over classes and over correct and wrong"
+        " predictions. If a map highlights what the model uses, removing its top-ranked pixels lowers the probability"
+        " of the predicted class faster than removing pixels in the order of a random map or a centered blob, and"
+        " restoring them raises it faster.",
         verdicts=tuple((answer_text(method), verdict_text(method)) for method in found.methods),
         measures=tuple(f"{MEASURE_NAMES[measure]}, {_MEASURE_TEXTS[measure][0]}" for measure in Measure),
         diagrams=tuple(_draw(found, measure) for measure in Measure),
@@ -55,8 +55,7 @@ def make_faithfulness_section(context: RunContext) -> FaithfulnessSection | None
         has_correlations=has_correlations,
         shuffle_note=""
         if has_correlations
-        else "The network does not end in a linear layer whose weights could be shuffled: what the maps owe to what it"
-        " has learned was not tested.",
+        else "The network does not end in a linear layer, so the maps were not tested with a randomized head.",
     )
 
 

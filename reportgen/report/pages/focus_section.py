@@ -1,4 +1,4 @@
-"""Where the model looks, as a section of the first page: statistics of all maps, right answers beside wrong ones."""
+"""Map statistics, a section of the first page: correct predictions beside errors."""
 
 from reportgen.analysis.focus import BORDER_WIDTH, FocusStatistic, MapComparison
 from reportgen.analysis.intervals import Estimate
@@ -10,6 +10,8 @@ from reportgen.report.words.text import (
     number_text,
     percent_interval_text,
     percent_text,
+    points_interval_text,
+    points_text,
 )
 
 
@@ -20,13 +22,16 @@ def make_focus_section(context: RunContext) -> FocusSection | None:
         return None
     over = f"the maps by {maps.words.title}" if found.comparison is None else "the maps of the predicted class"
     return FocusSection(
-        note=f"Means over {over}, with 95% intervals. The difference compares images that get the same name.",
+        note=f"Means over {over}, with 95% CIs. Differences compare images with the same predicted class.",
         rows=(
-            _row(f"evidence in the outer {percent_text(BORDER_WIDTH, digits=1)} of each side", found.border_share),
-            _row("area that holds the evidence", found.spread),
-            _row("distance of its centre from the picture’s, in picture sides", found.centre_distance),
+            _fraction_row(
+                f"evidence in the outer {percent_text(BORDER_WIDTH, digits=1)} of each side",
+                found.border_share,
+            ),
+            _fraction_row("area that holds the evidence", found.spread),
+            _row("distance of the evidence’s center from the image’s, in image sides", found.centre_distance),
         ),
-        text="They are the same for every class: they show where it looked, not for what."
+        text="The maps are class-agnostic: they show what the network responds to, not the evidence for a class."
         if found.comparison is None
         else _comparison_text(found.comparison),
     )
@@ -34,13 +39,33 @@ def make_focus_section(context: RunContext) -> FocusSection | None:
 
 def _comparison_text(found: MapComparison) -> str:
     blank, blank_wrong = found.blank_true, found.blank_true_wrong
+    blanks = (
+        f"The true class’s map is blank in {count_text(blank.count)} of {count_text(blank.total)} images"
+        f" ({percent_text(blank.value)}, 95% CI {percent_interval_text(blank)}), {count_text(blank_wrong.count)} of"
+        " them"
+        " errors."
+        if blank.count
+        else "No map of a true class is blank."
+    )
     return (
-        f"In mistakes, the maps of both classes overlap by {_mean(found.overlap_mistakes)} (cosine; 1 is the"
-        f" same place). Those of two unrelated images overlap by {_mean(found.overlap_unrelated)}: overlap means"
-        f" something only beyond that. No location supports the true class in {count_text(blank.count)} of"
-        f" {count_text(blank.total)} images"
-        f" ({percent_text(blank.value)}, {percent_interval_text(blank)}); {count_text(blank_wrong.count)} of them are"
-        f" among the {count_text(blank_wrong.total)} mistakes."
+        "In errors, the maps of the true and the predicted class have a mean overlap of"
+        f" {_mean(found.overlap_mistakes)}"
+        " (cosine similarity; 1 means the same region). For comparison, maps of two unrelated images overlap by"
+        f" {_mean(found.overlap_unrelated)}. {blanks}"
+    )
+
+
+def _fraction_row(name: str, statistic: FocusStatistic) -> FocusRow:
+    """A row of fractions, with the digits that the findings print."""
+    right, wrong = (
+        f"{percent_text(mean.value)} ({percent_interval_text(mean)})" for mean in (statistic.right, statistic.wrong)
+    )
+    return FocusRow(
+        name=name,
+        right=right,
+        wrong=wrong,
+        difference=f"{points_text(statistic.difference.value)} ({points_interval_text(statistic.difference)})",
+        uniform=percent_text(statistic.uniform),
     )
 
 

@@ -1,4 +1,4 @@
-"""Every image of a class with its maps, the most instructive first, and what its detail view tells."""
+"""The gallery of a class, the most instructive images first, and its detail views."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -41,10 +41,10 @@ def make_gallery(context: RunContext, sheet: Sheet, class_index: int) -> Gallery
 
 
 def _note(num_shown: int, total: int, num_wrong: int) -> str:
-    order = "mistakes by falling confidence, then right answers by rising confidence"
+    order = "errors by descending confidence, then correct predictions by ascending confidence"
     if num_shown < total:
         return f"The {count_text(num_shown)} most instructive of {plural_text(total, 'image')}: {order}."
-    return f"{plural_text(total, 'image')}, {count_text(num_wrong)} named wrong: {order}."
+    return f"{plural_text(total, 'image')}, {count_text(num_wrong)} misclassified: {order}."
 
 
 def _make_item(context: RunContext, sheet: Sheet, position: int) -> GalleryItem:
@@ -53,7 +53,7 @@ def _make_item(context: RunContext, sheet: Sheet, position: int) -> GalleryItem:
     predicted = context.class_name(predicted_index)
     confidence = float(predictions.confidence[position])
     is_correct = bool(predictions.is_correct[position])
-    words = f"{'right' if is_correct else f'called {predicted}'}, {percent_text(confidence)} sure"
+    words = f"{'Correct' if is_correct else f'Predicted: {predicted}'} ({percent_text(confidence)})"
     photo = sheet.photo(position)
     maps = make_layers(context, sheet.maps, position)
     layers = maps.layers if photo is None else (("photo", photo), *maps.layers)
@@ -125,14 +125,14 @@ def find_top_classes(logits: NDArray[np.float64]) -> list[int]:
 
 
 def _reasons(context: RunContext, position: int, suggested_index: int | None) -> tuple[str, ...]:
-    """Why the image deserves a look, besides its rank, which the gallery's order tells."""
+    """Why the image is listed, besides its rank in the gallery."""
     predictions, reasons = context.findings.predictions, []
     if not predictions.is_correct[position] and is_confident(predictions.confidence[position]):
-        reasons.append(f"wrong and sure ({percent_text(HIGH_CONFIDENCE, digits=0)} or more)")
+        reasons.append(f"high-confidence error ({percent_text(HIGH_CONFIDENCE, digits=0)} or more)")
     if suggested_index is not None:
-        reasons.append(f"label issue: perhaps {context.class_name(suggested_index)}")
+        reasons.append(f"possible label error: {context.class_name(suggested_index)}")
     maps = context.maps
     if maps is not None and not maps.is_class_agnostic and not maps.true_peak(position) > 0:
         by = f", by {maps.words.title}" if len(context.methods) > 1 else ""
-        reasons.append(f"no location supports the true class{by}")
+        reasons.append(f"blank map of the true class{by}")
     return tuple(reasons)

@@ -1,4 +1,4 @@
-"""What is this report's own on the page that defines every number; the rest of its text is the template's."""
+"""The parts of the definitions page that depend on the report; the rest of its text is in the template."""
 
 from reportgen.analysis.calibration import NUM_BINS
 from reportgen.analysis.selection import HIGH_CONFIDENCE
@@ -35,7 +35,7 @@ def make_how_page(context: RunContext, frame: SiteFrame) -> HowPage:
 
 
 def _maps_text(context: RunContext) -> MapsText | None:
-    """What is true of this report's maps, and no more; `None` without any."""
+    """The description of this report's maps; `None` without maps."""
     if context.maps is None:
         return None
     in_logits = [maps.words.title for maps in context.methods if maps.words.unit == LOGIT_UNITS]
@@ -48,7 +48,7 @@ def _maps_text(context: RunContext) -> MapsText | None:
         is_signed=bool(signed),
         has_classes=any(not maps.is_class_agnostic for maps in context.methods),
         has_agnostic=any(maps.is_class_agnostic for maps in context.methods),
-        legend=context.maps.legend("Low evidence leaves the photo as it is"),
+        legend=context.maps.legend("Low evidence is transparent"),
     )
 
 
@@ -56,8 +56,8 @@ def _explain(context: RunContext, maps: MapSet) -> ExplainedMethod:
     words, (height, width) = maps.words, maps.grid
     input_height, input_width = context.cache.provenance.input_size
     cell = (
-        f"one covers {input_width / width:.3g}×{input_height / height:.3g} of the"
-        f" {input_width}×{input_height} pixels that the model sees"
+        f"one covers {input_width / width:.3g}×{input_height / height:.3g} pixels of the"
+        f" {input_width}×{input_height} input"
         if input_height and input_width
         else ""
     )
@@ -74,7 +74,7 @@ def _units_text(in_logits: list[str], others: list[str]) -> str:
     """`in units of the logit`, and which methods have units of their own."""
     if not others:
         return f"in {LOGIT_UNITS}"
-    own = "in units of the method’s own, which compare within it and with nothing else"
+    own = "in arbitrary units, comparable within a method only"
     return f"in {LOGIT_UNITS} by {list_text(in_logits)}, {own} by {list_text(others)}" if in_logits else own
 
 
@@ -83,8 +83,8 @@ HOW_PAGES: PageKind[ReportContext] = PageKind(
     template="how-to-read.html.j2",
     record=HowPage,
     list_pages=lambda _: (
-        PageEntry(path=HOW_PATH, description="Every number defined, and what a map shows and does not"),
+        PageEntry(path=HOW_PATH, description="Definitions of all numbers, and what maps show and do not show"),
     ),
     build=lambda context, frame, _: (make_how_page(context.run, frame), ()),
-    navigation=(NavigationItem(place=8, text="How to read", url=HOW_PATH),),
+    navigation=(NavigationItem(place=8, text="Guide", url=HOW_PATH),),
 )

@@ -1,4 +1,4 @@
-"""The first page: how good, how sure, what is wrong, where to look next."""
+"""The first page: metrics, findings, confusions, calibration and classes."""
 
 from collections.abc import Iterator
 
@@ -48,15 +48,16 @@ from reportgen.report.views.index_view import (
     SuperclassSummary,
 )
 from reportgen.report.views.shared import CardGroup, Cell, Fact, Link, SiteFrame
+from reportgen.report.words.phrases import interval_text, number_ci_text, points_ci_text
 from reportgen.report.words.run_facts import check_sentences, run_facts, run_summary
 from reportgen.report.words.text import (
     DASH,
     count_text,
-    number_interval_text,
     number_text,
     percent_interval_text,
     percent_text,
     plural_text,
+    points_text,
 )
 from reportgen.report.words.wording import describe, headline
 
@@ -103,7 +104,7 @@ def make_index_page(report: ReportContext, frame: SiteFrame) -> tuple[IndexPage,
             faithfulness=make_faithfulness_section(context),
             missing=context.missing_note,
             single_file_note=first_method_note(context),
-            legend=None if context.maps is None else context.maps.legend("Low evidence leaves the photo as it is"),
+            legend=None if context.maps is None else context.maps.legend("Low evidence is transparent"),
             annotations=make_annotation_summary(context),
             confident_errors=_confident_errors(context, sheet, errors),
             issues=_issues_link(context),
@@ -145,7 +146,7 @@ def _draw_strip(context: RunContext) -> CaptionedPicture:
 
 
 def _percent_fact(name: str, measured: Estimate) -> Fact:
-    return Fact(name=name, value=percent_text(measured.value), detail=percent_interval_text(measured))
+    return Fact(name=name, value=percent_text(measured.value), detail=interval_text(measured))
 
 
 def _headline_facts(context: RunContext) -> tuple[Fact, ...]:
@@ -157,33 +158,33 @@ def _headline_facts(context: RunContext) -> tuple[Fact, ...]:
     if findings.superclasses is not None:
         inside = findings.superclasses.inside
         last = Fact(
-            name="Mistakes in the family",
+            name="Errors within the superclass",
             value=percent_text(inside.value),
-            detail=f"{percent_interval_text(inside)}, chance {percent_text(findings.superclasses.chance)}",
+            detail=f"{interval_text(inside)}; chance: {percent_text(findings.superclasses.chance)}",
         )
     return (
         Fact(
-            name="Top-1 accuracy",
+            name="Accuracy",
             value=percent_text(overall.top1.value),
-            detail=f"{percent_interval_text(overall.top1)}, n = {count_text(overall.top1.total)}",
+            detail=f"{interval_text(overall.top1)}, n = {count_text(overall.top1.total)}",
         ),
         Fact(
             name="Top-5 accuracy",
             value=percent_text(overall.top5.value),
-            detail=percent_interval_text(overall.top5),
+            detail=interval_text(overall.top5),
         ),
         _percent_fact("Macro F1", overall.macro_f1),
         Fact(
-            name="Calibration error",
+            name="Expected calibration error",
             value=percent_text(calibration.error.value),
             detail=_null_text(calibration.error),
         ),
         Fact(
-            name=f"Wrong and sure (≥ {percent_text(HIGH_CONFIDENCE, digits=0)})",
+            name=f"High-confidence errors (≥ {percent_text(HIGH_CONFIDENCE, digits=0)})",
             value=count_text(num_sure),
-            detail=f"{percent_text(num_sure / num_mistakes)} of {plural_text(num_mistakes, 'mistake')}"
+            detail=f"{percent_text(num_sure / num_mistakes)} of {plural_text(num_mistakes, 'error')}"
             if num_mistakes
-            else "no mistake at all",
+            else "no errors",
         ),
         last,
     )
@@ -192,7 +193,7 @@ def _headline_facts(context: RunContext) -> tuple[Fact, ...]:
 def _all_metrics(context: RunContext) -> tuple[Fact, ...]:
     overall = context.findings.overall
     undefined = (
-        f"; {plural_text(overall.num_undefined_precision, 'class', 'classes')} never predicted count as 0"
+        f"; 0 for {plural_text(overall.num_undefined_precision, 'class', 'classes')} never predicted"
         if overall.num_undefined_precision
         else ""
     )
@@ -202,7 +203,7 @@ def _all_metrics(context: RunContext) -> tuple[Fact, ...]:
         Fact(
             name="Macro precision",
             value=percent_text(overall.macro_precision.value),
-            detail=percent_interval_text(overall.macro_precision) + undefined,
+            detail=interval_text(overall.macro_precision) + undefined,
         ),
         _percent_fact("Macro recall", overall.macro_recall),
         _percent_fact("Macro F1", overall.macro_f1),
@@ -219,18 +220,18 @@ def _all_metrics(context: RunContext) -> tuple[Fact, ...]:
 
 
 def _null_text(error: CalibrationError) -> str:
-    return f"a calibrated model: ≤\N{NO-BREAK SPACE}{percent_text(error.null_high)}"
+    return f"calibrated model: ≤\N{NO-BREAK SPACE}{percent_text(error.null_high)}"
 
 
 def _number_fact(name: str, measured: Estimate) -> Fact:
-    return Fact(name=name, value=number_text(measured.value), detail=number_interval_text(measured))
+    return Fact(name=name, value=number_text(measured.value), detail=number_ci_text(measured))
 
 
 def _findings_note(num_fired: int, num_rules: int) -> str:
-    what = "rule fires" if num_fired == 1 else "rules fire"
     return (
-        f"A rule fires only where a bound of the interval, not the value, crosses its threshold."
-        f" {num_fired} of {num_rules} {what}."
+        f"{num_fired} of {num_rules} rules fired. A rule fires only if a confidence bound, not the point estimate,"
+        " crosses"
+        " its threshold."
     )
 
 
@@ -242,12 +243,13 @@ def _finding_item(context: RunContext, index: int) -> FindingItem:
         headline=text.headline,
         advice=text.advice,
         evidence=text.evidence,
+        details=text.details,
         links=tuple(dict.fromkeys(_evidence_links(context, recommendation)))[:NUM_FINDING_LINKS],
     )
 
 
 def _evidence_links(context: RunContext, recommendation: Recommendation) -> Iterator[Link]:
-    """Where to look: the pages of the pairs and classes that the evidence names, or of the label issues."""
+    """The pages of the pairs and classes in the evidence, or the page of label issues."""
     if recommendation.rule is Rule.LABEL_ISSUES:
         link = _issues_link(context)
         yield from () if link is None else (link,)
@@ -261,7 +263,7 @@ def _evidence_links(context: RunContext, recommendation: Recommendation) -> Iter
 
 
 def _pair_examples(context: RunContext, pair: ConfusedPair) -> tuple[int, int | None]:
-    """The surest mistake of a pair, and the surest right example of the class that it was taken for."""
+    """The highest-confidence error of a pair, and the highest-confidence correct example of its predicted class."""
     predictions, labels = context.findings.predictions, context.cache.labels
     is_mistake = (labels == pair.true_index) & (predictions.predicted == pair.predicted_index)
     is_right = (labels == pair.predicted_index) & predictions.is_correct
@@ -285,8 +287,8 @@ def _pair_row(context: RunContext, sheet: Sheet, pair: ConfusedPair, examples: t
         predicted=predicted,
         true_photo=sheet.photo(mistake),
         predicted_photo=None if right is None else sheet.photo(right),
-        true_alt=f"{true.text}, taken for {predicted.text}",
-        predicted_alt=f"{predicted.text}, named right",
+        true_alt=f"{true.text}, predicted as {predicted.text}",
+        predicted_alt=f"{predicted.text}, predicted correctly",
         count=count_text(pair.share.count),
         share=percent_text(pair.share.value, digits=0),
         interval=percent_interval_text(pair.share, digits=0),
@@ -300,12 +302,13 @@ def _pairs_note(context: RunContext) -> str:
     pairs, total = context.findings.pairs, context.findings.overall.top1
     num_mistakes = total.total - total.count
     if not pairs:
-        return "The model makes no mistake on this test set."
+        return "The model makes no errors on this test set."
     num_shown = sum(pair.share.count for pair in pairs)
     return (
-        f"The {plural_text(len(pairs), 'ordered pair')} with the most mistakes hold {count_text(num_shown)} of all"
-        f" {count_text(num_mistakes)}. Beside each: its surest mistake, and the surest right answer of the class it was"
-        " taken for."
+        f"The {plural_text(len(pairs), 'ordered pair')} with the most errors hold {count_text(num_shown)} of"
+        f" {plural_text(num_mistakes, 'error')}. Each row shows the highest-confidence error, and the"
+        " highest-confidence"
+        " correct prediction of the predicted class."
     )
 
 
@@ -330,11 +333,11 @@ def _superclass_summary(context: RunContext) -> SuperclassSummary | None:
             )
         )
     inside = (
-        f"{percent_text(found.inside.value)} of the mistakes ({percent_interval_text(found.inside)}) stay inside it"
+        f"{percent_text(found.inside.value)} of the errors ({interval_text(found.inside)}) stay within the superclass"
     )
     sentence = (
-        f"{percent_text(found.accuracy.value)} of the images ({percent_interval_text(found.accuracy)}) get a name from"
-        f" the right superclass. {inside}; if wrong answers were spread evenly over all other classes,"
+        f"The predicted superclass is correct for {percent_text(found.accuracy.value)} of the images"
+        f" ({interval_text(found.accuracy)}). {inside}; if errors were spread evenly over all other classes,"
         f" {percent_text(found.chance)} would."
     )
     return SuperclassSummary(sentence=sentence, rows=tuple(rows), matrix=make_superclass_matrix(context, found))
@@ -349,10 +352,9 @@ def _calibration_facts(context: RunContext) -> tuple[Fact, ...]:
             detail=_null_text(calibration.error),
         ),
         Fact(
-            name="Confidence − accuracy",
-            value=f"{number_text(calibration.gap.value * 100, digits=1)} points",
-            detail=f"{number_text(calibration.gap.low * 100, digits=1)} to"
-            f" {number_text(calibration.gap.high * 100, digits=1)}",
+            name="Mean confidence − accuracy",
+            value=points_text(calibration.gap.value),
+            detail=points_ci_text(calibration.gap),
         ),
     ]
     scaling = calibration.temperature
@@ -364,9 +366,9 @@ def _calibration_facts(context: RunContext) -> tuple[Fact, ...]:
                 detail=f"on {plural_text(scaling.num_fitted, 'image')}",
             ),
             Fact(
-                name="Error it leaves on the others",
+                name="Expected calibration error, held-out half, scaled",
                 value=percent_text(scaling.after.value),
-                detail=f"from {percent_text(scaling.before.value)}, n = {count_text(scaling.after.n)}",
+                detail=f"{percent_text(scaling.before.value)} without scaling, n = {count_text(scaling.after.n)}",
             ),
         ]
     return tuple(facts)
@@ -375,12 +377,13 @@ def _calibration_facts(context: RunContext) -> tuple[Fact, ...]:
 def _calibration_sentence(context: RunContext) -> str:
     scaling = context.findings.calibration.temperature
     if scaling is None:
-        return "The test set is too small to fit a temperature on one half of it."
+        return "The test set is too small to fit a temperature on one half of the images."
     change = scaling.log_loss_change
     return (
-        f"Dividing the logits by {number_text(scaling.temperature, digits=2)} changes no prediction. On the half it was"
-        f" not fitted on, it takes the log-loss from {number_text(scaling.log_loss_before.value)} to"
-        f" {number_text(scaling.log_loss_after.value)} (change {number_interval_text(change)})."
+        f"Temperature scaling (T = {number_text(scaling.temperature, digits=2)}) changes the log-loss of the"
+        " held-out half"
+        f" from {number_text(scaling.log_loss_before.value)} to {number_text(scaling.log_loss_after.value)}"
+        f" ({number_ci_text(change)} for the difference). It changes no prediction."
     )
 
 
@@ -388,22 +391,22 @@ def _confident_errors(context: RunContext, sheet: Sheet, errors: tuple[int, ...]
     findings = context.findings
     sure = percent_text(HIGH_CONFIDENCE, digits=0)
     note = (
-        f"{count_text(len(errors))} of {plural_text(findings.num_confident_errors, 'mistake')} with a confidence of"
-        f" {sure} or more, the surest first."
+        f"{count_text(len(errors))} of {plural_text(findings.num_confident_errors, 'error')} with a confidence of"
+        f" {sure} or more, by descending confidence."
     )
     if findings.num_confident_errors_set_aside:
-        were = "label issue is" if findings.num_confident_errors_set_aside == 1 else "label issues are"
-        note += f" {count_text(findings.num_confident_errors_set_aside)} {were} set aside, on a page of their own."
+        excluded = plural_text(findings.num_confident_errors_set_aside, "possible label error")
+        note += f" Not shown: {excluded}, listed on a separate page."
     return make_group(
         context,
         sheet,
         errors,
         anchor="confident-errors",
-        title="Wrong and sure",
+        title="High-confidence errors",
         note=note,
-        empty_text=f"No mistake that is not a label issue has a confidence of {sure} or more."
+        empty_text=f"All errors with a confidence of {sure} or more are possible label errors."
         if findings.num_confident_errors
-        else f"No mistake has a confidence of {sure} or more.",
+        else f"No errors have a confidence of {sure} or more.",
     )
 
 
@@ -411,7 +414,7 @@ def _issues_link(context: RunContext) -> Link | None:
     num_issues = len(context.findings.label_issues.issues)
     if not num_issues:
         return None
-    return Link(text=f"{plural_text(num_issues, 'label')} to look at again", url=LABEL_ISSUES_PATH)
+    return Link(text=plural_text(num_issues, "possible label error"), url=LABEL_ISSUES_PATH)
 
 
 def _coverage_row(target: CoverageTarget) -> CoverageRow:
@@ -421,7 +424,7 @@ def _coverage_row(target: CoverageTarget) -> CoverageRow:
             target=percent_text(target.target, digits=0),
             threshold=DASH,
             coverage=DASH,
-            coverage_interval="no threshold reaches it",
+            coverage_interval="not reached",
             coverage_bar="0",
             accuracy=DASH,
         )
@@ -439,10 +442,11 @@ def _coverage_note(context: RunContext) -> str:
     coverage = context.findings.coverage
     ranking = coverage.ranking
     return (
-        f"Thresholds are chosen on {plural_text(coverage.num_chosen, 'image')} and measured on the other"
-        f" {count_text(coverage.num_measured)}. A right answer is surer than a wrong one"
-        f" {percent_text(ranking.value)} of the time"
-        f" ({percent_interval_text(ranking)}; 50% if confidence told nothing)."
+        "Coverage: fraction of images that selective prediction answers, by answering only at a confidence of at least"
+        f" the threshold. Thresholds are chosen on {plural_text(coverage.num_chosen, 'image')} and evaluated on the"
+        " other"
+        f" {count_text(coverage.num_measured)}. A correct prediction has a higher confidence than an error"
+        f" {percent_text(ranking.value)} of the time ({interval_text(ranking)}; 50% for uninformative confidence)."
     )
 
 
@@ -457,7 +461,7 @@ def _bar(value: float) -> str:
 
 
 def _equal_support(context: RunContext) -> str:
-    """The number of images that all classes have; empty where they differ, and the table needs a column for it."""
+    """The number of images per class; empty where it differs between classes and needs a column."""
     supports = {metrics.recall.total for metrics in context.findings.classes}
     return plural_text(supports.pop(), "image") if len(supports) == 1 else ""
 
@@ -484,7 +488,7 @@ INDEX_PAGES: PageKind[ReportContext] = PageKind(
     template="index.html.j2",
     record=IndexPage,
     list_pages=lambda _: (
-        PageEntry(path=INDEX_PATH, description="What the model gets wrong, where it was looking, and how sure it is"),
+        PageEntry(path=INDEX_PATH, description="Accuracy, findings, confusions and calibration of the model"),
     ),
     build=lambda context, frame, _: make_index_page(context, frame),
     colormaps=(DEFAULT_COLORMAP, *COUNT_COLORMAPS),
@@ -494,6 +498,6 @@ INDEX_PAGES: PageKind[ReportContext] = PageKind(
         NavigationItem(place=3, text="Pairs", url=f"{INDEX_PATH}#pairs"),
         NavigationItem(place=4, text="Calibration", url=f"{INDEX_PATH}#calibration"),
         NavigationItem(place=5, text="Classes", url=f"{INDEX_PATH}#classes"),
-        NavigationItem(place=7, text="This run", url=f"{INDEX_PATH}#run"),
+        NavigationItem(place=7, text="Run", url=f"{INDEX_PATH}#run"),
     ),
 )

@@ -1,4 +1,4 @@
-"""The labels that deserve a second look: the images, both classes, both maps, and how much to expect of the list."""
+"""The page of possible label errors."""
 
 from reportgen.analysis.label_issues import LabelIssue
 from reportgen.report.pages.cards import make_card
@@ -12,9 +12,9 @@ from reportgen.report.views.shared import Link, SiteFrame
 from reportgen.report.words.text import count_text, number_text, percent_interval_text, percent_text, plural_text
 
 NUM_ISSUES = 60
-"""Issues on the page; the table to take away holds all of them."""
+"""Number of issues on the page; the CSV holds all of them."""
 
-_SIDES = "Left the class given, right the class suggested"
+_SIDES = "Left: labeled class, right: suggested class"
 
 
 def make_label_issues_page(context: RunContext, frame: SiteFrame) -> tuple[LabelIssuesPage, Files]:
@@ -48,25 +48,26 @@ def make_label_issues_page(context: RunContext, frame: SiteFrame) -> tuple[Label
 
 def _headline(num_issues: int) -> str:
     if not num_issues:
-        return "No label stands out as wrong"
-    return f"{plural_text(num_issues, 'label')} {'deserves' if num_issues == 1 else 'deserve'} a second look"
+        return "No possible label errors"
+    return plural_text(num_issues, "possible label error")
 
 
 def _expectation(context: RunContext) -> str:
     found = context.findings.label_issues
     foreseen = number_text(found.num_foreseen, digits=0)
     return (
-        f"These are candidates, not proven errors: {count_text(found.found.count)} of {count_text(found.found.total)}"
-        f" answers that sure contradict their label ({percent_text(found.found.value)},"
-        f" {percent_interval_text(found.found)}), where the model’s own probabilities foresee {foreseen}."
-        f" The plain rule of confident learning would list {count_text(found.num_plain)}, most of them the model’s own"
+        f"These are candidates, not proven errors: of {count_text(found.found.total)} predictions with this confidence,"
+        f" {count_text(found.found.count)} contradict the label ({percent_text(found.found.value)}, 95% CI"
+        f" {percent_interval_text(found.found)}); the model’s probabilities predict {foreseen}. Confident learning"
+        " without"
+        f" the restriction to confused classes would list {count_text(found.num_plain)}, most of them likely model"
         " errors."
     )
 
 
 def _note(num_shown: int, num_all: int) -> str:
-    shown = "" if num_shown == num_all else f" The {count_text(num_shown)} widest of {count_text(num_all)} are shown."
-    return f"By falling margin: the probability of the suggested class less that of the given one.{shown}"
+    shown = "" if num_shown == num_all else f" Shown: the first {count_text(num_shown)} of {count_text(num_all)}."
+    return f"Sorted by margin: the probability of the suggested class minus that of the labeled class.{shown}"
 
 
 def _make_card(context: RunContext, sheet: Sheet, issue: LabelIssue) -> LabelIssueCard:
@@ -84,7 +85,7 @@ LABEL_ISSUES_PAGES: PageKind[ReportContext] = PageKind(
     name="label issues",
     template="label-issues.html.j2",
     record=LabelIssuesPage,
-    list_pages=lambda _: (PageEntry(path=LABEL_ISSUES_PATH, description="Labels that deserve a second look"),),
+    list_pages=lambda _: (PageEntry(path=LABEL_ISSUES_PATH, description="Possible label errors"),),
     build=lambda context, frame, _: make_label_issues_page(context.run, frame),
     navigation=(NavigationItem(place=6, text="Label issues", url=LABEL_ISSUES_PATH),),
 )

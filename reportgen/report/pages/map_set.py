@@ -63,18 +63,18 @@ class MapSet:
         """
         height, width = self.grid
         scale = (
-            "The map of an image starts at zero and reaches up to its own peak"
+            "Each map is scaled from zero to its own peak"
             if self.is_class_agnostic
-            else "Both maps of an image share one scale that starts at zero"
+            else "Both maps of an image share one scale from zero"
         )
         unit = (
             f"peaks are in {LOGIT_UNITS}"
             if self.words.unit == LOGIT_UNITS
-            else f"peaks are in units of {self.words.title}’s own"
+            else f"peaks are in arbitrary units of {self.words.title}"
         )
         last = note or f"{width}×{height} cells, scaled bilinearly"
         return MapLegend(
-            low="nothing" if self.is_class_agnostic else "no evidence",
+            low="none" if self.is_class_agnostic else "no evidence",
             high="most" if self.is_class_agnostic else "most evidence",
             text=f"{scale}; {unit}. {last}.",
         )

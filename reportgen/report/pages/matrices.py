@@ -1,4 +1,4 @@
-"""The confusion matrices of the first page: how their rows are ordered, what they are called, what can be chosen."""
+"""The confusion matrices of the first page: order and names of their rows, and the choices of the reader."""
 
 from itertools import groupby
 
@@ -44,12 +44,13 @@ def make_class_matrix(context: RunContext) -> ClassMatrix:
         )
         orders.insert(0, ("superclass", "superclass"))
     return ClassMatrix(
-        note="Rows are true classes, columns what they are called. Right answers are left out, so that mistakes show;"
-        " the bars in the margin are each row’s recall.",
+        note="Rows: true class. Columns: predicted class. Correct predictions are omitted to make errors visible."
+        " Bars in"
+        " the margin: recall of each row.",
         picture=draw_framed_matrix(_class_cells(context)),
-        picture_note="Rows and columns stand in blocks of superclasses."
+        picture_note="Rows and columns are grouped by superclass."
         if group is not None
-        else "Classes that are taken for each other stand side by side.",
+        else "Classes that are often confused are adjacent.",
         scale=draw_count_scale(max_mistakes(context.findings.confusion)),
         has_mistakes=max_mistakes(context.findings.confusion) > 0,
         levels=levels,
@@ -66,7 +67,7 @@ def _class_cells(context: RunContext) -> MatrixCells:
     return MatrixCells(
         url=CLASS_MATRIX_PATH,
         alt=f"Confusion matrix of {plural_text(len(order), 'class', 'classes')},"
-        f" {plural_text(num_mistakes, 'mistake')}; the table of pairs below names the largest cells",
+        f" {plural_text(num_mistakes, 'error')}; the table of pairs below lists the largest cells",
         blocks=_class_blocks(context, order),
         recalls=[metrics.recall for metrics in ordered],
     )
@@ -87,7 +88,7 @@ def make_superclass_matrix(context: RunContext, found: SuperclassFindings) -> Ma
     order = superclass_order(context).tolist()
     cells = MatrixCells(
         url=SUPERCLASS_MATRIX_PATH,
-        alt=f"Confusion matrix of {plural_text(len(order), 'superclass', 'superclasses')}; the table holds their"
+        alt=f"Confusion matrix of {plural_text(len(order), 'superclass', 'superclasses')}; the table lists their"
         " numbers",
         blocks=[],  # the table beside it names them
         recalls=[found.recall[index] for index in order],

@@ -50,7 +50,7 @@ class MeanSheet:
         """
         detail = f"{over}, n = {count_text(n)}"
         if not n:
-            return MeanMapFigure(title=title, detail=detail, alt="No image with any evidence", picture=None)
+            return MeanMapFigure(title=title, detail=detail, alt="No image with evidence", picture=None)
         where = describe_peak(self.maps[cell])
         picture = Crop(sprite=self.name, view_box=self.layout.view_box(cell), strength="1")
         alt = f"Mean map {title}, {over}, strongest at the {where}"

@@ -80,7 +80,9 @@ def make_method_parts(
                 sprites=(*maps.sprites(), *(() if mean_sheet is None else mean_sheet.sprites())),
                 legend=maps.maps.legend(),
                 means=figures,
-                means_note="" if figures else f"{maps.maps.words.title} has maps of some images only, and no mean.",
+                means_note=""
+                if figures
+                else f"{maps.maps.words.title} maps exist for some images only; no mean map is shown.",
                 panels=tuple(make_map_panels(context, sheet, maps, position) for position in cards),
                 items=tuple(make_layers(context, maps, position) for position in items),
             )
@@ -94,4 +96,4 @@ def first_method_note(context: RunContext) -> str:
     if len(context.methods) < 2:
         return ""
     first, *others = [maps.words.title for maps in context.methods]
-    return f"This file holds the maps by {first} only; the whole report has those by {list_text(others)} as well."
+    return f"This file contains {first} maps only; the full report also has {list_text(others)}."

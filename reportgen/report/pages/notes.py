@@ -37,16 +37,16 @@ def load_notes(path: Path) -> Markup:
     if len(content) > MAX_BYTES:
         raise SettingsError(
             f"The notes {path} have {len(content):,} bytes, more than {MAX_BYTES:,}.",
-            hint="Keep to what a reader of the first page needs, and link to the rest.",
+            hint="Shorten them, and link to the rest.",
         )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SettingsError(
-            f"The notes {path} are not UTF-8 text: byte {error.start:,} does not fit.", hint="Save them as UTF-8."
+            f"The notes {path} are not UTF-8 text: byte {error.start:,} is invalid.", hint="Save them as UTF-8."
         ) from error
     if not text.strip():
-        raise SettingsError(f"The notes {path} are empty.", hint="Write something, or leave --notes out.")
+        raise SettingsError(f"The notes {path} are empty.", hint="Add text, or omit --notes.")
     return render_notes(text, name=path.name)
 
 
@@ -81,8 +81,8 @@ def _check(tokens: list[Token], name: str) -> None:
         for token in block.children or []:
             if token.type == "image":
                 raise SettingsError(
-                    f"The notes {name}, line {line}, show the picture {token.attrGet('src')!s:.80}.",
-                    hint="Link to it instead: [text](https://…). A report shows its own pictures and loads nothing.",
+                    f"The notes {name}, line {line}, contain the image {token.attrGet('src')!s:.80}.",
+                    hint="Link to it instead: [text](https://…). Reports load no external images.",
                 )
             if token.type == "link_open":
                 url = str(token.attrGet("href"))

@@ -1,4 +1,4 @@
-"""The page of two classes that are taken for each other: how often, where the model looked, and what that suggests."""
+"""The page of a confused pair: error rates, map overlap and what it suggests."""
 
 from dataclasses import dataclass
 
@@ -20,9 +20,9 @@ from reportgen.report.pictures.colormaps import DIFFERENCE_COLORMAP, EVIDENCE_CO
 from reportgen.report.urls import INDEX_PATH, pair_path, pair_stem, relative_url
 from reportgen.report.views.pair_view import PairPage
 from reportgen.report.views.shared import Fact, Link, SiteFrame
+from reportgen.report.words.phrases import interval_text, number_ci_text
 from reportgen.report.words.text import (
     count_text,
-    number_interval_text,
     number_text,
     percent_interval_text,
     percent_text,
@@ -30,22 +30,23 @@ from reportgen.report.words.text import (
 )
 
 NUM_PAIR_EXAMPLES = 24
-"""Mistakes shown in each direction."""
+"""Errors shown in each direction."""
 
 _LAYERS = (("predicted", "map alone"), ("difference", "difference"), ("none", "photo only"))
 
 VERDICTS = {
-    PairVerdict.SAME_PLACE: "It looked at the same place and read it differently.",
-    PairVerdict.ELSEWHERE: "It looked elsewhere.",
-    PairVerdict.UNDECIDED: "Whether it looked at the same place is open.",
+    PairVerdict.SAME_PLACE: "The model attends to the same region for both classes.",
+    PairVerdict.ELSEWHERE: "The model attends to different regions for the two classes.",
+    PairVerdict.UNDECIDED: "The maps do not show whether the model attends to the same region.",
 }
 ADVICE = {
-    PairVerdict.SAME_PLACE: "The evidence for both classes lies on the same spot, so cropping and hiding the background"
-    " will not part them. Finer features will: more pixels, a contrastive loss with the other class as hard negative,"
-    " or an expert’s look at whether the labels can be told apart at this size.",
-    PairVerdict.ELSEWHERE: "What speaks for the true class lies elsewhere than what the model went by. Augmentation"
-    " that centres on the object (CutMix, random crops) and images with other backgrounds or companions may part them.",
-    PairVerdict.UNDECIDED: "Look at the examples: neither kind of mistake is proven to be the majority.",
+    PairVerdict.SAME_PLACE: "Cropping or hiding the background is unlikely to separate the classes. Try finer features:"
+    " higher resolution or a contrastive loss with the other class as hard negative. Ask an expert whether the classes"
+    " can be told apart at this image size.",
+    PairVerdict.ELSEWHERE: "The prediction relies on another region than the evidence for the true class."
+    " Augmentation that keeps the object (CutMix, random crops) and images with other backgrounds may separate the"
+    " classes.",
+    PairVerdict.UNDECIDED: "Review the examples: neither kind of error is shown to be the majority.",
 }
 
 
@@ -119,9 +120,9 @@ def make_pair_page(context: RunContext, frame: SiteFrame, place: int) -> tuple[P
                     sheet,
                     tuple(shown),
                     anchor=anchor,
-                    title=f"{a} called {b}",
-                    note=f"{count_text(len(shown))} of {plural_text(total, 'image')}, by falling confidence.",
-                    empty_text=f"No image of {a} is called {b}.",
+                    title=f"{a} predicted as {b}",
+                    note=f"{count_text(len(shown))} of {plural_text(total, 'image')}, by descending confidence.",
+                    empty_text=f"No image of {a} is predicted as {b}.",
                 )
                 for anchor, a, b, shown, total in (
                     ("forth", true.text, predicted.text, forth, pair.share.count),
@@ -147,7 +148,7 @@ def _examples(context: RunContext, true_index: int, predicted_index: int) -> lis
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Told:
-    """What the maps of a pair's mistakes say, in words; without any, why they say nothing."""
+    """What the maps of a pair's errors show, in words, or why they show nothing."""
 
     verdict: str
     advice: str
@@ -166,42 +167,43 @@ def _tell(context: RunContext, focus: PairFocus | None) -> _Told:
             facts=_overlap_facts(comparison, focus),
         )
     why = (
-        "Without maps it cannot be told where it looked."
+        "There are no maps to compare."
         if context.maps is None
-        else f"The maps by {context.maps.words.title} are the same for every class: whether the evidence for both"
-        " lies on the same spot, they do not say."
+        else f"The maps by {context.maps.words.title} are class-agnostic, so they cannot show whether both classes"
+        " draw on the same region."
     )
     return _Told(verdict=VERDICTS[PairVerdict.UNDECIDED], advice=why, evidence="", facts=())
 
 
 def _evidence(found: MapComparison, focus: PairFocus) -> str:
     baseline = (
-        f"Two unrelated images’ maps overlap by {number_text(found.overlap_unrelated.value, digits=2)}"
-        f" ({number_interval_text(found.overlap_unrelated, digits=2)}), those of all mistakes by"
-        f" {number_text(found.overlap_mistakes.value, digits=2)}."
+        f"For comparison, the mean overlap is {number_text(found.overlap_unrelated.value, digits=2)}"
+        f" ({number_ci_text(found.overlap_unrelated, digits=2)}) between unrelated images and"
+        f" {number_text(found.overlap_mistakes.value, digits=2)} over all errors."
     )
     overlap = focus.overlap
     if overlap is None:
-        return f"The mistakes between them are too few to tell. {baseline}"
+        return f"There are too few errors between the two classes to compare their maps. {baseline}"
     counted = overlap.elsewhere if focus.verdict is PairVerdict.ELSEWHERE else overlap.same_place
     than = (
-        "less than half of all unrelated pairs of images do"
+        "less than in half of unrelated images"
         if focus.verdict is PairVerdict.ELSEWHERE
-        else f"more than {percent_text(HIGH_OVERLAP_SHARE, digits=0)} of unrelated pairs of images do"
+        else f"more than in {percent_text(HIGH_OVERLAP_SHARE, digits=0)} of unrelated images"
     )
     share = percent_text(counted.value, digits=0)
     return (
-        f"In {count_text(counted.count)} of {count_text(counted.total)} mistakes ({share}; exact interval for all pairs"
-        f" together {percent_interval_text(counted, digits=0)}) the maps of both classes overlap {than}. {baseline}"
+        f"In {count_text(counted.count)} of {count_text(counted.total)} errors ({share}; exact 95% CI,"
+        " Bonferroni-corrected,"
+        f" {percent_interval_text(counted, digits=0)}), the two maps overlap {than}. {baseline}"
     )
 
 
 def _facts(pair: ConfusedPair, true: str, predicted: str) -> tuple[Fact, ...]:
     return tuple(
         Fact(
-            name=f"{label} called {said}",
+            name=f"{label} predicted as {said}",
             value=count_text(share.count),
-            detail=f"of {count_text(share.total)}: {percent_text(share.value)} ({percent_interval_text(share)})",
+            detail=f"of {count_text(share.total)}: {percent_text(share.value)} ({interval_text(share)})",
         )
         for label, said, share in ((true, predicted, pair.share), (predicted, true, pair.reverse))
     )
@@ -210,19 +212,19 @@ def _facts(pair: ConfusedPair, true: str, predicted: str) -> tuple[Fact, ...]:
 def _overlap_facts(found: MapComparison, focus: PairFocus) -> tuple[Fact, ...]:
     return (
         Fact(
-            name="Overlap of their maps",
+            name="Mean overlap of the two maps",
             value=number_text(focus.both.value, digits=2),
-            detail=f"{number_interval_text(focus.both, digits=2)}, n = {count_text(focus.both.n)}",
+            detail=f"{number_ci_text(focus.both, digits=2)}, n = {count_text(focus.both.n)}",
         ),
         Fact(
-            name="Overlap of unrelated images",
+            name="Mean overlap, unrelated images",
             value=number_text(found.overlap_unrelated.value, digits=2),
-            detail=number_interval_text(found.overlap_unrelated, digits=2),
+            detail=number_ci_text(found.overlap_unrelated, digits=2),
         ),
         Fact(
-            name="Overlap in all mistakes",
+            name="Mean overlap, all errors",
             value=number_text(found.overlap_mistakes.value, digits=2),
-            detail=number_interval_text(found.overlap_mistakes, digits=2),
+            detail=number_ci_text(found.overlap_mistakes, digits=2),
         ),
     )
 
@@ -236,9 +238,9 @@ def _means(context: RunContext, pair: ConfusedPair, maps: MapSet, *, page: str, 
     for label, said in ((pair.true_index, pair.predicted_index), (pair.predicted_index, pair.true_index)):
         mean = mean_maps(maps.cam, np.flatnonzero((labels == label) & (predicted == said)))
         names = context.class_name(label), context.class_name(said)
-        over = f"{names[0]} called {names[1]}"
+        over = f"{names[0]} predicted as {names[1]}"
         if maps.is_class_agnostic:
-            shown.append((mean, mean.true, "where it looked", over))
+            shown.append((mean, mean.true, "for all classes", over))
         else:
             shown += [(mean, mean.true, f"for {names[0]}", over), (mean, mean.predicted, f"for {names[1]}", over)]
     sheet = make_mean_sheet([values for _, values, _, _ in shown], page=page, stem=stem, suffix=suffix)
@@ -253,8 +255,7 @@ def _list_pages(context: ReportContext) -> list[PageEntry]:
     return [
         PageEntry(
             path=pair_link(run, pair.true_index, pair.predicted_index, page=INDEX_PATH).url,
-            description=f"How the model tells {run.class_name(pair.true_index)} and"
-            f" {run.class_name(pair.predicted_index)} apart, and where it looked",
+            description=f"Confusion of {run.class_name(pair.true_index)} and {run.class_name(pair.predicted_index)}",
         )
         for pair, _ in unordered_pairs(run)
     ]

@@ -1,4 +1,4 @@
-"""The pictures of one example by one method: its photo, where the model found evidence, and what that is called."""
+"""The maps of one example by one method, with captions and text alternatives."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from reportgen.report.words.run_facts import coverage_text
 from reportgen.report.words.text import peak_text
 
 _VERTICAL = ("upper", "middle", "lower")
-_HORIZONTAL = ("left", "centre", "right")
+_HORIZONTAL = ("left", "center", "right")
 
 
 def make_map_panels(context: RunContext, sheet: Sheet, maps: MapSheet, position: int) -> tuple[Panel, ...]:
@@ -104,8 +104,8 @@ def _blank_panel(target: str, photo: Crop | None) -> Panel:
     return Panel(
         kind="blank",
         title=f"for {target}",
-        detail="no evidence anywhere",
-        alt=f"No location supports {target}",
+        detail="blank map",
+        alt=f"Blank map: no evidence for {target}",
         photo=photo,
         evidence=None,
     )
@@ -116,9 +116,9 @@ def _agnostic_panels(maps: MapSheet, position: int, photo: Crop | None) -> tuple
     if peak == 0:
         blank = Panel(
             kind="blank",
-            title="where it looked",
-            detail="nothing anywhere",
-            alt="The map is zero everywhere",
+            title="for all classes",
+            detail="blank map",
+            alt="Blank map",
             photo=photo,
             evidence=None,
         )
@@ -126,9 +126,9 @@ def _agnostic_panels(maps: MapSheet, position: int, photo: Crop | None) -> tuple
     where = f"strongest at the {describe_peak(maps.maps.cam.true[maps.maps.rows[position]])}, peak {peak_text(peak)}"
     alone = Panel(
         kind="map",
-        title="map alone" if photo is not None else "where it looked",
-        detail="whatever the class" if photo is not None else f"whatever the class, peak {peak_text(peak)}",
-        alt=f"Map of where the network looked, whatever the class, {where}",
+        title="map alone" if photo is not None else "for all classes",
+        detail="for all classes" if photo is not None else f"peak {peak_text(peak)}",
+        alt=f"Class-agnostic map, {where}",
         photo=None,
         evidence=crop,
     )
@@ -136,9 +136,9 @@ def _agnostic_panels(maps: MapSheet, position: int, photo: Crop | None) -> tuple
         return (alone,)
     overlay = Panel(
         kind="overlay",
-        title="where it looked",
+        title="for all classes",
         detail=f"peak {peak_text(peak)}",
-        alt=f"Photo with where the network looked, whatever the class, {where}",
+        alt=f"Photo with the class-agnostic map, {where}",
         photo=photo,
         evidence=crop,
     )
@@ -151,7 +151,7 @@ def _missing_panel(context: RunContext, maps: MapSheet, photo: Crop | None) -> P
     return Panel(
         kind="blank",
         title="no map",
-        detail=f"{name} has {covered}",
+        detail=f"{name} covers {covered}",
         alt=f"{name} has no map of this image",
         photo=photo,
         evidence=None,
@@ -159,8 +159,8 @@ def _missing_panel(context: RunContext, maps: MapSheet, photo: Crop | None) -> P
 
 
 def describe_peak(cam: NDArray[np.floating]) -> str:
-    """Where a map (h, w) is largest, in thirds of the picture: `upper left`, `centre`, `middle right`."""
+    """Where a map (h, w) is largest, in thirds of the picture: `upper left`, `center`, `middle right`."""
     height, width = cam.shape
     row, column = divmod(int(cam.argmax()), width)
     vertical, horizontal = _VERTICAL[row * 3 // height], _HORIZONTAL[column * 3 // width]
-    return "centre" if (vertical, horizontal) == ("middle", "centre") else f"{vertical} {horizontal}"
+    return "center" if (vertical, horizontal) == ("middle", "center") else f"{vertical} {horizontal}"

@@ -1,4 +1,4 @@
-"""Accuracy by what else the test set says of its examples, as tables of the first page."""
+"""Accuracy by metadata, as tables of the first page."""
 
 from reportgen.analysis.slices import ColumnSlices, Slice
 from reportgen.report.pages.context import RunContext
@@ -20,7 +20,7 @@ def make_slice_tables(context: RunContext) -> tuple[SliceTable, ...]:
 
 
 def _row(column: ColumnSlices, found: Slice) -> SliceRow:
-    standing = "below the average" if found in column.below else "above it" if found in column.above else ""
+    standing = "below average" if found in column.below else "above average" if found in column.above else ""
     return SliceRow(
         value=value_text(found.value),
         count=count_text(found.accuracy.total),

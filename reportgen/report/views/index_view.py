@@ -50,6 +50,7 @@ class FindingItem:
     headline: str
     advice: str
     evidence: str
+    details: str
     links: tuple[Link, ...]
 
 

@@ -1,4 +1,4 @@
-"""How the maps stood their tests, in sentences."""
+"""Results of the faithfulness tests in sentences."""
 
 from types import MappingProxyType
 from typing import Final
@@ -10,12 +10,12 @@ from reportgen.report.words.text import list_text, number_interval_text, number_
 MEASURE_NAMES: Final = MappingProxyType(
     {Measure.DELETION: "deletion", Measure.INSERTION: "insertion", Measure.ROAD: "ROAD"}
 )
-BASELINE_NAMES: Final = MappingProxyType({"random": "a random map", "centre": "a blob in the middle"})
+BASELINE_NAMES: Final = MappingProxyType({"random": "a random map", "centre": "a centered blob"})
 
 _ANSWERS: Final = MappingProxyType(
     {
-        Verdict.BEATS: "yes, as far as these tests go",
-        Verdict.PARTLY: "in part",
+        Verdict.BEATS: "yes, by these tests",
+        Verdict.PARTLY: "partly",
         Verdict.NOT_TOLD_APART: "not shown",
         Verdict.WORSE: "no",
     }
@@ -28,12 +28,12 @@ def explanation_name(name: str) -> str:
 
 
 def answer_text(method: MethodFaithfulness) -> str:
-    """The answer in a few words, such as `Grad-CAM: in part.`."""
+    """The answer in a few words, such as `Grad-CAM: partly.`."""
     return f"{explanation_name(method.scores.name)}: {_ANSWERS[method.verdict]}."
 
 
 def verdict_text(method: MethodFaithfulness) -> str:
-    """Which baselines the method's maps beat, in which measures, and what a shuffled head does to them."""
+    """Which baselines the method's maps beat, in which measures, and how a randomized head changes them."""
     baselines = dict.fromkeys(comparison.baseline for comparison in method.comparisons)
     sentences = [
         f"{who} {_standing(baseline, [own for own in method.comparisons if own.baseline == baseline])}."
@@ -48,7 +48,7 @@ def _standing(baseline: str, comparisons: list[Comparison]) -> str:
     worse = [own for own in comparisons if own.is_worse]
     level = [own for own in comparisons if not own.is_better and not own.is_worse]
     parts: list[str] = []
-    for verb, group in (("beat", better), ("do worse than", worse), ("are not told apart from", level)):
+    for verb, group in (("outperform", better), ("are worse than", worse), ("do not differ significantly from", level)):
         if group:
             other = "it" if parts else name
             measures = list_text([MEASURE_NAMES[own.measure] for own in group])
@@ -63,12 +63,12 @@ def _correlation_sentences(method: MethodFaithfulness) -> list[str]:
     if found is None:
         return []
     text = (
-        "With the head’s weights shuffled, its maps of the same class rank places much as before"
+        "With a randomized head, its maps of the same class rank locations much as before"
         if method.ignores_the_head
-        else "With the head’s weights shuffled, its maps of the same class change"
+        else "With a randomized head, its maps of the same class change"
     )
     means = (
-        ": they show where the network finds something, more than what speaks for this class"
+        ": they show what the network responds to rather than the evidence for this class"
         if method.ignores_the_head
         else ""
     )

@@ -1,4 +1,4 @@
-"""The rules about maps and labels in words: what was found, what to do about it, and the evidence."""
+"""The rules on maps and labels in words: headline, advice and evidence."""
 
 import math
 
@@ -11,168 +11,194 @@ from reportgen.methods import find_method
 from reportgen.report.words.phrases import (
     RecommendationText,
     counted_text,
+    exact_text,
     family_text,
+    interval_text,
     listed_text,
     named_text,
+    number_ci_text,
+    points_ci_text,
     proportion_of,
 )
 from reportgen.report.words.run_facts import no_maps_text
 from reportgen.report.words.text import (
     count_text,
-    number_interval_text,
     number_text,
-    percent_interval_text,
     percent_text,
+    percentage_points_text,
     plural_text,
-    points_interval_text,
     points_text,
 )
 
-_NO_EVIDENCE_TEXT = "Too few images have a map to compare where it looks."
-_NO_PAIR_TEXT = "No pair of classes has enough mistakes to compare their maps."
+_NO_EVIDENCE_TEXT = "Too few images have a map to compare errors with correct predictions."
+_NO_PAIR_TEXT = "No pair of classes has enough errors to compare its maps."
+INSEPARABLE_ADVICE = (
+    "If people cannot tell the two classes apart either, correct the labels, merge the classes or accept both answers."
+)
 
 
-def _unjudged(cache: EvaluationCache, otherwise: str, *, compares_classes: bool = False) -> RecommendationText:
-    """Why a rule about maps has nothing to measure: there are none, they know no class, or what else it may be."""
+def _no_measurement(cache: EvaluationCache, otherwise: str, *, compares_classes: bool = False) -> RecommendationText:
+    """Why a rule on maps has nothing to measure: no maps, class-agnostic maps, or the reason given."""
     cam = next(iter(cache.cams.items()), None)
     if cam is None:
-        headline = f"Where it looks cannot be judged. {no_maps_text(cache)}"
+        headline = f"Map statistics cannot be computed. {no_maps_text(cache)}"
     elif compares_classes and cam[1].is_class_agnostic:
-        headline = f"The maps by {find_method(cam[0]).title} are the same for every class: none to compare."
+        headline = (
+            f"The maps by {find_method(cam[0]).title} are class-agnostic: there are none of two classes to compare."
+        )
     else:
         headline = otherwise
-    return RecommendationText(headline=headline, advice="", evidence="")
+    return RecommendationText(headline=headline)
 
 
 def describe_background_focus(item: Recommendation, cache: EvaluationCache, findings: Findings) -> RecommendationText:
-    """Whether it looks at the border where it is wrong, or at all."""
+    """Whether errors, or all predictions, have more evidence at the border of the image."""
     if not item.evidence or findings.focus is None:
-        return _unjudged(cache, _NO_EVIDENCE_TEXT)
+        return _no_measurement(cache, _NO_EVIDENCE_TEXT)
     border = findings.focus.border_share
-    area = percent_text(border.uniform)
+    area, difference = percent_text(border.uniform), border.difference
     evidence = (
+        f"Difference between errors and correct predictions, within predicted classes:"
+        f" {percentage_points_text(difference.value)} ({points_ci_text(difference)});"
+        f" threshold: {points_text(MIN_BORDER_EXCESS, digits=0)}."
+    )
+    details = (
         f"The border is the outer {percent_text(BORDER_WIDTH)} on each side, {area} of the area. It holds"
-        f" {_mean_text(border.wrong)} of the evidence of wrong answers and {_mean_text(border.right)} of right ones."
-        f" Among images called by the same name it is {points_text(border.difference.value)} more in wrong answers"
-        f" ({points_interval_text(border.difference)}); the rule fires where that interval lies above"
-        f" {points_text(MIN_BORDER_EXCESS, digits=0)}, or where the share in all answers, {_mean_text(border.overall)},"
-        " lies above that of the area."
+        f" {_mean_text(border.wrong)} of the evidence in errors and {_mean_text(border.right)} in correct predictions."
+        " The rule also fires if the border holds more of the evidence in all predictions,"
+        f" {_mean_text(border.overall)},"
+        " than of the area."
     )
-    shares = (
-        f"{percent_text(border.wrong.value)} of the evidence lies there, against {percent_text(border.right.value)}"
-    )
-    overall = f"{percent_text(border.overall.value)} of the evidence lies there, on {area} of the area"
+    wrong, right = percent_text(border.wrong.value), percent_text(border.right.value)
+    overall = f"it holds {percent_text(border.overall.value)} of the evidence on {area} of the area"
     if not item.fired:
-        comparison = _comparison("looks at the border", border.difference, MIN_BORDER_EXCESS)
         return RecommendationText(
-            headline=f"It does not look at the border more than at the middle: {overall}."
-            if math.isnan(border.difference.low)
-            else f"{comparison} where it is wrong than where it is right: {shares}.",
-            advice="",
+            headline=f"The border does not attract more evidence than the center: {overall}."
+            if math.isnan(difference.low)
+            else f"{_border_comparison(difference)}: {wrong} of the evidence, against {right}.",
             evidence=evidence,
+            details=details,
         )
     is_everywhere = any(found.threshold == border.uniform for found in item.evidence)
     return RecommendationText(
-        headline=f"It looks at the border more than at the middle: {overall}."
+        headline=f"The border attracts more evidence than the center: {overall}."
         if is_everywhere
-        else f"It looks at the border more where it is wrong than where it is right: {shares}.",
-        advice="Where objects stand in the middle, the border is background, and the model decides by it. Make the"
-        " background worthless in training: CutMix, random crops that keep the object, objects pasted on other"
-        " backgrounds. Crop the test images closer to see at once what it costs. Look at the mean maps of the classes"
-        " first: what fills the picture, such as a landscape, is rightly recognised at its border.",
+        else f"Errors have more evidence at the border than correct predictions: {wrong}, against {right}.",
+        advice="Check the mean maps of the classes first: scenes such as landscapes are rightly recognized at the"
+        " border. If the objects are centered, the model may rely on the background: make it uninformative in training"
+        " (CutMix, random crops that keep the object, objects pasted on other backgrounds). Crop the test images closer"
+        " to measure the effect.",
         evidence=evidence,
+        details=details,
     )
+
+
+def _border_comparison(difference: Estimate) -> str:
+    """What an interval that does not lie above the threshold says about the border."""
+    if difference.high > MIN_BORDER_EXCESS:
+        return "Errors are not shown to have more evidence at the border than correct predictions"
+    degree = "hardly" if difference.high > 0 else "no"
+    return f"Errors have {degree} more evidence at the border than correct predictions"
 
 
 def describe_diffuse_focus(item: Recommendation, cache: EvaluationCache, findings: Findings) -> RecommendationText:
-    """Whether its maps are more spread where it is unsure."""
+    """Whether maps are more diffuse at low confidence."""
     if not item.evidence or findings.focus is None:
-        return _unjudged(cache, _NO_EVIDENCE_TEXT)
+        return _no_measurement(cache, _NO_EVIDENCE_TEXT)
     focus = findings.focus
     unsure, sure, difference = focus.unsure_spread, focus.sure_spread, focus.spread_difference
     evidence = (
-        "Effective share of the area that holds the evidence (by the entropy of the map):"
-        f" {_mean_text(unsure)} for the third of the answers with the lowest confidence, {_mean_text(sure)} for the"
-        f" third with the highest. Among images called by the same name, unsure less sure is"
-        f" {points_text(difference.value)} ({points_interval_text(difference)}); the rule fires where that interval"
-        f" lies above {points_text(MIN_SPREAD_EXCESS, digits=0)}."
+        "Difference between low and high confidence, within predicted classes:"
+        f" {percentage_points_text(difference.value)} ({points_ci_text(difference)});"
+        f" threshold: {points_text(MIN_SPREAD_EXCESS, digits=0)}."
     )
-    areas = f"the evidence fills {percent_text(unsure.value)} of the picture, against {percent_text(sure.value)}"
+    details = (
+        f"Area that holds the evidence, by the entropy of the map: {_mean_text(unsure)} of the image for the third of"
+        f" predictions with the lowest confidence, {_mean_text(sure)} for the third with the highest."
+    )
+    areas = f"the evidence covers {percent_text(unsure.value)} of the image, against {percent_text(sure.value)}"
     if not item.fired:
-        comparison = _comparison("looks around", difference, MIN_SPREAD_EXCESS)
         return RecommendationText(
-            headline=f"{comparison} where it is unsure than where it is sure: {areas}.", advice="", evidence=evidence
+            headline=f"{_spread_comparison(difference)}: {areas}.", evidence=evidence, details=details
         )
     return RecommendationText(
-        headline=f"It looks around more where it is unsure than where it is sure: {areas}.",
-        advice="The evidence is scattered where the answer is open. Attention modules let the network weigh channels"
-        " and places before it decides: squeeze-and-excitation (SE) for channels, CBAM for both. Training on closer"
-        " crops teaches it where the object ends.",
+        headline=f"Maps are more diffuse at low confidence than at high confidence: {areas}.",
+        advice="Diffuse evidence may mean that the model does not isolate the object. Train on closer crops, which show"
+        " where the object ends, and consider modules that reweight channels and locations: squeeze-and-excitation (SE)"
+        " for channels, CBAM for both.",
         evidence=evidence,
+        details=details,
     )
 
 
-def _comparison(what: str, difference: Estimate, threshold: float) -> str:
-    """`It looks around hardly more`: what an interval that does not lie above the threshold says."""
-    if difference.high > threshold:
-        return f"Nothing proves that it {what} more"
-    return f"It {what} {'hardly' if difference.high > 0 else 'no'} more"
+def _spread_comparison(difference: Estimate) -> str:
+    """What an interval that does not lie above the threshold says about the spread."""
+    if difference.high > MIN_SPREAD_EXCESS:
+        return "Maps are not shown to be more diffuse at low confidence than at high confidence"
+    degree = "hardly" if difference.high > 0 else "no"
+    return f"Maps are {degree} more diffuse at low confidence than at high confidence"
 
 
 def _mean_text(mean: Estimate) -> str:
-    """`21.6% (21.3–21.8%, n = 3,435)`."""
-    return f"{percent_text(mean.value)} ({percent_interval_text(mean)}, n = {count_text(mean.n)})"
+    """`21.6% (95% CI 21.3–21.8%, n = 3,435)`."""
+    return f"{percent_text(mean.value)} ({interval_text(mean)}, n = {count_text(mean.n)})"
 
 
 def describe_pairs_same_place(item: Recommendation, cache: EvaluationCache, findings: Findings) -> RecommendationText:
-    """Pairs of classes that are mistaken for each other at the same place."""
+    """Pairs of classes whose maps highlight the same region in most errors."""
     comparison = _comparison_of(findings)
     if not item.evidence or comparison is None:
-        return _unjudged(cache, _NO_PAIR_TEXT, compares_classes=True)
+        return _no_measurement(cache, _NO_PAIR_TEXT, compares_classes=True)
     names = _pair_names(item, cache)
-    line = f"more than {percent_text(HIGH_OVERLAP_SHARE, digits=0)} of unrelated images"
-    evidence = _pair_evidence(item, names, comparison, line, comparison.unrelated_high)
+    limit = f"more than in {percent_text(HIGH_OVERLAP_SHARE, digits=0)} of unrelated images"
+    evidence, details = _pair_evidence(
+        item, names, comparison, limit, f"above {number_text(comparison.unrelated_high)}"
+    )
     if not item.fired:
         return RecommendationText(
-            headline="No pair of classes is proven to be taken for each other at the same place;"
-            f" {names[0]} comes nearest.",
-            advice="",
+            headline=f"In no pair of classes do both maps demonstrably highlight the same region; {names[0]} comes"
+            " closest.",
             evidence=evidence,
+            details=details,
         )
     return RecommendationText(
-        headline=f"In {plural_text(len(names), 'pair')} of classes it looks at the same place for both and reads it"
-        f" differently: {named_text(names)}.",
-        advice="It finds the place, so that other crops and backgrounds will hardly help. It needs finer features"
-        " there: more pixels, a later loss of resolution, a contrastive loss on the pair, and images that show what"
-        " tells the two apart. Classes that it weighs alike have like maps on any image: the maps do not show which"
-        " detail it missed. Where people cannot tell the two apart either, mend the labels, merge the classes or accept"
-        " both answers.",
+        headline=f"In {plural_text(len(names), 'pair')} of classes, the maps of both classes highlight the same region"
+        f" in most errors: {named_text(names)}.",
+        advice="The model finds the region, so other crops and backgrounds are unlikely to help. Try finer features:"
+        " higher resolution, later downsampling, a contrastive loss on the pair, and images that show what separates"
+        " the two classes. Similar classes often have similar maps on any image, so the maps cannot show which detail"
+        f" was missed. {INSEPARABLE_ADVICE}",
         evidence=evidence,
+        details=details,
     )
 
 
 def describe_pairs_elsewhere(item: Recommendation, cache: EvaluationCache, findings: Findings) -> RecommendationText:
-    """Pairs of classes that are mistaken for each other at different places."""
+    """Pairs of classes whose maps highlight different regions in most errors."""
     comparison = _comparison_of(findings)
     if not item.evidence or comparison is None:
-        return _unjudged(cache, _NO_PAIR_TEXT, compares_classes=True)
+        return _no_measurement(cache, _NO_PAIR_TEXT, compares_classes=True)
     names = _pair_names(item, cache)
-    line = "less than half of unrelated images"
-    evidence = _pair_evidence(item, names, comparison, line, comparison.unrelated_median)
+    limit = "less than in half of unrelated images"
+    evidence, details = _pair_evidence(
+        item, names, comparison, limit, f"below {number_text(comparison.unrelated_median)}"
+    )
     if not item.fired:
         return RecommendationText(
-            headline=f"No pair of classes is proven to be mistaken by looking elsewhere; {names[0]} comes nearest.",
-            advice="",
+            headline=f"In no pair of classes do the two maps demonstrably highlight different regions; {names[0]} comes"
+            " closest.",
             evidence=evidence,
+            details=details,
         )
     return RecommendationText(
-        headline=f"In {plural_text(len(names), 'pair')} of classes it looks elsewhere than where the true class shows:"
-        f" {named_text(names)}.",
-        advice="It takes something beside the object for the other class. See from the maps of the pair what it is: a"
-        " habitat, a frame, a second object. Then break the link: CutMix, other crops, backgrounds exchanged between"
-        " the two classes, images of each without it. Where both are in the picture, both answers are right: allow"
-        " more than one label.",
+        headline=f"In {plural_text(len(names), 'pair')} of classes, the two maps highlight different regions in most"
+        f" errors: {named_text(names)}.",
+        advice="The model may respond to something beside the object. Check the maps of the pair for what it is: a"
+        " habitat, a frame, a second object. Then break the association: CutMix, other crops, backgrounds exchanged"
+        " between the two classes, images of each class without it. If both objects are in the image, both labels are"
+        " correct: allow more than one label.",
         evidence=evidence,
+        details=details,
     )
 
 
@@ -184,50 +210,59 @@ def _pair_names(item: Recommendation, cache: EvaluationCache) -> list[str]:
     return [" ↔ ".join(cache.class_names[index] for index in found.pair or ()) for found in item.evidence]
 
 
-def _pair_evidence(item: Recommendation, names: list[str], comparison: MapComparison, line: str, overlap: float) -> str:
-    """How many of each pair's mistakes lie beyond a line of overlap, and what overlap is worth with this model."""
+def _pair_evidence(
+    item: Recommendation, names: list[str], comparison: MapComparison, limit: str, overlap: str
+) -> tuple[str, str]:
+    """Evidence of the strongest pair, and the details: the other pairs, and the overlap to compare with."""
     counts = [f"{name} {counted_text(proportion_of(found))}" for name, found in zip(names, item.evidence, strict=True)]
     unrelated, mistakes = comparison.overlap_unrelated, comparison.overlap_mistakes
-    return (
-        f"Mistakes whose two maps overlap {line} do ({number_text(overlap)}): {listed_text(counts)}; the rule fires"
-        f" where the interval lies above {percent_text(item.evidence[0].threshold, digits=0)}. Mean overlap (cosine):"
-        f" {number_text(unrelated.value)} ({number_interval_text(unrelated)}) between unrelated images,"
-        f" {number_text(mistakes.value)} ({number_interval_text(mistakes)}) in all mistakes."
+    evidence = (
+        f"Errors whose two maps overlap {limit} (cosine {overlap}): {counts[0]};"
+        f" threshold: {percent_text(item.evidence[0].threshold, digits=0)}."
+    )
+    others = f"Other pairs: {listed_text(counts[1:])}. " if counts[1:] else ""
+    details = (
+        f"{others}Mean overlap: {number_text(unrelated.value, digits=2)} ({number_ci_text(unrelated, digits=2)})"
+        " between unrelated images,"
+        f" {number_text(mistakes.value, digits=2)} ({number_ci_text(mistakes, digits=2)}) over all errors."
         f" {family_text(item.num_tested, 'pair', 'pairs')}"
     )
+    return evidence, details
 
 
 def describe_label_issues(item: Recommendation, findings: Findings) -> RecommendationText:
-    """How many labels it contradicts, and how many of those its own confidence expects."""
+    """The number of possible label errors, and how many the model's own confidence predicts."""
     issues = findings.label_issues
     if not item.evidence:
-        return RecommendationText(headline="No answer is sure enough to contradict a label.", advice="", evidence="")
+        return RecommendationText(headline="No prediction is confident enough to contradict a label.")
     found = proportion_of(item.evidence[0])
-    foreseen = count_text(round(issues.num_foreseen))
+    expected = count_text(round(issues.num_foreseen))
     evidence = (
-        f"{count_text(found.count)} of {plural_text(found.total, 'answer')} with a probability of"
-        f" {percent_text(issues.min_probability, digits=0)} or more (temperature"
-        f" {number_text(issues.temperature, digits=2)}): {percent_text(found.value)} (exact interval"
-        f" {percent_interval_text(found)}); the rule fires where the interval lies above the"
-        f" {percent_text(item.evidence[0].threshold)} that the probabilities foresee. Only classes that are often taken"
-        f" for each other count; confident learning alone flags {count_text(issues.num_plain)}."
+        f"{count_text(found.count)} of {plural_text(found.total, 'prediction')} with a probability of at least"
+        f" {percent_text(issues.min_probability, digits=0)} contradict the label: {exact_text(found)};"
+        f" threshold: {percent_text(item.evidence[0].threshold)}, as their probabilities predict."
+    )
+    details = (
+        f"Probabilities are those after temperature scaling (T = {number_text(issues.temperature, digits=2)}). Only"
+        " classes that are often confused with each other count; confident learning alone flags"
+        f" {count_text(issues.num_plain)} labels."
     )
     if item.fired:
         return RecommendationText(
-            headline=f"More labels are contradicted than its confidence explains: {count_text(found.count)}, where it"
-            f" foresees {foreseen}.",
-            advice="Look through the list of label issues, the surest first, and correct what a person agrees with:"
-            " wrong labels distort every other number. See whether the training labels have the same errors. Where a"
-            " person sides with the label, the model is sure and wrong about two classes that are alike: such images"
-            " belong into training.",
+            headline=f"{plural_text(found.count, 'possible label error')}, more than the {expected} that the model’s"
+            " confidence predicts.",
+            advice="Review the list of label issues from the top and correct the labels that a person rejects: wrong"
+            " labels bias every other metric. Check the training labels for the same errors. Where a person confirms"
+            " the label, the model makes a high-confidence error between similar classes: add similar images to the"
+            " training set.",
             evidence=evidence,
+            details=details,
         )
     if found.count == 0:
-        text = "No label is contradicted surely enough to deserve a second look."
+        text = "No possible label errors."
     else:
-        verb = "deserves" if found.count == 1 else "deserve"
         text = (
-            f"{plural_text(found.count, 'label')} {verb} a second look, but their number proves none wrong: its own"
-            f" confidence foresees {foreseen}."
+            f"{plural_text(found.count, 'possible label error')}; the model’s confidence predicts {expected}, so the"
+            " number alone is no proof of wrong labels."
         )
-    return RecommendationText(headline=text, advice="", evidence=evidence)
+    return RecommendationText(headline=text, evidence=evidence, details=details)

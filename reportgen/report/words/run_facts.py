@@ -1,4 +1,4 @@
-"""How the numbers came about: the model, the data, the layers, the grids, and what the self-checks found."""
+"""Facts of the run: model, data, layers, grids and self-checks."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,19 +8,19 @@ from reportgen.report.words.text import count_text, list_text, plural_text
 
 
 def run_summary(cache: EvaluationCache) -> str:
-    """The run in a few sentences, for the head of the first page."""
+    """The run in a few sentences, for the top of the first page."""
     provenance = cache.provenance
     model = (
         f"{provenance.model_name} with {provenance.weights_name}" if provenance.weights_name else provenance.model_name
     )
-    run = f"One evaluation of {model} on {provenance.data_name}"
+    run = f"Evaluation of {model} on {provenance.data_name}"
     if not cache.cams:
         return f"{run}. {provenance.created[:10]} · {_checks_text(cache)}."
     method, cam = next(iter(cache.cams.items()))
     whose = (
         f"the {find_method(method).title} map of every image"
         if cam.is_class_agnostic
-        else "the class activation maps of every image for its true and its predicted class"
+        else "class activation maps of every image for the true and the predicted class"
     )
     parts = [provenance.created[:10], f"{_layers_text(provenance.target_layer)}{grid_text(cam)} cells"]
     if len(cache.cams) > 1:
@@ -29,7 +29,7 @@ def run_summary(cache: EvaluationCache) -> str:
 
 
 def no_maps_text(cache: EvaluationCache) -> str:
-    """That there are no maps, and why, as sentences."""
+    """Why there are no maps, as sentences."""
     reason = cache.provenance.no_maps_reason.strip().removesuffix(".")
     return f"There are no maps: {reason[:1].lower()}{reason[1:]}." if reason else "There are no maps."
 
@@ -64,13 +64,13 @@ def _layers_text(target_layer: str) -> str:
 
 
 def _dotted_names(target_layer: str) -> list[str]:
-    """The layers in it; what stands there besides is words, such as `attention of 12 layers`."""
+    """The layers in it, without phrases such as `attention of 12 layers`."""
     return [name for name in target_layer.split(", ") if " " not in name]
 
 
 def _layers_label(target_layer: str) -> str:
     names = _dotted_names(target_layer)
-    return f"Target layer{'s' if len(names) > 1 else ''}" if names else "From"
+    return f"Target layer{'s' if len(names) > 1 else ''}" if names else "Maps from"
 
 
 def _join_layers(target_layer: str) -> str:
@@ -82,7 +82,7 @@ def _join_layers(target_layer: str) -> str:
 def _checks_text(cache: EvaluationCache) -> str:
     applied = [check for check in cache.checks if check.num_checked]
     if not applied:
-        return "no self-check applies"
+        return "no self-checks apply"
     if all(check.passed for check in applied):
         return f"self-checks passed (worst error {max(check.worst_error for check in applied):.1g})"
     failed = sum(not check.passed for check in applied)
@@ -90,13 +90,13 @@ def _checks_text(cache: EvaluationCache) -> str:
 
 
 def check_sentences(cache: EvaluationCache) -> tuple[str, ...]:
-    """What each self-check found."""
+    """The result of each self-check."""
     return tuple(_check_sentence(check) for check in cache.checks)
 
 
 def _check_sentence(check: SelfCheck) -> str:
     if not check.num_checked:
-        return f"{check.name}: does not apply to this network."
+        return f"{check.name}: not applicable to this network."
     verdict = "passed" if check.passed else "FAILED"
     return (
         f"{check.name}: {verdict} on {plural_text(check.num_checked, 'map')}, worst error {check.worst_error:.1e}"
@@ -105,7 +105,7 @@ def _check_sentence(check: SelfCheck) -> str:
 
 
 def run_facts(cache: EvaluationCache) -> tuple[tuple[str, str], ...]:
-    """Names and values of everything that identifies the run; what is not known has no row."""
+    """Names and values of everything that identifies the run, as far as it is known."""
     key, provenance = cache.key, cache.provenance
     rate = cache.num_examples / provenance.seconds if provenance.seconds > 0 else 0.0
     rows = [
@@ -126,7 +126,7 @@ def run_facts(cache: EvaluationCache) -> tuple[tuple[str, str], ...]:
 
 
 def model_text(cache: EvaluationCache) -> str:
-    """The network, and the number of its parameters where that is known."""
+    """The network, and its number of parameters where that is known."""
     provenance = cache.provenance
     size = f", {count_text(provenance.num_parameters)} parameters" if provenance.num_parameters else ""
     return f"{provenance.model_name}{size}"
@@ -135,9 +135,9 @@ def model_text(cache: EvaluationCache) -> str:
 def _weights_text(cache: EvaluationCache) -> str:
     digest = cache.key.weights_digest
     if not digest:
-        return "as the model's code returns them" if cache.provenance.num_parameters else ""
+        return "as set by the model’s code" if cache.provenance.num_parameters else ""
     if digest == "pretrained":
-        return "pretrained, from the model's library"
+        return "pretrained, from the model’s library"
     return f"{cache.provenance.weights_name}, SHA-256 {digest[:16]}…"
 
 
@@ -156,7 +156,7 @@ def _map_rows(cache: EvaluationCache) -> Iterator[tuple[str, str]]:
     provenance = cache.provenance
     if not provenance.target_layer:
         return
-    source = "given" if provenance.layer_source == "given" else "found by probing the network"
+    source = "as specified" if provenance.layer_source == "given" else "found by probing the network"
     layers = _dotted_names(provenance.target_layer)
     grid = "" if many else f", {grid_text(next(iter(cache.cams.values())))} cells"
     joined = f", {_aggregate_text(cache.key.methods.split())}" if len(layers) > 1 else ""
@@ -171,9 +171,9 @@ def _method_text(cache: EvaluationCache, method: str, *, with_grid: bool) -> str
 
 
 def _aggregate_text(options: Sequence[str]) -> str:
-    """How the maps of several layers became one, from the options in the cache's key."""
+    """How the maps of several layers were combined, from the options in the cache's key."""
     known = {
-        "aggregate=max": "joined by their maximum",
-        "aggregate=weighted": "joined by their mean, weighted by each layer’s evidence",
+        "aggregate=max": "combined by their maximum",
+        "aggregate=weighted": "combined by their mean, weighted by each layer’s evidence",
     }
-    return next((known[option] for option in options if option in known), "joined by their mean")
+    return next((known[option] for option in options if option in known), "combined by their mean")

@@ -1,4 +1,4 @@
-"""Files to take away for people: the report on one page, and what to do about it, as plain text."""
+"""The text files and the console summary: the report on one page, and the recommendations."""
 
 import textwrap
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from reportgen.analysis.findings import Findings
 from reportgen.analysis.metrics import ClassMetrics
 from reportgen.analysis.selection import HIGH_CONFIDENCE
 from reportgen.cache import EvaluationCache
+from reportgen.report.words.phrases import interval_text
 from reportgen.report.words.run_facts import check_sentences, maps_text, model_text
 from reportgen.report.words.text import (
     count_text,
@@ -33,17 +34,17 @@ def console_summary(cache: EvaluationCache, findings: Findings) -> str:
         f"{names[metrics.class_index]} {percent_text(metrics.recall.value)}" for metrics in _weakest_first(findings)[:5]
     ]
     pairs = [
-        f"{names[pair.true_index]} called {names[pair.predicted_index]} {pair.share.count} of {pair.share.total}"
+        f"{names[pair.true_index]} → {names[pair.predicted_index]} {pair.share.count} of {pair.share.total}"
         for pair in findings.pairs[:3]
     ]
     rows = [
         (
             "accuracy",
-            f"{percent_text(top1.value)} ({percent_interval_text(top1)}), n = {count_text(top1.total)};"
-            f" top-5 {percent_text(top5.value)} ({percent_interval_text(top5)})",
+            f"{percent_text(top1.value)} ({interval_text(top1)}, n = {count_text(top1.total)});"
+            f" top-5 {percent_text(top5.value)} ({interval_text(top5)})",
         ),
-        ("weakest classes", ", ".join(weakest)),
-        ("most confused", ", ".join(pairs) or "nothing"),
+        ("lowest recall", ", ".join(weakest)),
+        ("most confused", ", ".join(pairs) or "no errors"),
     ]
     return f"{headline(findings, cache)}\n\n{_table(rows)}"
 
@@ -53,50 +54,51 @@ def analysis_summary(cache: EvaluationCache, findings: Findings) -> str:
     sections = [
         _title(headline(findings, cache), "="),
         _run_table(cache),
-        _title("How good it is"),
+        _title("Performance"),
         _overall_table(findings),
-        _title("How well it knows that"),
+        _title("Calibration"),
         _calibration_table(findings),
         *_class_sections(cache, findings),
-        _title("The most confused pairs"),
+        _title("Most confused pairs"),
         _pair_table(cache, findings),
         *_superclass_section(findings),
         *_slice_sections(findings),
-        _title("What stands out"),
+        _title("Findings"),
         "\n".join(
             _wrapped(describe(item, cache, findings).headline, mark="- ")
             for item in findings.recommendations
             if item.fired
         )
-        or "No rule fires.",
+        or "No rule fired.",
         _wrapped(
-            "Intervals in brackets are 95% intervals. recommendations.txt says what to do about what stands out, and"
-            " holds the evidence."
+            "Numbers in parentheses are 95% confidence intervals. See recommendations.txt for advice and evidence on"
+            " each finding."
         ),
     ]
     return "\n\n".join(sections) + "\n"
 
 
 def recommendations_text(cache: EvaluationCache, findings: Findings) -> str:
-    """What to do, in plain text: each rule that fired with advice and evidence, then those that did not."""
+    """The recommendations as plain text: the rules that fired with advice and evidence, then the others."""
     fired = [describe(item, cache, findings) for item in findings.recommendations if item.fired]
     rest = [describe(item, cache, findings) for item in findings.recommendations if not item.fired]
     sections = [
         _title(headline(findings, cache), "="),
         _wrapped(
-            f"{len(fired)} of {len(fired) + len(rest)} rules fire. A rule fires only where a bound of the interval, not"
-            " the value, crosses its threshold; the one that concerns the most images comes first."
+            f"{len(fired)} of {len(fired) + len(rest)} rules fired. A rule fires only if a confidence bound, not the"
+            " point"
+            " estimate, crosses its threshold. The finding that concerns the most images comes first."
         ),
     ]
     for number, text in enumerate(fired, start=1):
         sections += [
             _wrapped(text.headline, mark=f"{number}. ".ljust(3)),
             _wrapped(text.advice, indent="   "),
-            _wrapped(f"Evidence: {text.evidence}", indent="   "),
+            _wrapped(f"Evidence: {text.evidence} {text.details}".rstrip(), indent="   "),
         ]
     if rest:
         sections.append(_title("Rules that did not fire"))
-        sections += [_wrapped(f"{text.headline} {text.evidence}".rstrip(), mark="- ") for text in rest]
+        sections += [_wrapped(f"{text.headline} {text.evidence} {text.details}".rstrip(), mark="- ") for text in rest]
     return "\n\n".join(sections) + "\n"
 
 
@@ -121,7 +123,7 @@ def _run_table(cache: EvaluationCache) -> str:
 def _overall_table(findings: Findings) -> str:
     overall = findings.overall
     shares = (
-        ("Top-1 accuracy", overall.top1),
+        ("Accuracy", overall.top1),
         ("Top-5 accuracy", overall.top5),
         ("Balanced accuracy", overall.balanced_accuracy),
         ("Macro precision", overall.macro_precision),
@@ -146,28 +148,30 @@ def _calibration_table(findings: Findings) -> str:
     gap = calibration.gap
     rows = [
         ("Mean confidence", percent_text(confidence.value), f"({percent_interval_text(confidence)})"),
-        ("Confidence less accuracy", points_text(gap.value), f"({points_interval_text(gap)})"),
+        ("Mean confidence − accuracy", points_text(gap.value), f"({points_interval_text(gap)})"),
         ("Expected calibration error", *_error_cells(calibration.error)),
-        ("The same, bins of equal size", *_error_cells(calibration.adaptive_error)),
+        ("Adaptive calibration error", *_error_cells(calibration.adaptive_error)),
         (
-            f"Mistakes at {percent_text(HIGH_CONFIDENCE, digits=0)} confidence or more",
+            f"High-confidence errors (≥ {percent_text(HIGH_CONFIDENCE, digits=0)})",
             count_text(findings.num_confident_errors),
             "",
         ),
     ]
     scaling = calibration.temperature
     if scaling is not None:
-        rows.append((f"Error after temperature {number_text(scaling.temperature, digits=2)}", *_scaled_cells(scaling)))
+        rows.append(
+            (f"Expected calibration error, T = {number_text(scaling.temperature, digits=2)}", *_scaled_cells(scaling))
+        )
     return _table(rows)
 
 
 def _error_cells(error: CalibrationError) -> tuple[str, str]:
-    return percent_text(error.value), f"(chance alone shows up to {percent_text(error.null_high)})"
+    return percent_text(error.value), f"(calibrated model: up to {percent_text(error.null_high)})"
 
 
 def _scaled_cells(scaling: TemperatureScaling) -> tuple[str, str]:
     before = percent_text(scaling.before.value)
-    return percent_text(scaling.after.value), f"(from {before}, on the half it was not fitted on)"
+    return percent_text(scaling.after.value), f"(held-out half; {before} without scaling)"
 
 
 def _class_sections(cache: EvaluationCache, findings: Findings) -> list[str]:
@@ -175,12 +179,12 @@ def _class_sections(cache: EvaluationCache, findings: Findings) -> list[str]:
     weakest = _weakest_first(findings)
     strongest = sorted(weakest, key=lambda metrics: (-metrics.recall.value, metrics.class_index))
     if len(weakest) <= 2 * _NUM_LISTED:
-        parts = [("The classes, the weakest first", weakest)]
+        parts = [("Classes by recall, lowest first", weakest)]
     else:
         shown = f"({_NUM_LISTED} of {count_text(len(weakest))})"
         parts = [
-            (f"The weakest classes {shown}", weakest[:_NUM_LISTED]),
-            (f"The strongest classes {shown}", strongest[:_NUM_LISTED]),
+            (f"Classes with the lowest recall {shown}", weakest[:_NUM_LISTED]),
+            (f"Classes with the highest recall {shown}", strongest[:_NUM_LISTED]),
         ]
     return [
         section
@@ -190,14 +194,16 @@ def _class_sections(cache: EvaluationCache, findings: Findings) -> list[str]:
 
 
 def _weakest_first(findings: Findings) -> list[ClassMetrics]:
-    """The classes that have images, by rising recall; ties by index."""
+    """The classes with images, by ascending recall; ties by index."""
     measured = [metrics for metrics in findings.classes if metrics.recall.total]
     return sorted(measured, key=lambda metrics: (metrics.recall.value, metrics.class_index))
 
 
 def _class_cells(cache: EvaluationCache, metrics: ClassMetrics) -> tuple[str, ...]:
     recall, counts = metrics.recall, metrics.mistaken_for
-    instead = f"most often called {cache.class_names[counts[0].class_index]} ({counts[0].count})" if counts else ""
+    instead = (
+        f"most often predicted as {cache.class_names[counts[0].class_index]} ({counts[0].count})" if counts else ""
+    )
     return (
         cache.class_names[metrics.class_index],
         percent_text(recall.value),
@@ -209,15 +215,15 @@ def _class_cells(cache: EvaluationCache, metrics: ClassMetrics) -> tuple[str, ..
 
 def _pair_table(cache: EvaluationCache, findings: Findings) -> str:
     if not findings.pairs:
-        return "The model makes no mistake on this test set."
+        return "The model makes no errors on this test set."
     return _table(
         [
             (
-                f"{cache.class_names[pair.true_index]} called {cache.class_names[pair.predicted_index]}",
+                f"{cache.class_names[pair.true_index]} → {cache.class_names[pair.predicted_index]}",
                 percent_text(pair.share.value),
                 f"({percent_interval_text(pair.share)})",
                 f"{count_text(pair.share.count)} of {count_text(pair.share.total)}",
-                f"the other way {count_text(pair.reverse.count)} of {count_text(pair.reverse.total)}",
+                f"reverse {count_text(pair.reverse.count)} of {count_text(pair.reverse.total)}",
             )
             for pair in findings.pairs
         ]
@@ -229,15 +235,15 @@ def _superclass_section(findings: Findings) -> list[str]:
     if found is None:
         return []
     rows = [
-        ("Superclass right", percent_text(found.accuracy.value), f"({percent_interval_text(found.accuracy)})"),
-        ("Mistakes inside it", percent_text(found.inside.value), f"({percent_interval_text(found.inside)})"),
-        ("By chance", percent_text(found.chance), ""),
+        ("Superclass accuracy", percent_text(found.accuracy.value), f"({percent_interval_text(found.accuracy)})"),
+        ("Errors within the superclass", percent_text(found.inside.value), f"({percent_interval_text(found.inside)})"),
+        ("Expected by chance", percent_text(found.chance), ""),
     ]
     return [_title("Superclasses"), _table(rows)]
 
 
 def _slice_sections(findings: Findings) -> list[str]:
-    """Accuracy by each column of the data that groups the examples, the weakest first."""
+    """Accuracy by each metadata column, lowest first."""
     return [
         section
         for column in findings.slices
@@ -264,7 +270,7 @@ def _title(text: str, underline: str = "-") -> str:
 
 
 def _wrapped(text: str, *, mark: str = "", indent: str = "") -> str:
-    """The text in lines of `_TEXT_WIDTH`: `mark` before the first, `indent` or as much room before the others."""
+    """The text wrapped at `_TEXT_WIDTH`, with `mark` before the first line and the others indented."""
     return textwrap.fill(
         text,
         _TEXT_WIDTH,
@@ -276,7 +282,7 @@ def _wrapped(text: str, *, mark: str = "", indent: str = "") -> str:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns under each other: the first to the left, values of percentages and counts to the right."""
+    """Aligned columns: the first to the left; the second to the right where there are more than two."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(

@@ -1,4 +1,4 @@
-"""Numbers as text. Per cent, rounding and the dash for an undefined value exist only here."""
+"""Numbers as text. Percent signs, rounding and the dash for an undefined value exist only here."""
 
 import math
 from collections.abc import Sequence
@@ -67,12 +67,17 @@ def number_interval_text(measured: Estimate | Proportion, *, digits: int = 3) ->
 
 
 def points_text(difference: float, *, digits: int = 1) -> str:
-    """A difference of two fractions as `4.4 points`, per cent of the whole."""
+    """A difference of two fractions as `4.4 points`, for tables and tiles."""
     return f"{number_text(100 * difference, digits=digits)} points"
 
 
+def percentage_points_text(difference: float, *, digits: int = 1) -> str:
+    """A difference of two fractions as `4.4 percentage points`, for sentences."""
+    return f"{number_text(100 * difference, digits=digits)} percentage points"
+
+
 def points_interval_text(measured: Estimate, *, digits: int = 1) -> str:
-    """The interval of a difference of two fractions as `3.4 to 5.3`, in points."""
+    """The interval of a difference of two fractions as `3.4 to 5.3`, in percentage points."""
     scaled = Estimate(value=100 * measured.value, low=100 * measured.low, high=100 * measured.high, n=measured.n)
     return number_interval_text(scaled, digits=digits)
 
@@ -90,5 +95,5 @@ def list_text(items: Sequence[str]) -> str:
 
 
 def value_text(value: str) -> str:
-    """A value of the data's columns, where an empty one has to be seen."""
+    """A value of a metadata column; an empty one is made visible."""
     return value.strip() or "(empty)"

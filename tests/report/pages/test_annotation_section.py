@@ -65,10 +65,10 @@ def test_the_first_page_tells_the_means_with_their_intervals(site, findings):
     head, iou, hits, energy = cells_of(section_of(site, "index.html"))
 
     assert head[1:] == [
-        "right answers",
-        "mistakes, true class",
-        "mistakes, predicted class",
-        "a blob in the middle",
+        "correct",
+        "errors, true class",
+        "errors, predicted class",
+        "centered blob",
         "true class − blob",
     ]
     mean = found.right.maps.iou
@@ -83,12 +83,12 @@ def test_the_first_page_tells_the_means_with_their_intervals(site, findings):
 def test_the_first_page_says_what_the_intervals_prove(site, findings):
     text = section_of(site, "index.html")
     group = findings.annotations.overall_true
-    sentence = re.search(r"Against the blob, the true class’s maps are (.*?)\. One threshold", text)[1]
+    sentence = re.search(r"Compared with the blob, the maps of the true class show (.*?)\. A single threshold", text)[1]
 
     gains = {"IoU at 0.40": group.iou_gain, "pointing": group.hits_gain, "evidence inside": group.energy_gain}
     for name, gain in gains.items():
         part = next(part for part in sentence.split("; ") if name in part)
-        expected = "better in" if gain.low > 0 else "worse in" if gain.high < 0 else "not told apart in"
+        expected = "better" if gain.low > 0 else "worse" if gain.high < 0 else "no significant difference"
         assert part.startswith(expected)
     best = max(findings.annotations.sweep_true, key=lambda mean: mean.value)
     assert f"best IoU is {best.value:.3f}" in text
@@ -148,23 +148,23 @@ def test_a_blank_map_is_said_in_words(cache):
 
     section = section_of(render(blank, compute_findings(blank)), "classes/000-con.html")
 
-    assert "the true class’s map is blank: IoU 0, and a miss" in section
-    assert "no evidence anywhere" in section
+    assert "the true class’s map is blank and counts as IoU 0 and a miss" in section
+    assert "blank map" in section
 
 
-def test_a_map_that_knows_no_classes_is_called_the_map(cache):
+def test_a_class_agnostic_map_is_called_the_map(cache):
     maps = cache.cams["gradcam"].true
     agnostic = replace(cache, cams={"eigencam": CamPair(true=maps, predicted=maps, is_class_agnostic=True)})
 
     site = render(agnostic, compute_findings(agnostic))
 
     assert cells_of(section_of(site, "index.html"))[0][1:] == [
-        "right answers",
-        "mistakes",
-        "a blob in the middle",
+        "correct",
+        "errors",
+        "centered blob",
         "map − blob",
     ]
-    assert "where it looked" in section_of(site, "classes/000-con.html")
+    assert "for all classes" in section_of(site, "classes/000-con.html")
 
 
 def test_a_report_without_annotations_says_nothing_of_them(small_cache, small_findings):

@@ -49,7 +49,7 @@ def test_a_logo_is_known_by_what_it_is_and_kept_as_it_is(tmp_path: Path, content
 )
 def test_a_logo_that_browsers_would_not_show_is_refused(tmp_path: Path, content: bytes):
     (tmp_path / "mark.png").write_bytes(content)
-    with pytest.raises(SettingsError, match=r"mark\.png is no whole PNG, JPEG, WebP or SVG"):
+    with pytest.raises(SettingsError, match=r"mark\.png is not a complete PNG, JPEG, WebP or SVG"):
         load_logo(tmp_path / "mark.png")
 
 

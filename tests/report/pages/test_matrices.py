@@ -139,7 +139,7 @@ def test_superclasses_come_first_where_they_are_known(context: RunContext):
         ("6 classes", True),
         ("2 superclasses", False),
     ]
-    assert "superclasses" in matrix.picture_note
+    assert "by superclass" in matrix.picture_note
     assert names_of(matrix) == ["others", "things &amp; &lt;such&gt;"]
 
 
@@ -167,7 +167,7 @@ def test_with_hundreds_of_classes_a_reader_starts_with_the_superclasses(small_ca
 def test_the_alternative_text_counts_classes_and_mistakes(context: RunContext, small_findings: Findings):
     num_mistakes = int(small_findings.confusion.sum() - np.trace(small_findings.confusion))
     picture = make_class_matrix(context).picture
-    assert re.search(rf'aria-label="Confusion matrix of 6 classes, {num_mistakes} mistakes', picture)
+    assert re.search(rf'aria-label="Confusion matrix of 6 classes, {num_mistakes} errors', picture)
 
 
 def test_the_matrix_of_superclasses_stands_in_the_order_of_the_blocks(context: RunContext, small_findings: Findings):

@@ -106,7 +106,7 @@ def test_autolinks_are_judged_like_other_links():
 
 @pytest.mark.parametrize("text", ["![alt](picture.png)", "![alt](https://e.org/p.png)", "[![alt](p.png)](#pairs)"])
 def test_pictures_are_refused_with_their_line(text: str):
-    with pytest.raises(SettingsError, match=r"line 2, show the picture"):
+    with pytest.raises(SettingsError, match=r"line 2, contain the image"):
         render(f"\n{text}")
 
 

@@ -161,9 +161,9 @@ def test_index_says_the_headline_numbers_with_their_intervals(pages: dict[str, s
     text = text_of(pages["index.html"])
     top1, top5 = small_findings.overall.top1, small_findings.overall.top5
     for measured in (top1, top5):
-        assert f"{percent_text(measured.value)} {percent_interval_text(measured)}" in text
+        assert f"{percent_text(measured.value)} 95% CI {percent_interval_text(measured)}" in text
     assert f"n = {top1.total}" in text
-    assert f"{percent_text(small_findings.calibration.error.value)} a calibrated model: ≤" in text
+    assert f"{percent_text(small_findings.calibration.error.value)} calibrated model: ≤" in text
 
 
 def test_index_names_the_run(pages: dict[str, str], small_cache: EvaluationCache):
@@ -185,8 +185,10 @@ def test_class_page_counts_agree_with_the_confusion_matrix(pages: dict[str, str]
     confusion = small_findings.confusion
     text = text_of(pages["classes/000-con.html"])
     wrong = int(confusion[0].sum() - confusion[0, 0])
-    assert f"{wrong} of {confusion[0].sum()} of its images get another name." in text
-    assert f"{confusion[:, 0].sum() - confusion[0, 0]} of {confusion[:, 0].sum()} images that get its name" in text
+    assert f"{wrong} of {confusion[0].sum()} images are misclassified." in text
+    assert (
+        f"{confusion[:, 0].sum() - confusion[0, 0]} of {confusion[:, 0].sum()} images predicted as this class" in text
+    )
 
 
 def test_a_misclassified_example_shows_four_pictures_on_one_scale(
@@ -223,8 +225,8 @@ def test_a_blank_map_is_said_in_words_and_not_drawn(pages: dict[str, str], small
     item = re.search(rf'<li id="e{number}".*?</li>', page, re.DOTALL)
     assert item
     assert "evidence t" not in item[0]
-    assert f"No location supports {html.escape(name)}" in page
-    assert "no evidence anywhere" in page
+    assert f"Blank map: no evidence for {html.escape(name)}" in page
+    assert "blank map" in page
 
 
 def test_gallery_holds_every_image_of_the_class_once(
@@ -237,7 +239,7 @@ def test_gallery_holds_every_image_of_the_class_once(
         assert numbers == shown
 
 
-def test_details_hold_the_five_likeliest_classes(pages: dict[str, str], small_cache: EvaluationCache):
+def test_details_hold_the_five_most_probable_classes(pages: dict[str, str], small_cache: EvaluationCache):
     page = pages["classes/000-con.html"]
     details = json.loads(re.search(r'id="details">(.*?)</script>', page, re.DOTALL)[1])
     assert details
@@ -252,7 +254,7 @@ def test_details_hold_the_five_likeliest_classes(pages: dict[str, str], small_ca
 
 def test_a_class_without_images_has_a_page_that_says_so(pages: dict[str, str]):
     text = text_of(pages["classes/005-no-images.html"])
-    assert "The test set has no image of no, images." in text
+    assert "The test set has no images of no, images." in text
     assert "–" in text
 
 
@@ -332,13 +334,13 @@ def test_pair_page_says_both_directions_and_both_baselines(pages: dict[str, str]
     text = text_of(pages[path])
     assert f"{pair.share.count} of {pair.share.total}: {percent_text(pair.share.value)}" in text
     assert f"{pair.reverse.count} of {pair.reverse.total}: {percent_text(pair.reverse.value)}" in text
-    assert f"Overlap of their maps {focus.both.value:.2f}" in text
-    assert f"Overlap of unrelated images {small_findings.focus.comparison.overlap_unrelated.value:.2f}" in text
+    assert f"Mean overlap of the two maps {focus.both.value:.2f}" in text
+    assert f"Mean overlap, unrelated images {small_findings.focus.comparison.overlap_unrelated.value:.2f}" in text
     number_of_cards = pages[path].count("<article")
     assert number_of_cards == pair.share.count + pair.reverse.count
 
 
-def test_a_small_peak_is_not_taken_for_no_evidence(small_cache: EvaluationCache):
+def test_a_small_peak_is_not_shown_as_no_evidence(small_cache: EvaluationCache):
     pair = small_cache.cams["gradcam"]
     weak = {
         "gradcam": dataclasses.replace(

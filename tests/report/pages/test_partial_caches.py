@@ -125,7 +125,7 @@ def test_without_maps_pages_say_why_and_show_none(sites, name: str):
     assert not [path for path in sites(name) if path.endswith(("-maps.png", "-means.png"))]
     for rule in ("background-focus", "diffuse-focus", "pairs-same-place", "pairs-elsewhere"):
         item = re.search(rf'id="finding-{rule}".*?</li>', pages["index.html"], re.DOTALL)[0]
-        assert "Where it looks cannot be judged. There are no maps: the program cannot be hooked." in text_of(item)
+        assert "Map statistics cannot be computed. There are no maps: the program cannot be hooked." in text_of(item)
     for name_of_text in ("text/analysis_summary.txt", "text/recommendations.txt"):
         assert "cannot be hooked" in " ".join(sites(name)[name_of_text].decode().split())
     assert json.loads(sites(name)["data/metrics.json"])["focus"] is None
@@ -137,12 +137,12 @@ def test_without_maps_cards_show_the_photo_alone(sites):
     assert cards
     for card in cards:
         assert re.findall(r'<figure class="(\w+)">', card) == ["photo"]
-    assert "these examples as one picture" in page
+    assert "these examples as one image" in page
 
 
 def test_without_images_maps_stand_alone(sites):
     page = pages_of(sites("no images"))[CON]
-    assert "No images were given" in text_of(page)
+    assert "The cache holds no images" in text_of(page)
     assert 'class="photo"' not in page
     wrong = re.search(r'<article class="card wrong">.*?</article>', page, re.DOTALL)[0]
     assert re.findall(r'<figure class="(\w+)">', wrong) == ["map", "map"]
@@ -159,28 +159,27 @@ def test_without_images_and_maps_examples_are_lines(sites, small_cache: Evaluati
     assert '<ul class="lines">' in page
     lines = re.findall(r'<li class="card (?:wrong|right)">.*?</li>', page, re.DOTALL)
     assert lines
-    assert all(re.search(r"\d% sure", text_of(line)) and ".png" in line for line in lines)
+    assert all(re.search(r"\d% \)", text_of(line)) and ".png" in line for line in lines)
     item = re.search(r'<li id="e(\d+)".*?</li>', page, re.DOTALL)
     position = int(np.flatnonzero(small_cache.example_index == int(item[1]))[0])
     assert str(small_cache.example_id[position]) in text_of(item[0])
     assert not [path for path in site if path.startswith(("images/000", "figures/classes/", "figures/confused_pair"))]
 
 
-def test_maps_that_know_no_class_are_shown_once(sites):
+def test_class_agnostic_maps_are_shown_once(sites):
     pages = pages_of(sites("no class"))
     page = pages[CON]
     for card in re.findall(r'<article class="card.*?</article>', page, re.DOTALL):
         assert re.findall(r'<figure class="(\w+)">', card) == ["photo", "overlay", "map"]
-        assert "where it looked" in text_of(card)
-        assert "whatever the class" in text_of(card)
+        assert "for all classes" in text_of(card)
         assert "difference" not in card
-    assert "units of attention rollout’s own" in text_of(page)
+    assert "arbitrary units of attention rollout" in text_of(page)
     assert 'value="true"' not in re.search(r"<form.*?data-map-controls.*?</form>", page, re.DOTALL)[0].replace(
         'name="cells" value="true"', ""
     )
     assert set(re.findall(r'<svg class="(evidence[^"]*)"', page)) == {"evidence"}
     pair = next(page for path, page in pages.items() if path.startswith("pairs/"))
-    assert "attention rollout are the same for every class" in text_of(pair)
+    assert "attention rollout are class-agnostic" in text_of(pair)
     assert "Overlap" not in text_of(pair)
     assert "overlap" not in text_of(re.search(r'id="focus".*?</section>', pages["index.html"], re.DOTALL)[0])
     how = text_of(pages["how-to-read.html"])
@@ -195,7 +194,7 @@ def test_only_the_methods_of_the_cache_are_explained(sites):
         assert source in how
     for source in ("Draelos", "Abnar", "Muhammad"):
         assert source not in how
-    assert "in units of the logit by Grad-CAM, in units of the method’s own" in how
+    assert "in units of the logit by Grad-CAM, in arbitrary units" in how
     assert "It was computed for 20 of 60 images." in how
 
 
@@ -207,7 +206,7 @@ def test_each_further_method_has_its_own_sprites_peaks_and_unit(sites, small_cac
     assert "gradcam-plus-plus.png" not in before
     parts = parts_of(page, "gradcam-plus-plus")
     assert "../images/000-con-maps-gradcam-plus-plus.png" in parts
-    assert "units of Grad-CAM++’s own" in parts
+    assert "arbitrary units of Grad-CAM++" in parts
     assert "units of the logit" in before
     findings = compute_findings(small_cache)
     position = findings.selections[0].worst[0]
@@ -232,13 +231,15 @@ def test_examples_without_a_map_by_a_method_say_so(sites, small_cache: Evaluatio
     shown = [*selection.worst, *selection.best, *selection.mistaken]
     missing = [position for position in shown if position not in COVERED]
     assert missing
-    assert parts.count("<b>no map</b> ScoreCAM has 20 of 60 images") == len(missing)
+    assert parts.count("<b>no map</b> ScoreCAM covers 20 of 60 images") == len(missing)
     peaks = re.findall(r'data-peaks="([^"]*)"', parts)
     assert [bool(item.strip()) for item in peaks] == [position in COVERED for position in selection.gallery]
-    assert "ScoreCAM has maps of some images only, and no mean." in text_of(parts.replace("template", "div"))
+    assert "ScoreCAM maps exist for some images only; no mean map is shown." in text_of(
+        parts.replace("template", "div")
+    )
 
 
-def test_a_method_that_knows_no_class_disables_what_it_lacks_where_it_comes_first(sites):
+def test_a_class_agnostic_first_method_disables_the_choices_that_it_lacks(sites):
     page = pages_of(sites("no class first"))[CON]
     controls = re.search(r"<form.*?data-map-controls.*?</form>", page, re.DOTALL)[0]
     disabled = re.findall(r'name="map" value="(\w+)" disabled', controls)
@@ -300,8 +301,6 @@ def test_a_single_file_carries_the_first_method_and_says_so(sites):
     assert "<template" not in content
     assert 'name="method"' not in content
     note = re.search(r"<p[^>]*data-single-file-only[^>]*>(.*?)</p>", content)[1]
-    assert note == (
-        "This file holds the maps by Grad-CAM only; the whole report has those by Grad-CAM++ and ScoreCAM as well."
-    )
+    assert note == ("This file contains Grad-CAM maps only; the full report also has Grad-CAM++ and ScoreCAM.")
     assert "[data-single-file-only]" in content
     assert "data-single-file-only" not in pages_of(sites("columns"))["index.html"]

@@ -16,7 +16,7 @@ def test_one_method_is_told_with_its_layer_and_grid(small_cache: EvaluationCache
     facts = dict(run_facts(small_cache))
     assert facts["Maps"] == "Grad-CAM, signed, in units of the logit"
     assert facts["Target layer"] == "features.3, 8×8 cells, found by probing the network"
-    assert "for its true and its predicted class" in run_summary(small_cache)
+    assert "for the true and the predicted class" in run_summary(small_cache)
 
 
 def test_each_method_says_its_nature_its_grid_and_how_many_images_it_has(small_cache: EvaluationCache):
@@ -24,8 +24,8 @@ def test_each_method_says_its_nature_its_grid_and_how_many_images_it_has(small_c
     cams = {"gradcam": cam, "layercam": cam, "scorecam": some_maps(cam, 7)}
     facts = dict(run_facts(replace(small_cache, cams=cams)))
     assert facts["Maps"] == (
-        "Grad-CAM, signed, in units of the logit, 8×8 cells; LayerCAM, in its own units, 8×8 cells;"
-        " ScoreCAM, in its own units, 8×8 cells, 7 of 60 images"
+        "Grad-CAM, signed, in units of the logit, 8×8 cells; LayerCAM, in arbitrary units, 8×8 cells;"
+        " ScoreCAM, in arbitrary units, 8×8 cells, 7 of 60 images"
     )
     assert "Grad-CAM, LayerCAM and ScoreCAM" in run_summary(replace(small_cache, cams=cams))
 
@@ -33,15 +33,15 @@ def test_each_method_says_its_nature_its_grid_and_how_many_images_it_has(small_c
 @pytest.mark.parametrize(
     ("methods", "joined"),
     [
-        ("gradcam aggregate=mean", "joined by their mean"),
-        ("gradcam aggregate=max", "joined by their maximum"),
-        ("gradcam,rollout aggregate=weighted", "joined by their mean, weighted by each layer’s evidence"),
+        ("gradcam aggregate=mean", "combined by their mean"),
+        ("gradcam aggregate=max", "combined by their maximum"),
+        ("gradcam,rollout aggregate=weighted", "combined by their mean, weighted by each layer’s evidence"),
     ],
 )
 def test_several_layers_are_named_with_how_their_maps_became_one(small_cache: EvaluationCache, methods, joined):
     provenance = make_provenance(target_layer="layer3, layer4", layer_source="given")
     facts = dict(run_facts(replace(small_cache, key=make_key(methods=methods), provenance=provenance)))
-    assert facts["Target layers"] == f"layer3, layer4, 8×8 cells, {joined}, given"
+    assert facts["Target layers"] == f"layer3, layer4, 8×8 cells, {joined}, as specified"
 
 
 def test_attention_is_no_target_layer(small_cache: EvaluationCache):
@@ -50,8 +50,8 @@ def test_attention_is_no_target_layer(small_cache: EvaluationCache):
     assert facts["Target layer"] == "blocks.3.norm1 and attention of 4 layers, 8×8 cells, found by probing the network"
     assert "target layer blocks.3.norm1 and attention of 4 layers, 8×8 cells" in run_summary(both)
     alone = replace(small_cache, provenance=make_provenance(target_layer="attention of 4 layers"))
-    assert dict(run_facts(alone))["From"] == "attention of 4 layers, 8×8 cells, found by probing the network"
-    assert "from attention of 4 layers, 8×8 cells" in run_summary(alone)
+    assert dict(run_facts(alone))["Maps from"] == "attention of 4 layers, 8×8 cells, found by probing the network"
+    assert "maps from attention of 4 layers, 8×8 cells" in run_summary(alone)
 
 
 def test_maps_that_know_no_class_are_not_told_as_pairs(small_cache: EvaluationCache):
@@ -59,7 +59,7 @@ def test_maps_that_know_no_class_are_not_told_as_pairs(small_cache: EvaluationCa
     cache = replace(small_cache, cams={"rollout": CamPair(true=maps, predicted=maps, is_class_agnostic=True)})
     assert "with the attention rollout map of every image" in run_summary(cache)
     assert "predicted class" not in run_summary(cache)
-    assert dict(run_facts(cache))["Maps"] == "attention rollout, in its own units, the same for every class"
+    assert dict(run_facts(cache))["Maps"] == "attention rollout, in arbitrary units, class-agnostic"
 
 
 def test_what_is_not_known_has_no_row(small_cache: EvaluationCache):
