@@ -4,19 +4,23 @@
 `--hypothesis-profile=explore` draws many new ones and shrinks what fails; what it finds becomes an `@example`.
 """
 
+import sys
+
 import numpy as np
 import pytest
+from command_line import Done, Run
 from doc_tables import REFERENCE_PATH, DocTables
 from hypothesis import HealthCheck, Phase, settings
 from records import make_check, make_key, make_provenance
 
 from reportgen.cache import CamPair, EvaluationCache, Superclasses
+from reportgen.cli import main
 
 settings.register_profile(
     "gate", derandomize=True, deadline=None, max_examples=50, phases=(Phase.explicit, Phase.generate)
 )
 settings.register_profile(
-    "explore", deadline=None, max_examples=2_000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    "explore", deadline=None, max_examples=1_000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("gate")
 
@@ -29,6 +33,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def doc_tables(request: pytest.FixtureRequest) -> DocTables:
     """The documentation's tables of what is supported."""
     return DocTables(REFERENCE_PATH, is_writing=request.config.getoption("--write-docs"))
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs the command line in this process, in the current folder."""
+
+    def run_main(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["reportgen", *arguments])
+        monkeypatch.setenv("COLUMNS", "200")
+        with pytest.raises(SystemExit) as stop:
+            main()
+        return Done(stop.value.code, *capsys.readouterr())
+
+    return run_main
 
 
 @pytest.fixture

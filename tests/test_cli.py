@@ -3,11 +3,10 @@
 import re
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from command_line import Run
 
 from reportgen import pipeline
 from reportgen.cache import EvaluationCache
@@ -15,29 +14,6 @@ from reportgen.cache_file import save_cache
 from reportgen.cli import main
 from reportgen.report.words.summaries import console_summary
 from reportgen.settings import RenderSettings
-
-
-class Done(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Done]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command line in this process."""
-
-    def run_main(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["reportgen", *arguments])
-        monkeypatch.setenv("COLUMNS", "200")
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return Done(stop.value.code, *capsys.readouterr())
-
-    return run_main
 
 
 @pytest.fixture
