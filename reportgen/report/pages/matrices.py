@@ -16,7 +16,7 @@ from reportgen.report.pictures.diagrams.confusion_frame import (
     draw_framed_matrix,
     draw_matrix,
 )
-from reportgen.report.pictures.images import max_mistakes
+from reportgen.report.pictures.images import max_errors
 from reportgen.report.views.index_view import ClassMatrix, MatrixChoice
 from reportgen.report.words.text import plural_text
 
@@ -45,14 +45,13 @@ def make_class_matrix(context: RunContext) -> ClassMatrix:
         orders.insert(0, ("superclass", "superclass"))
     return ClassMatrix(
         note="Rows: true class. Columns: predicted class. Correct predictions are omitted to make errors visible."
-        " Bars in"
-        " the margin: recall of each row.",
+        " Bars in the margin: recall of each row.",
         picture=draw_framed_matrix(_class_cells(context)),
         picture_note="Rows and columns are grouped by superclass."
         if group is not None
         else "Classes that are often confused are adjacent.",
-        scale=draw_count_scale(max_mistakes(context.findings.confusion)),
-        has_mistakes=max_mistakes(context.findings.confusion) > 0,
+        scale=draw_count_scale(max_errors(context.findings.confusion)),
+        has_errors=max_errors(context.findings.confusion) > 0,
         levels=levels,
         orders=tuple(
             MatrixChoice(value=value, text=text, is_chosen=rank == 0) for rank, (value, text) in enumerate(orders)

@@ -54,13 +54,13 @@ def per_class_accuracy_chart(cache: EvaluationCache, findings: Findings) -> str:
     weak = findings.weak_classes
     is_weak = [metrics.class_index in weak for metrics in measured]
     groups = (
-        ("below the average by more than chance explains", "wrong", is_weak),
-        ("the others", "right", [not found for found in is_weak]),
+        ("Below average by more than chance explains", "wrong", is_weak),
+        ("Other classes", "right", [not found for found in is_weak]),
     )
     layout = {
         "height": 140 + max(8, len(measured)) * 19,
         "margin": {"l": 10, "r": 30, "t": 70, "b": 40},
-        "xaxis": {"title": {"text": "recall"}, "tickformat": ".0%", "side": "top", "zeroline": False},
+        "xaxis": {"title": {"text": "Recall"}, "tickformat": ".0%", "side": "top", "zeroline": False},
         "yaxis": {**_class_axis(cache, [metrics.class_index for metrics in measured]), "showgrid": False},
         "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yref": "container", "yanchor": "top"},
         "shapes": [
@@ -79,8 +79,8 @@ def per_class_accuracy_chart(cache: EvaluationCache, findings: Findings) -> str:
     return _page(
         cache,
         title=f"Recall of {plural_text(len(measured), 'class', 'classes')}",
-        note=f"Each class with its 95% interval, best to worst. The dotted line is the accuracy over all images,"
-        f" {percent_text(accuracy.value)} ({percent_interval_text(accuracy)}). Choose a class to open its page.",
+        note=f"Each class with its 95% CI, best to worst. The dotted line is the accuracy over all images,"
+        f" {percent_text(accuracy.value)} ({percent_interval_text(accuracy)}). Select a class to open its page.",
         data_path="data/per_class_accuracy.csv",
         traces=[
             _recall_trace(
@@ -120,8 +120,8 @@ def _recall_trace(
 
 
 def _recall_text(cache: EvaluationCache, metrics: ClassMetrics) -> str:
-    lines = [f"<b>{_label(cache, metrics.class_index)}</b>", f"recall {_share_text(metrics.recall)}"]
-    for verb, counts in (("called", metrics.mistaken_for), ("also takes", metrics.mistaken_by)):
+    lines = [f"<b>{_label(cache, metrics.class_index)}</b>", f"Recall {_share_text(metrics.recall)}"]
+    for verb, counts in (("Predicted as", metrics.mistaken_for), ("Mistaken for this class:", metrics.mistaken_by)):
         if counts:
             first = [f"{_label(cache, found.class_index)} ({count_text(found.count)})" for found in counts[:3]]
             lines.append(f"{verb} {list_text(first)}")
@@ -129,27 +129,27 @@ def _recall_text(cache: EvaluationCache, metrics: ClassMetrics) -> str:
 
 
 def confusion_matrix_chart(cache: EvaluationCache, findings: Findings) -> str:
-    """The mistakes between all classes as a page: zoom in to read names, point at a cell to read both directions."""
+    """The errors between all classes as a page: zoom in to read names, point at a cell to read both directions."""
     order = findings.class_order
-    mistakes = without_diagonal(findings.confusion)[np.ix_(order, order)]
+    errors = without_diagonal(findings.confusion)[np.ix_(order, order)]
     support = findings.confusion.sum(axis=1)[order]
-    most = int(mistakes.max())
+    most = int(errors.max())
     ticks = sorted({1, *(round(most * share) for share in (0.1, 0.3, 0.6)), most} - {0})
     axis = {**_class_axis(cache, order.tolist()), "showgrid": False, "constrain": "domain"}
     size = len(order)
     heatmap = {
         "type": "heatmap",
         "meta": "counts",
-        "z": _typed_array(np.where(mistakes > 0, np.sqrt(mistakes), np.nan).astype(np.float32)),
+        "z": _typed_array(np.where(errors > 0, np.sqrt(errors), np.nan).astype(np.float32)),
         "zmin": 0,
         "zmax": math.sqrt(max(1, most)),
-        "text": _cell_texts(cache, order.tolist(), mistakes, support),
+        "text": _cell_texts(cache, order.tolist(), errors, support),
         "hovertemplate": "%{text}<extra></extra>",
         "hoverongaps": False,
         "xgap": 1 if size <= _MAX_PLAIN_CLASSES else 0,
         "ygap": 1 if size <= _MAX_PLAIN_CLASSES else 0,
         "colorbar": {
-            "title": {"text": "images"},
+            "title": {"text": "Images"},
             "tickvals": [math.sqrt(tick) for tick in ticks],
             "ticktext": [count_text(tick) for tick in ticks],
             "thickness": 14,
@@ -167,17 +167,17 @@ def confusion_matrix_chart(cache: EvaluationCache, findings: Findings) -> str:
             "range": [-0.5, size - 0.5],
             "side": "top",
             "tickangle": -90,
-            "title": {"text": "predicted class"},
+            "title": {"text": "Predicted class"},
             "constraintoward": "left",
         },
-        "yaxis": {**axis, "scaleanchor": "x", "title": {"text": "true class"}, "constraintoward": "top"},
+        "yaxis": {**axis, "scaleanchor": "x", "title": {"text": "True class"}, "constraintoward": "top"},
     }
     return _page(
         cache,
-        title=f"Mistakes between {count_text(len(order))} classes",
-        note="Rows are true classes, columns predicted ones; right answers are left out, and color follows the square"
-        " root of the count. Drag to zoom in, double-click to zoom out; choose a cell to open the page of its true"
-        " class.",
+        title=f"Errors between {count_text(len(order))} classes",
+        note="Rows are true classes, columns predicted classes. Correct predictions are left out; color is proportional"
+        " to the square root of the count. Drag to zoom in, double-click to zoom out. Select a cell to open the page of"
+        " its true class.",
         data_path="data/predictions.csv",
         traces=[heatmap],
         layout=layout,
@@ -186,14 +186,14 @@ def confusion_matrix_chart(cache: EvaluationCache, findings: Findings) -> str:
 
 
 def _cell_texts(
-    cache: EvaluationCache, order: Sequence[int], mistakes: NDArray[np.int64], support: NDArray[np.int64]
+    cache: EvaluationCache, order: Sequence[int], errors: NDArray[np.int64], support: NDArray[np.int64]
 ) -> list[list[str]]:
-    """What each cell with a mistake says when pointed at, in both directions; nothing for the others."""
+    """The tooltip of each cell with an error, for both directions; empty for the others."""
     names = [_label(cache, class_index) for class_index in order]
     texts = [[""] * len(order) for _ in order]
-    for true, predicted in np.argwhere(mistakes > 0).tolist():
+    for true, predicted in np.argwhere(errors > 0).tolist():
         there, back = (
-            f"{names[a]} called {names[b]}: {count_text(int(mistakes[a, b]))} of {count_text(int(support[a]))}"
+            f"{names[a]} predicted as {names[b]}: {count_text(int(errors[a, b]))} of {count_text(int(support[a]))}"
             for a, b in ((true, predicted), (predicted, true))
         )
         texts[true][predicted] = f"<b>{there}</b><br>{back}"
@@ -226,7 +226,7 @@ def _share_text(share: Proportion) -> str:
 
 
 def _label(cache: EvaluationCache, class_index: int) -> str:
-    """A class's name for Plotly, which reads its texts as a subset of HTML."""
+    """A class's name for Plotly, which parses text as a subset of HTML."""
     return html.escape(cache.class_names[class_index], quote=False)
 
 
@@ -266,7 +266,7 @@ def _page(
 
 
 def _script_json(value: Any) -> str:
-    """JSON that can stand inside a script element, whatever the names of the classes."""
+    """JSON that is safe inside a script element, whatever the class names."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 

@@ -126,7 +126,7 @@ def picture_size(cache: EvaluationCache) -> tuple[int, int]:
 
 
 def _resize(photos: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """Photos (n, h, w, 3) at another size: each pixel repeated, or averaged with its neighbours where they shrink."""
+    """Photos (n, h, w, 3) at another size: each pixel repeated, or averaged with its neighbors where they shrink."""
     factor = height // photos.shape[1]
     if factor:
         return _repeat(photos, factor)

@@ -1,6 +1,6 @@
-"""Figures to paste into a document: a class with its examples, or a confused pair. PNG bytes.
+"""Figures for documents: a class with its examples, or a confused pair, as PNG.
 
-Composed with Pillow: matplotlib takes two seconds for one figure of overlays, and a report has one for each class.
+Pillow composes them: matplotlib takes two seconds for one figure of overlays, and a report has one for each class.
 """
 
 import os
@@ -47,7 +47,7 @@ _LIST_GAP = 14
 _FOOTER_HEIGHT = 72
 _FOOTER_LINE_HEIGHT = 19
 _NARROWEST_SLOT = 112
-_NARROWEST_COLUMN = 460  # room for what a card says, where its pictures are few
+_NARROWEST_COLUMN = 460  # room for the text of a card that has few pictures
 
 _HIGHER_PEAK = "the higher peak of the two maps"
 
@@ -74,7 +74,7 @@ class _Panel:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class _Card:
-    """One example: what the model said of it, and its pictures."""
+    """One example: its prediction and its pictures."""
 
     verdict: str
     rest: str
@@ -103,10 +103,9 @@ class _Column:
 
 
 def class_figures(cache: EvaluationCache, findings: Findings) -> Iterator[bytes]:
-    """The figure of every class in index order: see `class_figure`; none where examples have nothing to show.
+    """The figure of every class in index order, as `class_figure` draws it; none if there are neither images nor maps.
 
-    A few are drawn ahead in threads of their own, while the caller does something else with the last: most of the time
-    goes into compression, which leaves the interpreter to others.
+    Threads draw a few figures ahead: most of the time goes into compression, which releases the interpreter lock.
     """
     if not has_pictures(cache):
         return
@@ -124,11 +123,6 @@ def class_figures(cache: EvaluationCache, findings: Findings) -> Iterator[bytes]
 def class_figure(cache: EvaluationCache, findings: Findings, class_index: int) -> bytes:
     """A class's worst and best examples with their maps, under its recall and precision.
 
-    Args:
-        cache: the evaluation.
-        findings: what was found in it.
-        class_index: the class.
-
     Returns:
         A PNG, about 1100 pixels wide for thumbnails of 32 pixels.
     """
@@ -143,9 +137,9 @@ def class_figure(cache: EvaluationCache, findings: Findings, class_index: int) -
         num_panels=_num_panels(cache, is_correct=metrics.recall.count == metrics.recall.total),
     )
     best = _Column(
-        title="The surest right answers",
+        title="Most confident correct images",
         note=f"{len(selection.best[:NUM_BEST])} of {count_text(metrics.recall.count)}",
-        empty_text=f"No image of {name} is named right.",
+        empty_text=f"No image of {name} is classified correctly.",
         cards=_make_cards(cache, findings, selection.best[:NUM_BEST]),
         num_panels=_num_panels(cache, is_correct=True),
         lists=tuple(
@@ -154,8 +148,8 @@ def class_figure(cache: EvaluationCache, findings: Findings, class_index: int) -
                 rows=tuple((class_name(cache, other.class_index), other.count) for other in counts[:NUM_COUNTS]),
             )
             for title, counts in (
-                ("What its images are called instead", metrics.mistaken_for),
-                ("What else gets its name", metrics.mistaken_by),
+                ("Predicted as", metrics.mistaken_for),
+                ("Mistaken for this class", metrics.mistaken_by),
             )
             if counts
         ),
@@ -164,22 +158,13 @@ def class_figure(cache: EvaluationCache, findings: Findings, class_index: int) -
 
 
 def confused_pair_figure(cache: EvaluationCache, findings: Findings, pair: ConfusedPair) -> bytes:
-    """The surest mistakes of a confused pair, both ways, with their maps.
-
-    Args:
-        cache: the evaluation.
-        findings: what was found in it.
-        pair: one of the findings' pairs.
-
-    Returns:
-        A PNG.
-    """
+    """The most confident errors of a confused pair, in both directions, with their maps. A PNG."""
     true, predicted = class_name(cache, pair.true_index), class_name(cache, pair.predicted_index)
     columns = tuple(
         _Column(
-            title=f"{first} called {second}",
+            title=f"{first} predicted as {second}",
             note=f"{min(count, NUM_OF_PAIR)} of {count_text(count)}",
-            empty_text=f"No {first} is called {second}.",
+            empty_text=f"No {first} is predicted as {second}.",
             cards=_make_cards(cache, findings, _select_confused(cache, findings, first_index, second_index)),
             num_panels=_num_panels(cache, is_correct=False),
         )
@@ -189,8 +174,8 @@ def confused_pair_figure(cache: EvaluationCache, findings: Findings, pair: Confu
         )
     )
     sentence = (
-        f"{count_text(pair.share.count)} of {plural_text(pair.share.total, 'image')} of {true} are called {predicted}:"
-        f" {percent_text(pair.share.value)} ({percent_interval_text(pair.share)}); the other way"
+        f"{count_text(pair.share.count)} of {plural_text(pair.share.total, 'image')} of {true} are predicted as"
+        f" {predicted}: {percent_text(pair.share.value)} ({percent_interval_text(pair.share)}); in reverse"
         f" {count_text(pair.reverse.count)} of {count_text(pair.reverse.total)}:"
         f" {percent_text(pair.reverse.value)} ({percent_interval_text(pair.reverse)})"
     )
@@ -279,7 +264,7 @@ def _draw_card(canvas: Canvas, card: _Card, left: int, top: int, *, width: int, 
 
 
 def _draw_legend(canvas: Canvas, top: int, width: int, lines: Sequence[str], ends: tuple[str, str] | None) -> None:
-    """The colors of the maps between what their ends mean, where there are maps, above lines of text."""
+    """The color scale of the maps, if there are any, with the meaning of its ends, above lines of text."""
     canvas.fill(_MARGIN, top - 6, width, 1, RULE.light)
     if ends is not None:
         x = canvas.write(_MARGIN, top + 22, ends[0], _NOTE) + 10
@@ -294,7 +279,7 @@ def _legend_ends(cache: EvaluationCache) -> tuple[str, str] | None:
     cam = next(iter(cache.cams.values()), None)
     if cam is None:
         return None
-    return ("nothing", "the peak of the map") if cam.is_class_agnostic else ("no evidence", _HIGHER_PEAK)
+    return ("zero", "the peak of the map") if cam.is_class_agnostic else ("no evidence", _HIGHER_PEAK)
 
 
 def _legend_text(cache: EvaluationCache) -> str:
@@ -302,18 +287,18 @@ def _legend_text(cache: EvaluationCache) -> str:
         return no_maps_text(cache)
     method, cam = next(iter(cache.cams.items()))
     words = find_method(method)
-    unit = f"in {LOGIT_UNITS}" if words.unit == LOGIT_UNITS else "in units of the method’s own"
+    unit = f"in {LOGIT_UNITS}" if words.unit == LOGIT_UNITS else "in the method’s own units"
     scale = (
-        f"A map stands for every class and reaches from zero to its own peak, {unit}."
+        f"Maps are class-agnostic; each is scaled from zero to its own peak, {unit}."
         if cam.is_class_agnostic
-        else f"Both maps share one scale, from zero to the higher of their peaks, {unit}."
+        else f"Both maps of an image share one scale, from zero to the higher of their peaks, {unit}."
     )
     layer = f" at {cache.provenance.target_layer}" if cache.provenance.target_layer else ""
-    return f"{scale} {words.title[0].upper()}{words.title[1:]}{layer}, {grid_text(cam)} cells, scaled bilinearly."
+    return f"{scale} {words.title[0].upper()}{words.title[1:]}{layer}, {grid_text(cam)} cells, upsampled bilinearly."
 
 
 def _num_panels(cache: EvaluationCache, *, is_correct: bool) -> int:
-    """How many pictures a card shows: the photo, the maps over it where they differ, and the map alone."""
+    """Number of pictures on a card: the photo, the maps over it where they differ, and the map alone."""
     cam, has_photo = next(iter(cache.cams.values()), None), cache.thumbnails is not None
     if cam is None:
         return 1
@@ -337,11 +322,11 @@ def _make_card(cache: EvaluationCache, findings: Findings, position: int, pictur
     is_correct = bool(predictions.is_correct[position])
     panels = tuple(_make_panels(cache, position, pictures, true, predicted, is_correct=is_correct))
     if is_correct:
-        return _Card(verdict="right", rest=f", {confidence} sure", color=RIGHT.light, panels=panels)
+        return _Card(verdict="Correct", rest=f", confidence {confidence}", color=RIGHT.light, panels=panels)
     probability = percent_text(float(predictions.true_probability[position]))
     return _Card(
-        verdict=f"called {predicted}",
-        rest=f", {confidence} sure; the true class had {probability}",
+        verdict=f"Predicted as {predicted}",
+        rest=f", confidence {confidence}; true class {probability}",
         color=WRONG.light,
         panels=panels,
     )
@@ -350,7 +335,7 @@ def _make_card(cache: EvaluationCache, findings: Findings, position: int, pictur
 def _make_panels(
     cache: EvaluationCache, position: int, pictures: ExamplePictures, true: str, predicted: str, *, is_correct: bool
 ) -> Iterator[_Panel]:
-    """The pictures of one example, as far as there are any, with their captions."""
+    """The available pictures of one example, with their captions."""
     if pictures.photo is not None:
         name = str(cache.example_id[position])
         yield _Panel(pixels=pictures.photo, title="photo", detail=name, is_named_by_file=True)
@@ -361,10 +346,10 @@ def _make_panels(
     is_agnostic = next(iter(cache.cams.values())).is_class_agnostic
     if not is_correct and not is_agnostic:
         yield _Panel(pixels=over_true, title=f"for {true}", detail=_peak_detail(pictures.true_peak))
-    target = "where it looked" if is_agnostic else f"for {predicted}"
+    target = "map" if is_agnostic else f"for {predicted}"
     yield _Panel(pixels=over_predicted, title=target, detail=detail)
     if pictures.photo is not None:
-        whose = "for any class" if is_agnostic else f"for {predicted}"
+        whose = "class-agnostic" if is_agnostic else f"for {predicted}"
         yield _Panel(pixels=alone, title="map alone", detail=whose if pictures.predicted_peak else detail)
 
 
@@ -375,7 +360,7 @@ def _peak_detail(peak: float) -> str:
 def _select_confused(
     cache: EvaluationCache, findings: Findings, true_index: int, predicted_index: int
 ) -> tuple[int, ...]:
-    """The surest examples of one class that are predicted as the other; ties by position."""
+    """The most confident examples of one class that are predicted as the other; ties by position."""
     predictions = findings.predictions
     found = np.flatnonzero((cache.labels == true_index) & (predictions.predicted == predicted_index))
     order = np.argsort(-predictions.confidence[found], kind="stable")
@@ -400,17 +385,17 @@ def _class_sentence(metrics: ClassMetrics) -> str:
 
 def _worst_title(recall: Proportion) -> str:
     if not recall.total:
-        return "Its images"
-    return "The surest mistakes" if recall.count < recall.total else "The least sure right answers"
+        return "Images"
+    return "Most confident errors" if recall.count < recall.total else "Least confident correct images"
 
 
 def _worst_note(metrics: ClassMetrics, findings: Findings, shown: Sequence[int]) -> str:
-    """How many of how many; where the mistakes do not fill the column, what follows them."""
-    num_mistakes = metrics.recall.total - metrics.recall.count
+    """How many of how many; and what follows where the errors do not fill the column."""
+    num_errors = metrics.recall.total - metrics.recall.count
     num_wrong = int(np.count_nonzero(~findings.predictions.is_correct[list(shown)]))
     num_aside = findings.selections[metrics.class_index].num_worst_set_aside
     aside = f", {plural_text(num_aside, 'label issue')} set aside" if num_aside else ""
-    if not num_mistakes:
+    if not num_errors:
         return f"{len(shown)} of {count_text(metrics.recall.count)}"
-    rest = ", then the least sure right answers" if num_wrong < len(shown) else ""
-    return f"{num_wrong} of {count_text(num_mistakes)}{aside}{rest}"
+    rest = ", then correct ones" if num_wrong < len(shown) else ""
+    return f"{num_wrong} of {count_text(num_errors)}{aside}{rest}"

@@ -1,7 +1,7 @@
-"""Arrays to pictures: thumbnails, class activation maps and confusion matrices, as values and as PNG bytes.
+"""From arrays to pictures: thumbnails, class activation maps and confusion matrices, as values and as PNG bytes.
 
-The browser scales a map before it colors it, so that it interpolates values and not colors. What is made in Python
-goes the same way: `analysis.scaling.scale_maps`, then `overlay` or `colored_map`.
+The browser scales a map before it colors it, so that it interpolates values, not colors. Python does the same:
+`analysis.scaling.scale_maps`, then `overlay` or `colored_map`.
 """
 
 import io
@@ -17,9 +17,9 @@ from reportgen.report.pictures.colormaps import DEFAULT_COLORMAP, color_levels, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpriteLayout:
-    """Where each cell of a sprite lies: row by row, each inside a replica of its own edge, one pixel wide.
+    """The cells of a sprite: row by row, each inside a replica of its own edge, one pixel wide.
 
-    Without the replica a neighbour bleeds in where a browser scales smoothly, or to a size that is no whole multiple.
+    Without the replica, neighboring cells bleed in where a browser scales smoothly or by a fraction.
 
     Attributes:
         num_cells: cells in use.
@@ -52,7 +52,7 @@ class SpriteLayout:
 
 
 def sprite_columns(num_cells: int) -> int:
-    """How many cells in a row make a sprite about square, so that neither side grows too long for its format."""
+    """Number of cells in a row that makes a sprite about square, so that neither side exceeds its format."""
     return max(1, math.isqrt(max(0, num_cells - 1)) + 1)
 
 
@@ -90,7 +90,7 @@ def map_sprite(maps: NDArray[np.floating], *, columns: int = 10) -> bytes:
 
 
 def _tile(cells: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
-    """The cells (n, H, W, ...) side by side, each with its border; places that are left over are black."""
+    """The cells (n, H, W, ...) side by side, each with its border; unused places are black."""
     n, *size = cells.shape[:3]
     width, height = sprite_layout(n, *size, columns=columns).size
     bordered = np.pad(cells, [(0, 0), (1, 1), (1, 1), *[(0, 0)] * (cells.ndim - 3)], mode="edge")
@@ -102,10 +102,10 @@ def _tile(cells: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
 
 
 def confusion_picture(confusion: NDArray[np.int64], order: NDArray[np.int64]) -> bytes:
-    """The mistakes of a confusion matrix, one pixel a cell, for the browser to enlarge and color.
+    """The errors of a confusion matrix, one pixel per cell, for the browser to enlarge and color.
 
-    The square root is shown, so that single mistakes are seen beside frequent ones: level 255 is `max_mistakes`. Right
-    answers are left out (level 0); a cell with a mistake is never 0.
+    Levels follow the square root of the counts, so that single errors are visible beside frequent ones: level 255 is
+    `max_errors`. Correct predictions are left out (level 0); a cell with an error is never 0.
 
     Args:
         confusion: int64 (K, K), rows true, columns predicted.
@@ -118,19 +118,19 @@ def confusion_picture(confusion: NDArray[np.int64], order: NDArray[np.int64]) ->
 
 
 def confusion_levels(confusion: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Gray levels uint8 (K, K) of a confusion matrix: as `confusion_picture` says."""
-    mistakes = np.where(np.eye(len(confusion), dtype=bool), 0, confusion)
-    levels = gray_levels(np.sqrt(mistakes / max(1, max_mistakes(confusion))))
-    return np.where(mistakes > 0, np.maximum(levels, 1), 0).astype(np.uint8)
+    """Gray levels of a confusion matrix, uint8 (K, K), as in `confusion_picture`."""
+    errors = np.where(np.eye(len(confusion), dtype=bool), 0, confusion)
+    levels = gray_levels(np.sqrt(errors / max(1, max_errors(confusion))))
+    return np.where(errors > 0, np.maximum(levels, 1), 0).astype(np.uint8)
 
 
-def max_mistakes(confusion: NDArray[np.int64]) -> int:
+def max_errors(confusion: NDArray[np.int64]) -> int:
     """The largest count off the diagonal."""
     return int(np.where(np.eye(len(confusion), dtype=bool), 0, confusion).max())
 
 
 def common_scale(true: NDArray[np.floating], predicted: NDArray[np.floating]) -> NDArray[np.float64]:
-    """What both maps of each example are divided by: the larger of their peaks, and 0 where no cell is positive.
+    """The common scale of both maps of each example: the larger of their peaks, 0 if no cell is positive.
 
     Args:
         true: (N, h, w), signed, in units of the logit.
@@ -149,7 +149,7 @@ def peaks(maps: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def evidence(maps: NDArray[np.floating], scale: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Maps as shown: evidence for the class as a share of a scale; evidence against it counts as none.
+    """Maps as shown: evidence for the class as a fraction of a scale; evidence against it counts as zero.
 
     Args:
         maps: (N, h, w), signed, in units of the logit.
@@ -159,8 +159,8 @@ def evidence(maps: NDArray[np.floating], scale: NDArray[np.float64]) -> NDArray[
         float64 (N, h, w) in [0, 1].
     """
     divisor = np.where(scale > 0, scale, 1.0)[:, None, None]
-    shares: NDArray[np.float64] = maps.astype(np.float64) / divisor
-    return np.clip(shares, 0.0, 1.0)
+    fractions: NDArray[np.float64] = maps.astype(np.float64) / divisor
+    return np.clip(fractions, 0.0, 1.0)
 
 
 def colored_map(levels: NDArray[np.floating], colormap: str = DEFAULT_COLORMAP) -> NDArray[np.uint8]:

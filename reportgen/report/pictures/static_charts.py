@@ -1,6 +1,7 @@
-"""Charts to paste into a document: the whole confusion matrix with its names, and the most confused pairs. PNG bytes.
+"""Charts for documents: the confusion matrix with all names, and the most confused pairs, as PNG.
 
-Both are rectangles and text on whole pixels, which Pillow draws in a tenth of the time that matplotlib needs to start.
+Both consist of rectangles and text on whole pixels, which Pillow draws in a tenth of the time that matplotlib needs to
+start.
 """
 
 import math
@@ -36,30 +37,27 @@ _GAP = 10
 
 
 def confusion_matrix_figure(cache: EvaluationCache, findings: Findings) -> bytes:
-    """The mistakes between all classes, with every name on both axes and recall in the margin.
+    """The errors between all classes, with every name on both axes and recall in the margin.
 
-    Cells shrink as classes get many; from about 300 classes on, rows are thinner than text and only those names are
-    set that have room, the classes with the most mistakes first. Up to 20 classes the counts stand in the cells.
-
-    Args:
-        cache: the evaluation.
-        findings: what was found in it.
+    Cells shrink as classes get many; with more than about 300 classes, rows are thinner than text and only
+    the names that fit are set, those of the classes with the most errors first. With up to 20 classes, cells show their
+    counts.
 
     Returns:
         A PNG; with 100 classes about 2400 pixels wide.
     """
     order = findings.class_order.tolist()
-    mistakes = without_diagonal(findings.confusion)[np.ix_(order, order)]
+    errors = without_diagonal(findings.confusion)[np.ix_(order, order)]
     names = [class_name(cache, class_index) for class_index in order]
     cell = _cell_side(len(order))
     label = TextStyle(size=min(16, max(12, cell - 4)))
-    named = _choose_names(mistakes, cell, label.size + 1)
+    named = _choose_names(errors, cell, label.size + 1)
     blocks = _superclass_blocks(cache, order)
     frame = _MatrixFrame.around(len(order), cell, names, blocks, label)
 
     canvas = Canvas(frame.width, frame.height)
     _write_matrix_title(canvas, frame, cache, findings)
-    _draw_cells(canvas, frame, confusion_levels(mistakes))
+    _draw_cells(canvas, frame, confusion_levels(errors))
     _draw_blocks(canvas, frame, blocks)
     for row in named:
         middle = frame.top + row * cell + cell // 2
@@ -73,9 +71,9 @@ def confusion_matrix_figure(cache: EvaluationCache, findings: Findings) -> bytes
                 column_middle, frame.bottom + 6, names[row], label, align="right", max_width=_MAX_NAME_WIDTH
             )
     if cell >= 32:
-        _write_counts(canvas, frame, mistakes)
+        _write_counts(canvas, frame, errors)
     _draw_recalls(canvas, frame, [findings.classes[class_index].recall for class_index in order])
-    _draw_count_legend(canvas, int(mistakes.max()))
+    _draw_count_legend(canvas, int(errors.max()))
     return canvas.png()
 
 
@@ -109,7 +107,7 @@ class _MatrixFrame:
 
     @property
     def has_lower_names(self) -> bool:
-        """Whether the columns are named below as well, since the rows are too many for one glance."""
+        """Whether there are so many rows that the columns are named below as well."""
         return self.size > _MAX_GLANCE
 
     @property
@@ -138,14 +136,14 @@ def _cell_side(num_classes: int) -> int:
     return max(1, min(14, _LARGEST_SIDE // num_classes))
 
 
-def _choose_names(mistakes: NDArray[np.int64], cell: int, line_height: int) -> list[int]:
-    """Rows whose names are set: all where there is room, else those with the most mistakes, as far apart as needed."""
+def _choose_names(errors: NDArray[np.int64], cell: int, line_height: int) -> list[int]:
+    """Rows with a name: all if there is room, else those with the most errors, far enough apart."""
     if cell >= line_height:
-        return list(range(len(mistakes)))
+        return list(range(len(errors)))
     distance = math.ceil(line_height / cell)
-    is_free = np.ones(len(mistakes), bool)
+    is_free = np.ones(len(errors), bool)
     chosen = []
-    for row in np.argsort(-(mistakes.sum(axis=0) + mistakes.sum(axis=1)), kind="stable").tolist():
+    for row in np.argsort(-(errors.sum(axis=0) + errors.sum(axis=1)), kind="stable").tolist():
         if is_free[row]:
             chosen.append(row)
             is_free[max(0, row - distance + 1) : row + distance] = False
@@ -153,7 +151,7 @@ def _choose_names(mistakes: NDArray[np.int64], cell: int, line_height: int) -> l
 
 
 def _superclass_blocks(cache: EvaluationCache, order: Sequence[int]) -> list[tuple[str, int]]:
-    """Superclass names with their numbers of rows, from the top; none where superclasses are not known."""
+    """Superclass names with their numbers of rows, from the top; none if superclasses are unknown."""
     group = cache.superclasses
     if group is None:
         return []
@@ -163,15 +161,15 @@ def _superclass_blocks(cache: EvaluationCache, order: Sequence[int]) -> list[tup
 
 def _write_matrix_title(canvas: Canvas, frame: _MatrixFrame, cache: EvaluationCache, findings: Findings) -> None:
     top1 = findings.overall.top1
-    how = "in blocks of superclasses" if cache.superclasses else "with similar classes side by side"
-    title = f"{plural_text(top1.total - top1.count, 'mistake')} on {plural_text(top1.total, 'image')}"
+    how = "in blocks of superclasses" if cache.superclasses else "similar classes side by side"
+    title = f"{plural_text(top1.total - top1.count, 'error')} on {plural_text(top1.total, 'image')}"
     source = source_text(cache)
     right = frame.width - _MARGIN
     canvas.write(_MARGIN, _MARGIN + 28, title, _TITLE)
     canvas.write(right, _MARGIN + 28, source, _SMALL, align="right")
     note = (
-        f"Rows are true classes, columns predicted ones, {how}. The diagonal of right answers is left out; recall"
-        " stands in the margin, with its 95% interval."
+        f"Rows are true classes, columns predicted classes, {how}. The diagonal (correct predictions) is left out;"
+        " the margin shows recall with its 95% CI."
     )
     for line, text in enumerate(wrap_text(note, _SUBTITLE, right - _MARGIN)):
         canvas.write(_MARGIN, _MARGIN + 58 + 22 * line, text, _SUBTITLE)
@@ -208,10 +206,10 @@ def _draw_blocks(canvas: Canvas, frame: _MatrixFrame, blocks: Sequence[tuple[str
         start += length
 
 
-def _write_counts(canvas: Canvas, frame: _MatrixFrame, mistakes: NDArray[np.int64]) -> None:
-    levels = confusion_levels(mistakes)
-    for row, column in np.argwhere(mistakes > 0).tolist():
-        count = int(mistakes[row, column])
+def _write_counts(canvas: Canvas, frame: _MatrixFrame, errors: NDArray[np.int64]) -> None:
+    levels = confusion_levels(errors)
+    for row, column in np.argwhere(errors > 0).tolist():
+        count = int(errors[row, column])
         style = TextStyle(size=14, color=PANEL.light if levels[row, column] > 160 else INK.light)
         middle = frame.left + column * frame.cell + frame.cell / 2
         baseline = frame.top + row * frame.cell + frame.cell // 2 + 5
@@ -223,7 +221,7 @@ def _draw_recalls(canvas: Canvas, frame: _MatrixFrame, recalls: Sequence[Proport
     left, width = frame.right + _GAP, _RECALL_WIDTH - 50
     thickness = max(1, frame.cell - max(1, frame.cell // 4))
     has_numbers = frame.cell >= _SMALL.size
-    canvas.write(left, frame.top - 10, "recall", _SMALL)
+    canvas.write(left, frame.top - 10, "Recall", _SMALL)
     for row, recall in enumerate(recalls):
         if not recall.total:
             continue
@@ -247,19 +245,11 @@ def _draw_count_legend(canvas: Canvas, most: int) -> None:
         at = x + math.sqrt(tick / most) * (width - 1)
         canvas.fill(at, y + 12, 1, 4, QUIET.light)
         canvas.write(at, y + 32, count_text(tick), _SMALL, align="center")
-    canvas.write(x + width + 14, y + 12, "images in a cell", _SMALL)
+    canvas.write(x + width + 14, y + 12, "images per cell", _SMALL)
 
 
 def top_confused_pairs_figure(cache: EvaluationCache, findings: Findings) -> bytes:
-    """The most confused pairs as bars, both ways, with their intervals.
-
-    Args:
-        cache: the evaluation.
-        findings: what was found in it.
-
-    Returns:
-        A PNG.
-    """
+    """The most confused pairs as bars, in both directions, with their intervals. A PNG."""
     pairs = findings.pairs
     names = [f"{class_name(cache, pair.true_index)} → {class_name(cache, pair.predicted_index)}" for pair in pairs]
     name_width = min(380, math.ceil(max((text_width(name, _BODY) for name in names), default=0)))
@@ -273,12 +263,12 @@ def top_confused_pairs_figure(cache: EvaluationCache, findings: Findings) -> byt
     canvas.write(
         _MARGIN,
         _MARGIN + 58,
-        "Share of a class's images that get the other's name, with 95% intervals",
+        "Fraction of a class's images that are predicted as the other class, with 95% CI",
         _SUBTITLE,
         max_width=right - _MARGIN,
     )
     if not pairs:
-        canvas.write(_MARGIN, top + 20, "No class is taken for another.", _BODY)
+        canvas.write(_MARGIN, top + 20, "No class is confused with another.", _BODY)
         return canvas.png()
     bounds = [pair.share.high for pair in pairs] + [pair.reverse.high for pair in pairs if pair.reverse.total]
     step = _tick_step(max(bounds))
@@ -301,7 +291,7 @@ def top_confused_pairs_figure(cache: EvaluationCache, findings: Findings) -> byt
 
 
 def _write_bar_key(canvas: Canvas, left: float, baseline: int) -> None:
-    for color, text in ((WRONG.light, "the first called the second"), (MUTED, "the other way")):
+    for color, text in ((WRONG.light, "first predicted as second"), (MUTED, "in reverse")):
         canvas.fill(left, baseline - 11, 12, 12, color)
         left = canvas.write(left + 20, baseline, text, _SMALL) + 28
 

@@ -28,7 +28,7 @@ class ClassMatrix:
         picture: what is seen without scripts, and on paper.
         picture_note: how the picture's rows and columns are ordered.
         scale: the marks below the picture's color scale.
-        has_mistakes: whether any cell off the diagonal has a count.
+        has_errors: whether any cell off the diagonal has a count.
         levels: classes or superclasses; empty where these are not known.
         orders: how rows and columns may be ordered.
     """
@@ -37,7 +37,7 @@ class ClassMatrix:
     picture: Markup
     picture_note: str
     scale: Markup
-    has_mistakes: bool
+    has_errors: bool
     levels: tuple[MatrixChoice, ...]
     orders: tuple[MatrixChoice, ...]
 

@@ -55,7 +55,7 @@ def test_orange_dots_are_the_classes_that_the_finding_counts(cache: EvaluationCa
     assert f"Orange: the {len(orange)} classes below the average" in index
 
     chart = site["charts/per_class_accuracy.html"].decode()
-    traces = json.loads(re.search(r"const traces = (.*);\n", chart)[1])
+    traces = json.loads(re.search(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', chart)[1])["traces"]
     assert {trace["meta"]: len(trace["y"]) for trace in traces} == {
         "wrong": len(orange),
         "right": NUM_CLASSES - len(orange),

@@ -90,7 +90,7 @@ def test_a_cell_tells_both_directions(small_cache, small_findings):
     trace = read_part(charts.confusion_matrix_chart(small_cache, small_findings), "traces")[0]
     order = small_findings.class_order.tolist()
     cell = trace["text"][order.index(3)][order.index(4)]
-    assert cell == "<b>=1+1 called 猫: 7 of 12</b><br>猫 called =1+1: 6 of 12"
+    assert cell == "<b>=1+1 predicted as 猫: 7 of 12</b><br>猫 predicted as =1+1: 6 of 12"
     assert trace["text"][order.index(2)][order.index(0)] == ""
 
 

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -40,17 +41,18 @@ def test_long_names_do_not_break_the_layout(small_cache, record_page):
 def test_each_example_of_a_class_is_shown_with_what_was_said_of_it(small_cache, small_findings, record_page):
     page = record_page(figures, figures.class_figure, small_cache, small_findings, 1)
     selection, predictions = small_findings.selections[1], small_findings.predictions
-    verdicts = [text for text in page.texts if text.startswith("called ") or text == "right"]
+    names = small_cache.class_names
+    verdicts = [text for text in page.texts if text.startswith("Predicted as ") or text == "Correct"]
     expected = [
-        "right" if predictions.is_correct[at] else f"called {small_cache.class_names[predictions.predicted[at]]}"
+        "Correct" if predictions.is_correct[at] else f"Predicted as {names[predictions.predicted[at]]}"
         for at in (*selection.worst, *selection.best)
     ]
     assert verdicts == expected
-    sure = [text for text in page.texts if " sure" in text and text.startswith(", ")]
-    for text, at in zip(sure, (*selection.worst, *selection.best), strict=True):
-        assert text.startswith(f", {percent_text(predictions.confidence[at])} sure")
+    rests = [text for text in page.texts if text.startswith(", confidence ")]
+    for text, at in zip(rests, (*selection.worst, *selection.best), strict=True):
+        assert text.startswith(f", confidence {percent_text(predictions.confidence[at])}")
         if not predictions.is_correct[at]:
-            assert text.endswith(f"; the true class had {percent_text(predictions.true_probability[at])}")
+            assert text.endswith(f"; true class {percent_text(predictions.true_probability[at])}")
 
 
 def test_a_mistake_shows_four_pictures_and_a_right_answer_three(small_cache, small_findings, record_page):
@@ -94,13 +96,13 @@ def test_a_column_says_how_many_of_its_mistakes_it_shows(small_cache, small_find
         page = record_page(
             figures, figures.class_figure, small_cache, replace(small_findings, selections=selections), 3
         )
-        return page.texts[page.texts.index("The surest mistakes") + 1]
+        return page.texts[page.texts.index("Most confident errors") + 1]
 
     positions = np.flatnonzero(small_cache.labels == 3)
     is_correct = small_findings.predictions.is_correct[positions]
     wrong, right = positions[~is_correct].tolist(), positions[is_correct].tolist()
     assert note(wrong[:5]) == "5 of 9"
-    assert note([*wrong[:3], *right[:2]]) == "3 of 9, then the least sure right answers"
+    assert note([*wrong[:3], *right[:2]]) == "3 of 9, then correct ones"
     assert note(wrong[1:4], num_worst_set_aside=1) == "3 of 9, 1 label issue set aside"
 
 
@@ -110,14 +112,14 @@ def test_a_class_figure_names_its_source_and_its_numbers(small_cache, small_find
     told = " ".join(page.texts)
     assert "Recall 25.0% (8.9–53.2%), 3 of 12 images · precision 33.3% (12.1–64.6%), 3 of 9" in told
     assert "Grad-CAM at features.3, 8×8 cells" in told
-    assert "What its images are called instead" in page.texts
-    assert page.texts[page.texts.index("What its images are called instead") + 1 :][:2] == ["class 4", "7"]
+    assert "Predicted as" in page.texts
+    assert page.texts[page.texts.index("Predicted as") + 1 :][:2] == ["class 4", "7"]
 
 
 @pytest.mark.parametrize(
     ("class_index", "sentences"),
     [
-        (2, ["The least sure right answers", "What else gets its name"]),
+        (2, ["Least confident correct images", "Mistaken for this class"]),
         (5, ["No image of this class in the test set", "The test set has no image of no, images."]),
     ],
 )
@@ -125,7 +127,7 @@ def test_a_class_without_mistakes_or_images_says_so(small_cache, small_findings,
     page = record_page(figures, figures.class_figure, small_cache, small_findings, class_index)
     for sentence in sentences:
         assert sentence in page.texts
-    assert "The surest mistakes" not in page.texts
+    assert "Most confident errors" not in page.texts
 
 
 def test_a_class_that_is_never_right_says_so(small_cache, record_page):
@@ -133,22 +135,23 @@ def test_a_class_that_is_never_right_says_so(small_cache, record_page):
     logits[small_cache.labels == 0] = [0, 9, 0, 0, 0, 0]
     cache = replace(small_cache, logits=logits)
     page = record_page(figures, figures.class_figure, cache, compute_findings(cache), 0)
-    assert "No image of con is named right." in page.texts
+    assert "No image of con is classified correctly." in page.texts
     assert page.texts_outside() == []
 
 
 def test_a_pair_is_shown_both_ways_by_falling_confidence(small_cache, small_findings, record_page):
-    pair = small_findings.pairs[2]  # a/b called con, 4 of 12; the other way 2 of 12
+    pair = small_findings.pairs[2]  # a/b predicted as con, 4 of 12; in reverse 2 of 12
     page = record_page(figures, figures.confused_pair_figure, small_cache, small_findings, pair)
     assert page.texts[0] == "a/b → con"
-    assert "a/b called con" in page.texts
-    assert "con called a/b" in page.texts
-    assert page.texts.count("called con") == 4
-    assert page.texts.count("called a/b") == 2
-    confidences = [float(text.split("%")[0].strip(", >")) for text in page.texts if "% sure; the" in text][:4]
-    assert confidences == sorted(confidences, reverse=True)
+    assert "a/b predicted as con" in page.texts
+    assert "con predicted as a/b" in page.texts
+    assert page.texts.count("Predicted as con") == 4
+    assert page.texts.count("Predicted as a/b") == 2
     told = " ".join(page.texts)
-    assert "4 of 12 images of a/b are called con: 33.3% (13.8–60.9%); the other way 2 of 12" in told
+    confidences = [float(number) for number in re.findall(r", confidence [<>]?([\d.]+)%; true class", told)][:4]
+    assert len(confidences) == 4
+    assert confidences == sorted(confidences, reverse=True)
+    assert "4 of 12 images of a/b are predicted as con: 33.3% (13.8–60.9%); in reverse 2 of 12" in told
     assert page.overlapping_texts() == []
 
 
@@ -156,7 +159,7 @@ def test_a_pair_that_is_confused_one_way_only_says_so(small_cache, small_finding
     pair = next(pair for pair in small_findings.pairs if pair.reverse.count == 0 and pair.reverse.total)
     page = record_page(figures, figures.confused_pair_figure, small_cache, small_findings, pair)
     names = small_cache.class_names
-    assert f"No {names[pair.predicted_index]} is called {names[pair.true_index]}." in page.texts
+    assert f"No {names[pair.predicted_index]} is predicted as {names[pair.true_index]}." in page.texts
 
 
 def test_a_pair_with_a_class_without_images_is_drawn(small_cache, small_findings):
@@ -210,7 +213,7 @@ def test_figures_of_partial_caches_hold_what_there_is(small_cache, record_page, 
         assert page.texts_outside() == []
         assert ("photo" in page.texts) == ("no images" not in name)
         assert ("map alone" in page.texts) == (name == "no class")
-        assert ("where it looked" in page.texts) == ("no class" in name)
+        assert ("map" in page.texts) == ("no class" in name)
         assert any("There are no maps" in text for text in page.texts) == (name == "no maps")
         assert ("the higher peak of the two maps" in page.texts) == (name == "no images")
 

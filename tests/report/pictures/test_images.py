@@ -81,7 +81,7 @@ def test_the_confusion_picture_shows_mistakes_only_by_the_root_of_their_count():
     confusion = np.array([[90, 4, 0], [1, 50, 16], [0, 0, 7]])
     picture = read_png(images.confusion_picture(confusion, np.array([0, 1, 2])))
     np.testing.assert_array_equal(picture, [[0, 128, 0], [64, 0, 255], [0, 0, 0]])
-    assert images.max_mistakes(confusion) == 16
+    assert images.max_errors(confusion) == 16
 
 
 def test_the_confusion_picture_follows_the_order_of_the_classes():

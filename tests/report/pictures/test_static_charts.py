@@ -74,7 +74,7 @@ def test_cells_have_the_color_of_their_count_in_the_order_of_the_findings(small_
 
 def test_few_classes_have_their_counts_in_the_cells_and_recall_in_the_margin(small_cache, small_findings, record_page):
     page = record_page(static_charts, static_charts.confusion_matrix_figure, small_cache, small_findings)
-    assert "22 mistakes on 60 images" in page.texts
+    assert "22 errors on 60 images" in page.texts
     for text in ("75%", "67%", "100%", "25%", "50%"):
         assert text in page.texts
     counts = small_findings.confusion[~np.eye(6, dtype=bool)]
@@ -102,9 +102,9 @@ def test_a_perfect_model_has_an_empty_matrix_and_no_pairs(small_cache, record_pa
     cache = replace(small_cache, logits=logits)
     findings = compute_findings(cache)
     page = record_page(static_charts, static_charts.confusion_matrix_figure, cache, findings)
-    assert "0 mistakes on 60 images" in page.texts
+    assert "0 errors on 60 images" in page.texts
     page = record_page(static_charts, static_charts.top_confused_pairs_figure, cache, findings)
-    assert "No class is taken for another." in page.texts
+    assert "No class is confused with another." in page.texts
 
 
 def test_bars_of_a_pair_have_the_length_of_its_shares_both_ways(small_cache, small_findings, record_page):

@@ -30,7 +30,7 @@ def draw_confidence_histogram(confidence: NDArray[np.floating], is_correct: NDAr
         element("text", plural_text(most, "image"), x=0, y=_AXES.top, dy=-6),
         element("line", class_="grid", x1=0, x2=_AXES.width, y1=_AXES.top, y2=_AXES.top),
         *(
-            _draw_bar(index, counts, f"{percent_text(low, digits=0)} to {percent_text(high, digits=0)} sure", most)
+            _draw_bar(index, counts, f"{percent_text(low, digits=0)} to {percent_text(high, digits=0)}", most)
             for index, (low, high, *counts) in enumerate(
                 zip(edges[:-1].tolist(), edges[1:].tolist(), right, wrong, strict=True)
             )
@@ -38,7 +38,8 @@ def draw_confidence_histogram(confidence: NDArray[np.floating], is_correct: NDAr
         ),
         element("line", class_="axis", x1=0, x2=_AXES.width, y1=_AXES.bottom, y2=_AXES.bottom),
         _AXES.x_axis(QUARTERS, lambda tick: percent_text(tick, digits=0)),
-        label=f"Confidence of {plural_text(len(confidence), 'image')}, {count_text(sum(wrong))} of them mistakes",
+        label=f"Histogram of confidence: {plural_text(len(confidence), 'image')},"
+        f" {count_text(sum(wrong))} misclassified",
         class_="histogram",
     )
 
@@ -54,7 +55,7 @@ def _draw_bar(index: int, counts: Sequence[int], interval: str, most: int) -> Ma
 
     return titled(
         "g",
-        f"{interval}: {count_text(num_right)} right, {count_text(num_wrong)} wrong",
+        f"Confidence {interval}: {count_text(num_right)} correct, {count_text(num_wrong)} misclassified",
         part("right", num_right, 0),
         part("wrong", num_wrong, num_right),
     )

@@ -49,8 +49,8 @@ def draw_iou_sweep(sweeps: Sequence[Sweep], threshold: float) -> Markup:
         element("path", class_="threshold", d=f"M{number(axes.x(threshold))} {number(axes.top)}V{number(axes.bottom)}"),
         *(_draw_line(axes, sweep, places[sweep.kind]) for sweep in sweeps),
         element("text", "of the peak", x=axes.right, y=axes.bottom, dx=14, dy=16),
-        element("text", "mean IoU", x=axes.left, y=axes.top, dx=4, dy=12),
-        label="Mean IoU over the threshold, " + "; ".join(map(_describe, sweeps)),
+        element("text", "Mean IoU", x=axes.left, y=axes.top, dx=4, dy=12),
+        label="Mean IoU against the threshold. " + "; ".join(map(_describe, sweeps)),
         class_="sweep",
     )
 

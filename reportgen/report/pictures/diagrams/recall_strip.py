@@ -40,7 +40,7 @@ def draw_recall_strip(classes: Sequence[StripClass], accuracy: float) -> Caption
     band_top = axes.y(band_high)
     return CaptionedPicture(
         title=f"Recall of {count_text(len(ranked))} classes, best to worst",
-        note="If all classes were equally good, 95 in 100 would lie in the chance band,"
+        note="If all classes were equally good, 95% of them would lie in the chance band,"
         f" {percent_text(band_low, digits=0)} to {percent_text(band_high, digits=0)}.{_weak_text(ranked)}",
         picture=group_of_links(
             axes.width,
@@ -65,7 +65,7 @@ def draw_recall_strip(classes: Sequence[StripClass], accuracy: float) -> Caption
                 dy=14,
                 text_anchor="end",
             ),
-            label=f"Recall of each class with its 95% interval, from {best} down to {worst}",
+            label=f"Dot plot of the recall of each class with its 95% CI, from {best} to {worst}",
             class_="strip",
         ),
     )

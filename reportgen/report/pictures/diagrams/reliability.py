@@ -21,9 +21,9 @@ def draw_reliability(calibration: Calibration) -> Markup:
         _AXES.x_axis(QUARTERS, lambda tick: percent_text(tick, digits=0)),
         element("line", class_="diagonal", x1=_AXES.left, y1=_AXES.bottom, x2=_AXES.right, y2=_AXES.top),
         *(_draw_bin(part, most) for part in calibration.bins if part.accuracy.total),
-        element("text", "confidence; bars: number of images", x=_AXES.right, y=_AXES.height, dy=-8, text_anchor="end"),
-        element("text", "accuracy", x=_AXES.left, y=_AXES.top, dx=6, dy=12),
-        label="Accuracy over confidence in 15 bins; on the diagonal both agree. "
+        element("text", "Confidence; bars: number of images", x=_AXES.right, y=_AXES.height, dy=-8, text_anchor="end"),
+        element("text", "Accuracy", x=_AXES.left, y=_AXES.top, dx=6, dy=12),
+        label="Reliability diagram: accuracy against confidence in 15 bins. A calibrated model lies on the diagonal. "
         f"Expected calibration error {percent_text(calibration.error.value)}.",
         class_="reliability",
     )
@@ -34,7 +34,7 @@ def _draw_bin(part: ReliabilityBin, most: int) -> Markup:
     x, left = _AXES.x(part.mean_confidence), _AXES.x(part.low)
     return titled(
         "g",
-        f"confidence {percent_text(part.mean_confidence)}: {percent_text(part.accuracy.value)} right"
+        f"Confidence {percent_text(part.mean_confidence)}: accuracy {percent_text(part.accuracy.value)}"
         f" ({percent_interval_text(part.accuracy)}), {plural_text(part.accuracy.total, 'image')}",
         element(
             "rect",

@@ -46,7 +46,7 @@ def test_the_strip_ranks_classes_by_recall_and_marks_the_weak_ones(strip_classes
     low, high = chance_band(0.6, 50)
     assert f"{100 * low:.0f}% to {100 * high:.0f}%" in strip.note
     assert strip.note.endswith("Orange: the class below the average by more than chance explains among 3.")
-    assert parse(strip.picture).get("aria-label").endswith("from <45> 90% down to <20> 40%")
+    assert parse(strip.picture).get("aria-label").endswith("from <45> 90% to <20> 40%")
 
 
 def test_dots_of_the_strip_stand_on_the_scale_of_its_grid(strip_classes):
@@ -77,13 +77,13 @@ def test_bars_of_the_histogram_add_up_to_their_counts():
     parsed = parse(draw_confidence_histogram(confidence, np.array([True, False, True, False, True])))
     bars = [{rect.get("class"): rect for rect in bar.findall("rect")} for bar in parsed.findall("g")]
     assert [bar.find("title").text.split(": ")[1] for bar in parsed.findall("g")] == [
-        "2 right, 1 wrong",
-        "1 right, 1 wrong",
+        "2 correct, 1 misclassified",
+        "1 correct, 1 misclassified",
     ]
     heights = [[float(bar[kind].get("height")) for kind in ("right", "wrong")] for bar in bars]
     assert heights == [[88, 44], [44, 44]]  # three images reach from bottom to top, 132 units
     assert float(bars[0]["wrong"].get("y")) + 44 == float(bars[0]["right"].get("y"))
-    assert parsed.get("aria-label").startswith("Confidence of 5 images, 2 of them")
+    assert parsed.get("aria-label").startswith("Histogram of confidence: 5 images, 2 misclassified")
 
 
 def test_a_histogram_of_nothing_has_no_bar():
