@@ -63,9 +63,8 @@ class Workload:
     """The model and the images, loaded by the project's own code, which is not what is measured."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        from reportgen.inputs.data.datasets import load_evaluation_set
         from reportgen.inputs.digests import compute_cache_key
-        from reportgen.inputs.networks.models import load_classifier
+        from reportgen.inputs.registry import resolve
         from reportgen.settings import AnalyzeSettings, PreprocessingSettings
 
         self.settings = AnalyzeSettings(
@@ -81,9 +80,10 @@ class Workload:
             precision=options.precision,
             methods=tuple((options.methods or _ONE).split(",")),
         )
-        self.evaluation_set = load_evaluation_set(self.settings)
-        self.classifier = load_classifier(self.settings, self.evaluation_set)
-        self.key = compute_cache_key(self.settings)
+        sources = resolve(self.settings)
+        self.evaluation_set = sources.load_evaluation_set()
+        self.classifier = sources.load_classifier(self.evaluation_set)
+        self.key = compute_cache_key(sources)
 
     def views(self, batch_size: int, limit: int) -> Iterator[Any]:
         """uint8 (B, H, W, 3) of the first examples."""

@@ -22,6 +22,7 @@ from reportgen.settings import (
 if TYPE_CHECKING:
     from reportgen.inputs.data.evaluation_set import EvaluationSet
     from reportgen.inputs.networks.classifier import Classifier
+    from reportgen.inputs.registry import Sources
     from reportgen.report.delivery.artifacts import Artifact
     from reportgen.report.presentation import Presentation
 
@@ -117,16 +118,23 @@ def analyze(
     Raises:
         ReportError: a problem that the user can solve.
     """
+    from reportgen.inputs.data.sources.arrays import ArraysFile
     from reportgen.inputs.digests import compute_cache_key
+    from reportgen.inputs.registry import resolve
 
     with observer.stage("Check the inputs"):
         check_cache_path(cache_path)
-        key = compute_cache_key(settings)
+        sources = resolve(settings)
+        key = compute_cache_key(sources)
         is_valid = _is_valid(cache_path, key, refresh, observer)
     if is_valid:
         with observer.stage("Read the cache"):
             return _rename_model(load_cache(cache_path), settings.model_name)
-    cache = _evaluate(settings, key, observer) if settings.arrays is None else _read_arrays(settings, key, observer)
+    if isinstance(sources, ArraysFile):
+        with observer.stage("Read the arrays"):
+            cache = sources.load(key)
+    else:
+        cache = _evaluate(sources, settings, key, observer)
     for warning in cache.provenance.warnings:
         observer.say(warning)
     with observer.stage("Save the cache"):
@@ -188,18 +196,16 @@ def _rename_model(cache: EvaluationCache, model_name: str) -> EvaluationCache:
     return replace(cache, provenance=replace(cache.provenance, model_name=model_name)) if model_name else cache
 
 
-def _evaluate(settings: AnalyzeSettings, key: CacheKey, observer: Observer) -> EvaluationCache:
+def _evaluate(sources: "Sources", settings: AnalyzeSettings, key: CacheKey, observer: Observer) -> EvaluationCache:
     """The one pass, and what is asked for besides."""
     from reportgen.evidence.methods.selective_maps import check_selective
     from reportgen.evidence.one_pass import run_one_pass
     from reportgen.inputs.annotations.matching import load_annotations
-    from reportgen.inputs.data.datasets import load_evaluation_set
-    from reportgen.inputs.networks.models import load_classifier
     from reportgen.inputs.preprocessing import thumbnail
 
     with observer.stage("Load the test set and the model"):
-        evaluation_set = load_evaluation_set(settings)
-        classifier = load_classifier(settings, evaluation_set)
+        evaluation_set = sources.load_evaluation_set()
+        classifier = sources.load_classifier(evaluation_set)
         preprocessing = classifier.preprocessing
         height, width, _ = thumbnail(preprocessing.view(evaluation_set.images[0]), settings.thumbnail_size).shape
         annotations = load_annotations(settings, evaluation_set, preprocessing, (height, width))
@@ -210,14 +216,6 @@ def _evaluate(settings: AnalyzeSettings, key: CacheKey, observer: Observer) -> E
     cache = replace(cache, annotations=annotations)
     cache = _add_selective_maps(cache, classifier, evaluation_set, settings, observer)
     return _add_faithfulness(cache, classifier, evaluation_set, settings, observer)
-
-
-def _read_arrays(settings: AnalyzeSettings, key: CacheKey, observer: Observer) -> EvaluationCache:
-    """What a model that ran elsewhere has said."""
-    from reportgen.inputs.data.array_results import load_array_results
-
-    with observer.stage("Read the arrays"):
-        return load_array_results(settings, key)
 
 
 def _add_selective_maps(

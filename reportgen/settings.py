@@ -13,6 +13,7 @@ PRECISIONS = ("fp32", "bf16")
 DEFAULT_CACHE_PATH = Path("cache.npz")
 DEFAULT_SITE_PATH = Path("site")
 DEFAULT_EXPLANATIONS_PATH = Path("explanations")
+DEFAULT_DATA_ROOT = Path("data")
 
 
 def _require(condition: bool, message: str, hint: str) -> None:

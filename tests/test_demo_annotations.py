@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from loaded import load_evaluation_set
 
 from reportgen import pipeline
 from reportgen.analysis.annotations import compute_annotation_findings
@@ -15,7 +16,6 @@ from reportgen.analysis.scaling import scale_maps
 from reportgen.cache import EvaluationCache
 from reportgen.demo.dataset import shared_test_set
 from reportgen.inputs.annotations.matching import load_annotations
-from reportgen.inputs.data.datasets import load_evaluation_set
 from reportgen.inputs.preprocessing import Preprocessing
 from reportgen.settings import AnalyzeSettings
 

@@ -26,8 +26,9 @@ from reportgen.inputs.annotations.matching import match_annotations, read_annota
 from reportgen.inputs.data.class_names import number_names
 from reportgen.inputs.data.evaluation_set import EvaluationSet
 from reportgen.inputs.data.image_files import FileImages
-from reportgen.inputs.networks.models import build_classifier
+from reportgen.inputs.networks.models import load_classifier
 from reportgen.inputs.preprocessing import Preprocessing
+from reportgen.inputs.registry import resolve_model
 from reportgen.inputs.single_images import find_class_names, read_views
 from reportgen.inputs.suggestions import nearest_text
 from reportgen.methods import is_class_agnostic
@@ -58,8 +59,9 @@ def explain_images(
     """
     started = time.perf_counter()
     device = resolve_device(settings.device)
-    class_names = find_class_names(settings)
-    classifier = build_classifier(settings, len(class_names), None)
+    model = resolve_model(settings)
+    class_names = find_class_names(model)
+    classifier = load_classifier(model, len(class_names), None)
     views, failures = read_views(paths, classifier.preprocessing, failed=progress)
     found: dict[int, ImageExplanation] = {}
     sources: list[MapSource] = []

@@ -1,41 +1,35 @@
 """The cache's key, from the settings and file digests alone: no model is built, no image decoded, no torch imported."""
 
-from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
 from pathlib import Path
 
 from reportgen.cache import CacheKey
 from reportgen.errors import DataError
-from reportgen.inputs.data import cifar
-from reportgen.inputs.data.datasets import DataKind, find_data_kind, list_class_folders
-from reportgen.inputs.data.hf_datasets import list_dataset_files, name_dataset
-from reportgen.inputs.data.manifests import read_manifest
-from reportgen.inputs.data.torchvision_sets import list_torchvision_files, name_torchvision_set
-from reportgen.inputs.files import file_digest, require_file
-from reportgen.inputs.networks.hf_folders import list_config_files, list_weight_files, locate_folder
-from reportgen.inputs.networks.specs import ModelKind, ModelSpec, locate_model_file, locate_weights, parse_model_spec
+from reportgen.inputs.data.sources.arrays import ArraysFile
+from reportgen.inputs.files import file_digest, joint_digest, require_file
+from reportgen.inputs.registry import Sources
 from reportgen.methods import METHODS
 from reportgen.settings import AnalyzeSettings, PreprocessingSettings
 
 
-def compute_cache_key(settings: AnalyzeSettings) -> CacheKey:
-    """What decides whether a cache is valid for these settings.
+def compute_cache_key(sources: Sources | ArraysFile) -> CacheKey:
+    """What decides whether a cache is valid for these sources and their settings.
 
-    Specs are recorded without their folders. Only where CIFAR is missing and may be fetched is torchvision imported.
+    Specs are recorded without their folders. torchvision is imported only to download a missing test set.
 
     Raises:
-        ReportError: a spec is wrong, or a file is missing: the same errors as when the model and data are loaded.
+        ReportError: a file is missing or a spec is wrong: the same errors as when the model and data are loaded.
     """
-    if settings.arrays is not None:
-        return _compute_arrays_key(settings, settings.arrays)
-    spec = parse_model_spec(settings.model)
-    model_digest, weights_digest = _model_digests(settings, spec)
+    if isinstance(sources, ArraysFile):
+        return _compute_arrays_key(sources)
+    model, data = sources.model, sources.data
+    settings = data.settings
+    weights_digest = model.weights_digest()
     return CacheKey(
-        model=str(spec),
-        model_digest=model_digest,
+        model=model.describe(),
+        model_digest=model.digest(),
         weights_digest=weights_digest,
-        data=_data_name(settings.data),
-        data_digest=_data_digest(settings),
+        data=data.describe(),
+        data_digest=data.digest(),
         class_names_digest=_optional_digest(settings.class_names_path, "The file of class names"),
         superclasses_digest=_optional_digest(settings.superclasses_path, "The file of superclasses"),
         preprocessing=_preprocessing_text(settings.preprocessing),
@@ -49,15 +43,15 @@ def compute_cache_key(settings: AnalyzeSettings) -> CacheKey:
     )
 
 
-def _compute_arrays_key(settings: AnalyzeSettings, path: Path) -> CacheKey:
-    """The key of outputs of a model that ran elsewhere: what decides about a pass has no part in it."""
-    require_file(path, "The arrays file", error=DataError, hint="Name a .npz file.")
+def _compute_arrays_key(arrays: ArraysFile) -> CacheKey:
+    """The key of outputs of a model that ran elsewhere; fields of the pass stay empty."""
+    settings = arrays.settings
     return CacheKey(
         model="arrays",
         model_digest="",
         weights_digest="",
-        data=path.name,
-        data_digest=file_digest(path),
+        data=arrays.describe(),
+        data_digest=arrays.digest(),
         class_names_digest=_optional_digest(settings.class_names_path, "The file of class names"),
         superclasses_digest=_optional_digest(settings.superclasses_path, "The file of superclasses"),
         preprocessing="",
@@ -71,76 +65,10 @@ def _compute_arrays_key(settings: AnalyzeSettings, path: Path) -> CacheKey:
     )
 
 
-def _model_digests(settings: AnalyzeSettings, spec: ModelSpec) -> tuple[str, str]:
-    """SHA-256 of what defines the network, and of its weights; empty where that is a library, or the factory itself."""
-    weights_path = locate_weights(settings, spec)
-    weights_digest = file_digest(weights_path) if weights_path is not None else settings.weights or ""
-    if spec.kind is ModelKind.HF:
-        folder = locate_folder(spec, download=settings.download)
-        model_digest = _named_digest(list_config_files(folder))
-        return model_digest, weights_digest if weights_path is not None else _named_digest(list_weight_files(folder))
-    model_path = locate_model_file(spec)
-    return "" if model_path is None else file_digest(model_path), weights_digest
-
-
-def _named_digest(paths: list[Path]) -> str:
-    return _joint_digest([path.name for path in paths], paths)
-
-
-def _data_name(spec: str) -> str:
-    match find_data_kind(spec):
-        case DataKind.FOLDER | DataKind.NPZ | DataKind.MANIFEST:
-            return Path(spec).resolve().name
-        case DataKind.HF:
-            return name_dataset(spec)
-        case DataKind.TORCHVISION:
-            return name_torchvision_set(spec)
-        case kind:
-            return kind
-
-
-def _data_digest(settings: AnalyzeSettings) -> str:
-    match find_data_kind(settings.data):
-        case DataKind.NPZ:
-            return file_digest(Path(settings.data))
-        case DataKind.DEMO:
-            from reportgen.demo.dataset import dataset_digest
-
-            return dataset_digest()
-        case kind:
-            files = _data_files(kind, settings)
-            return _joint_digest(list(files), list(files.values()))
-
-
-def _data_files(kind: DataKind, settings: AnalyzeSettings) -> dict[str, Path]:
-    """The files that a test set is read from, by the names that belong to it wherever it lies."""
-    root = Path(settings.data)
-    match kind:
-        case DataKind.FOLDER:
-            images = list_class_folders(root)
-            return {f"{group}/{name}": root / group / name for group, names in images.items() for name in names}
-        case DataKind.MANIFEST:
-            return {root.name: root, **{name: root.parent / name for name in read_manifest(root).paths}}
-        case DataKind.HF:
-            return {path.name: path for path in list_dataset_files(settings.data)}
-        case DataKind.TORCHVISION:
-            return list_torchvision_files(settings)
-    paths = cifar.require_test_files(cifar.VARIANTS[kind], settings.data_root, download=settings.download)
-    return {path.name: path for path in paths}
-
-
-def _joint_digest(names: list[str], paths: list[Path]) -> str:
-    """SHA-256 over names and contents: of lines `<SHA-256 of the content> <name>`."""
-    with ThreadPoolExecutor() as pool:  # hashing and reading let other threads run
-        digests = pool.map(file_digest, paths)
-        lines = "".join(f"{digest} {name}\n" for digest, name in zip(digests, names, strict=True))
-    return sha256(lines.encode()).hexdigest()
-
-
 def _optional_digest(path: Path | None, what: str) -> str:
     if path is None:
         return ""
-    return file_digest(require_file(path, what, error=DataError, hint="Name a file that exists."))
+    return file_digest(require_file(path, what, error=DataError, hint="Check the path."))
 
 
 def _annotations_digest(path: Path | None) -> str:
@@ -153,12 +81,12 @@ def _annotations_digest(path: Path | None) -> str:
         return ""
     if path.is_dir():
         names = sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
-        return _joint_digest(names, [path / name for name in names])
+        return joint_digest({name: path / name for name in names})
     return _optional_digest(path, "The annotations")
 
 
 def _methods_text(settings: AnalyzeSettings) -> str:
-    """The methods, and of the options that shape maps those that have a part in them."""
+    """The methods, and the options that affect their maps."""
     options = []
     if len(settings.layers) > 1:
         options.append(f"aggregate={settings.aggregate}")

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from reportgen.errors import SettingsError
-from reportgen.inputs.data.evaluation_set import Normalisation
 from reportgen.settings import PreprocessingSettings
 
 if TYPE_CHECKING:
@@ -19,6 +18,14 @@ Pixels = NDArray[np.uint8]
 _OPTIONS: Final = "the options"
 
 INTERPOLATIONS: Final = {mode.name.lower(): mode for mode in Image.Resampling}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normalisation:
+    """Per-channel mean and positive standard deviation of images scaled to [0, 1], three values each."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,8 @@ from reportgen.errors import DataError
 from reportgen.explanation import ImageFailure
 from reportgen.inputs.data.class_names import read_class_names
 from reportgen.inputs.data.image_files import list_image_names, read_image
-from reportgen.inputs.networks.hf_folders import read_own_class_names
-from reportgen.inputs.networks.specs import PRETRAINED, ModelKind, ModelSpec, parse_model_spec
+from reportgen.inputs.networks.source import ModelSource
 from reportgen.inputs.preprocessing import Preprocessing
-from reportgen.settings import ModelSettings
 
 
 def find_images(paths: Sequence[Path]) -> tuple[Path, ...]:
@@ -66,39 +64,16 @@ def read_views(
     return views, tuple(failures)
 
 
-def find_class_names(settings: ModelSettings) -> tuple[str, ...]:
-    """The network's class names in index order, without a test set that knows them; empty where nobody does.
+def find_class_names(source: ModelSource) -> tuple[str, ...]:
+    """The network's class names in index order, without a test set; empty if they are unknown.
 
-    They come from `--class-names`, else from the model: a Hugging Face folder, torchvision's pretrained weights, the
-    demo.
+    They come from the file of class names, else from the model.
 
     Raises:
         DataError: the file of class names cannot be read.
-        ModelError: the model's spec is wrong.
     """
-    if settings.class_names_path is not None:
-        return read_class_names(settings.class_names_path)
-    spec = parse_model_spec(settings.model)
-    if spec.kind is ModelKind.DEMO:
-        from reportgen.demo.dataset import CLASS_NAMES
-
-        return CLASS_NAMES
-    if spec.kind is ModelKind.TORCHVISION and settings.weights == PRETRAINED:
-        return _torchvision_categories(spec)
-    return read_own_class_names(settings) or ()
-
-
-def _torchvision_categories(spec: ModelSpec) -> tuple[str, ...]:
-    """What torchvision's pretrained weights tell apart; a name that two classes share gets their indices.
-
-    A network that torchvision does not know has none; building it says so.
-    """
-    from torchvision import models
-
-    if spec.name not in models.list_models(module=models):
-        return ()
-    names = tuple(models.get_model_weights(spec.name).DEFAULT.meta.get("categories", ()))
-    return tuple(name if names.count(name) == 1 else f"{name} ({index})" for index, name in enumerate(names))
+    path = source.settings.class_names_path
+    return source.class_names() if path is None else read_class_names(path)
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

@@ -455,8 +455,8 @@ def test_cifar100_has_the_accuracy_of_its_plain_loop(run_pass):
     folder = Path(__file__).parents[2].parent / "shared/cifar100"
     if not folder.is_dir():
         pytest.skip("no ../shared/cifar100")
-    from reportgen.inputs.data.datasets import load_evaluation_set
-    from reportgen.inputs.networks.models import load_classifier
+    from loaded import load_classifier, load_evaluation_set
+
     from reportgen.settings import AnalyzeSettings, PreprocessingSettings
 
     options = AnalyzeSettings(
@@ -467,7 +467,7 @@ def test_cifar100_has_the_accuracy_of_its_plain_loop(run_pass):
         limit=300,
     )
     evaluation_set = load_evaluation_set(options)
-    classifier = load_classifier(options, evaluation_set)
+    classifier = load_classifier(options, num_classes=len(evaluation_set.class_names))
     cache = run_pass(classifier.module, evaluation_set)
     assert cache.provenance.target_layer == "layer3"
     assert all(check.passed and check.num_checked for check in cache.checks)

@@ -14,7 +14,7 @@ from reportgen.demo.network import MEAN, STD, build_network
 from reportgen.errors import DataError, SettingsError
 from reportgen.evidence.single_images import explain_images
 from reportgen.inputs.networks.checkpoints import apply_state_dict, load_state_dict
-from reportgen.inputs.networks.specs import DEMO_WEIGHTS_PATH
+from reportgen.inputs.networks.sources.demo import WEIGHTS_PATH as DEMO_WEIGHTS_PATH
 from reportgen.inputs.single_images import find_images
 from reportgen.settings import ExplainSettings, PreprocessingSettings
 

@@ -7,11 +7,11 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from loaded import compute_cache_key
 
 from reportgen.cache import CacheKey
 from reportgen.errors import CheckpointError, DataError, ModelError
 from reportgen.inputs.data import cifar
-from reportgen.inputs.digests import compute_cache_key
 from reportgen.settings import AnalyzeSettings, PreprocessingSettings
 
 
@@ -192,7 +192,7 @@ def test_cifar_is_the_digest_of_its_test_files(options, tmp_path):
     ("changes", "error", "problem"),
     [
         ({"model": "nowhere.py:make"}, ModelError, r"nowhere\.py does not exist"),
-        ({"model": "resnet"}, ModelError, "no model spec"),
+        ({"model": "resnet"}, ModelError, "not a known kind of model"),
         ({"model": "timm:resnet18", "weights": None}, ModelError, "random network"),
         ({"weights": "nowhere.pth"}, CheckpointError, r"nowhere\.pth does not exist"),
         ({"data": "nowhere"}, DataError, "nowhere does not exist"),
@@ -226,8 +226,10 @@ def test_neither_torch_nor_the_model_is_imported(tmp_path, image_folder, write_n
     script = (
         "import json, sys\n"
         "from reportgen.inputs.digests import compute_cache_key\n"
+        "from reportgen.inputs.registry import resolve\n"
         "from reportgen.settings import AnalyzeSettings\n"
-        f"keys = [compute_cache_key(AnalyzeSettings(**run)) for run in json.loads({json.dumps(json.dumps(runs))})]\n"
+        f"runs = json.loads({json.dumps(json.dumps(runs))})\n"
+        "keys = [compute_cache_key(resolve(AnalyzeSettings(**run))) for run in runs]\n"
         "loaded = [name for name in ('torch', 'torchvision', 'timm', 'datasets', 'some_pkg') if name in sys.modules]\n"
         "print(json.dumps([len(keys), loaded]))\n"
     )
@@ -247,10 +249,10 @@ def test_test_sets_in_files_are_loaded_without_torch(image_folder):
     (image_folder / "set.csv").write_text("path,label\ncat/0.png,cat\ndog/0.png,dog\n")
     script = (
         "import sys\n"
-        "from reportgen.inputs.data.datasets import load_evaluation_set\n"
+        "from reportgen.inputs.registry import resolve\n"
         "from reportgen.settings import AnalyzeSettings\n"
         f"for data in ({str(image_folder)!r}, {str(image_folder / 'set.csv')!r}):\n"
-        "    load_evaluation_set(AnalyzeSettings(model='demo', data=data)).images[0]\n"
+        "    resolve(AnalyzeSettings(model='demo', data=data)).load_evaluation_set().images[0]\n"
         "assert 'torch' not in sys.modules\n"
     )
     root = Path(__file__).parents[2]

@@ -7,8 +7,13 @@ from PIL import Image
 from torchvision import transforms
 
 from reportgen.errors import SettingsError
-from reportgen.inputs.data.evaluation_set import Normalisation
-from reportgen.inputs.preprocessing import INTERPOLATIONS, Preprocessing, resolve_preprocessing, thumbnail
+from reportgen.inputs.preprocessing import (
+    INTERPOLATIONS,
+    Normalisation,
+    Preprocessing,
+    resolve_preprocessing,
+    thumbnail,
+)
 from reportgen.settings import PreprocessingSettings
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)

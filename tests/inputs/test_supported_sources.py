@@ -14,6 +14,7 @@ import timm
 import torch
 import torchvision
 import transformers
+from loaded import load_evaluation_set
 from PIL import Image
 from safetensors.torch import save_file
 from scipy.special import softmax
@@ -21,7 +22,6 @@ from torch import Tensor, nn
 
 from reportgen.cache import EvaluationCache
 from reportgen.inputs.data.cifar import CIFAR100_SUPERCLASS_OF
-from reportgen.inputs.data.datasets import load_evaluation_set
 from reportgen.inputs.networks.keras_models import import_keras
 from reportgen.pipeline import analyze
 from reportgen.settings import AnalyzeSettings, PreprocessingSettings

@@ -21,9 +21,9 @@ from reportgen.inputs.annotations.marked_images import FORMATS_HINT, AnnotationF
 from reportgen.inputs.annotations.mask_pictures import read_masks
 from reportgen.inputs.annotations.shapes import Mask, Shape, draw_shapes, view_mask
 from reportgen.inputs.data.arrays import ArrayImages
-from reportgen.inputs.data.datasets import DataKind
 from reportgen.inputs.data.evaluation_set import EvaluationSet, ImageSource
 from reportgen.inputs.data.image_files import FileImages
+from reportgen.inputs.data.sources.demo import DemoData
 from reportgen.inputs.preprocessing import Preprocessing
 from reportgen.settings import AnalyzeSettings
 
@@ -56,7 +56,7 @@ def load_annotations(
         return match_annotations(
             read_annotations(settings.annotations), evaluation_set, preprocessing, thumbnail_size=thumbnail_size
         )
-    if settings.data != DataKind.DEMO:
+    if DemoData.match(settings) is None:
         return None
     return _demo_annotations(evaluation_set, preprocessing, thumbnail_size)
 

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 as torchvision keeps them. torch is imported only where the pictures are read or fetched."""
+"""The files of CIFAR-10 and CIFAR-100, as torchvision stores them. torchvision is imported when images are read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,10 +8,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from reportgen.errors import DataError
-from reportgen.inputs.data.evaluation_set import Normalisation
-
-DEFAULT_ROOT: Final = Path("data")
+from reportgen.errors import DataError, setting
+from reportgen.inputs.preprocessing import Normalisation
+from reportgen.settings import DEFAULT_DATA_ROOT
 
 # Krizhevsky 2009, section 3.1.
 _CIFAR100_CLASSES: Final = {
@@ -46,11 +45,11 @@ class CifarVariant:
     """One of the two data sets.
 
     Attributes:
-        title: its name, which is also that of torchvision's class without the hyphen.
-        folder: the folder inside the data root.
-        test_files: the files in it that the test set is read from.
-        normalisation: statistics of its training images.
-        superclass_of: the published grouping of its classes; `None` where there is none.
+        title: the name; without the hyphen that of torchvision's class.
+        folder: below the data root.
+        test_files: the files in the folder that the test set is read from.
+        normalisation: statistics of the training images.
+        superclass_of: the published superclass of each class; `None` if there is none.
     """
 
     title: str
@@ -79,12 +78,12 @@ VARIANTS: Final = {
 
 
 def require_test_files(variant: CifarVariant, root: Path | None, *, download: bool) -> tuple[Path, ...]:
-    """The files that the test set is read from; fetched first where they are missing and may be.
+    """The files that the test set is read from, downloaded if they are missing and this is allowed.
 
     Raises:
-        DataError: they are missing and may not be fetched, or can't be.
+        DataError: they are missing and cannot be downloaded.
     """
-    root = root or DEFAULT_ROOT
+    root = root or DEFAULT_DATA_ROOT
     paths = tuple(root / variant.folder / name for name in variant.test_files)
     if download and not all(path.is_file() for path in paths):
         _open_with_torchvision(variant, root, download=True)
@@ -92,7 +91,8 @@ def require_test_files(variant: CifarVariant, root: Path | None, *, download: bo
     if missing:
         raise DataError(
             f"{variant.title} is not in {root}: {missing[0]} does not exist.",
-            hint=f"Give --download to fetch it, or --data-root with the folder that holds {variant.folder}.",
+            hint=f"Give {setting('download', True)} to download it, or {setting('data_root', 'DIR')} with the folder "
+            f"that contains {variant.folder}.",
         )
     return paths
 
@@ -109,8 +109,8 @@ def read_test_set(
         DataError: the files are missing or damaged.
     """
     require_test_files(variant, root, download=download)
-    data = _open_with_torchvision(variant, root or DEFAULT_ROOT, download=download)
-    # torchvision turns the stored planes only by strides; a pass over the pictures wants them in one piece.
+    data = _open_with_torchvision(variant, root or DEFAULT_DATA_ROOT, download=download)
+    # torchvision permutes the stored planes by strides only; the pass reads contiguous images faster.
     return np.ascontiguousarray(data.data), np.array(data.targets, dtype=np.int64), tuple(data.classes)
 
 
@@ -121,8 +121,9 @@ def _open_with_torchvision(variant: CifarVariant, root: Path, *, download: bool)
         return getattr(datasets, variant.title.replace("-", ""))(root, train=False, download=download)
     except (OSError, RuntimeError) as error:
         hint = (
-            f"Check the connection, or fetch the archive elsewhere and unpack it to {root / variant.folder}."
+            f"Check the connection, or download the archive elsewhere and unpack it to {root / variant.folder}."
             if download
-            else f"Delete {root / variant.folder} and give --download to fetch it again, training files included."
+            else f"Delete {root / variant.folder} and give {setting('download', True)} to download it again, including "
+            "the training files."
         )
         raise DataError(f"{variant.title} cannot be read from {root}: {error}.", hint=hint) from error

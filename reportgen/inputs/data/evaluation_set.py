@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reportgen.cache import Superclasses
+from reportgen.inputs.preprocessing import Normalisation
 
 
 class ImageSource(Protocol):
@@ -24,19 +25,6 @@ class ImageSource(Protocol):
     def take(self, positions: NDArray[np.int64], /) -> Self:
         """The images at some positions, in that order."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Normalisation:
-    """Per-channel statistics of images scaled to [0, 1].
-
-    Attributes:
-        mean: three values.
-        std: three positive values.
-    """
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

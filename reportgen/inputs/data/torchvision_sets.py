@@ -1,4 +1,4 @@
-"""Any classification set of torchvision, by name. torch is imported only where pictures are read or fetched."""
+"""The images and labels of torchvision's classification sets. torchvision is imported when a set is opened."""
 
 import inspect
 from collections import Counter
@@ -11,49 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from reportgen.errors import DataError
-from reportgen.inputs.data.cifar import DEFAULT_ROOT
+from reportgen.errors import DataError, setting
 from reportgen.inputs.data.class_names import number_names
 from reportgen.inputs.data.evaluation_set import LabelledImages
 from reportgen.inputs.data.image_files import to_rgb
-from reportgen.inputs.suggestions import nearest_text
-from reportgen.settings import AnalyzeSettings
 
-PREFIX: Final = "torchvision:"
-
-# Where each set keeps its files below the data root: so the cache's key needs no torchvision. Any other set owns all.
-_PLACES: Final[Mapping[str, tuple[str, ...]]] = {
-    "Caltech101": ("caltech101",),
-    "Caltech256": ("caltech256",),
-    "CLEVRClassification": ("clevr",),
-    "Country211": ("country211",),
-    "DTD": ("dtd",),
-    "EMNIST": ("EMNIST/raw",),
-    "EuroSAT": ("eurosat",),
-    "FashionMNIST": ("FashionMNIST/raw",),
-    "FER2013": ("fer2013",),
-    "FGVCAircraft": ("fgvc-aircraft-2013b",),
-    "Flowers102": ("flowers-102",),
-    "Food101": ("food-101",),
-    "GTSRB": ("gtsrb",),
-    "ImageFolder": (".",),
-    "ImageNet": ("val", "meta.bin"),
-    "Imagenette": ("imagenette2",),
-    "INaturalist": ("2021_valid",),
-    "KMNIST": ("KMNIST/raw",),
-    "LFWPeople": ("lfw-py",),
-    "MNIST": ("MNIST/raw",),
-    "OxfordIIITPet": ("oxford-iiit-pet",),
-    "PCAM": ("pcam",),
-    "QMNIST": ("QMNIST/raw",),
-    "RenderedSST2": ("rendered-sst2",),
-    "SEMEION": ("semeion.data",),
-    "StanfordCars": ("stanford_cars",),
-    "STL10": ("stl10_binary",),
-    "SUN397": ("SUN397",),
-    "SVHN": ("test_32x32.mat",),
-    "USPS": ("usps.t.bz2",),
-}
 _SPLITS: Final[Mapping[str, tuple[str, ...]]] = {"split": ("test", "val", "valid"), "version": ("2021_valid",)}
 """Parameters that choose the images, with the values to be tried for a test set, the best first."""
 _LABEL_ATTRIBUTES: Final = ("targets", "labels", "_labels", "_samples", "samples", "imgs", "identity")
@@ -83,7 +45,7 @@ class TorchvisionImages:
         if not isinstance(image, Image.Image):
             raise DataError(
                 f"torchvision's {type(self.data).__name__} gives {type(image).__name__}, not pictures.",
-                hint="Name a data set of single images with class labels.",
+                hint="Give a data set of single images with class labels.",
             )
         return to_rgb(image)
 
@@ -92,50 +54,21 @@ class TorchvisionImages:
         return type(self)(self.data, self.positions[positions])
 
 
-def name_torchvision_set(spec: str) -> str:
-    """The spec with the name as torchvision writes it.
+def read_torchvision_set(name: str, split: str, root: Path, *, download: bool) -> LabelledImages:
+    """A split of a data set of torchvision.
+
+    Args:
+        name: the class in `torchvision.datasets`.
+        split: the split; empty for the test split, or the validation split if no test labels are public.
+        root: the folder that torchvision stores data sets in.
+        download: whether missing files may be downloaded.
 
     Raises:
-        DataError: torchvision knows none of that name.
+        DataError: it is missing or damaged, the split must be chosen, or it has no images with class labels.
     """
-    title, split = _parse_spec(spec)
-    return f"{PREFIX}{title}" + (f"#{split}" if split else "")
-
-
-def list_torchvision_files(settings: AnalyzeSettings) -> dict[str, Path]:
-    """The set's files by their sorted paths below the data root; fetched first where there are none and they may be.
-
-    Raises:
-        DataError: there are none and they may not be fetched, or can't be.
-    """
-    title, split = _parse_spec(settings.data)
-    root = settings.data_root or DEFAULT_ROOT
-    files = _list_files(root, title, split)
-    if not files and settings.download:
-        _open_test_split(title, split, root, download=True)
-        files = _list_files(root, title, split)
-    if not files:
-        places = [str(root / place) for place in _PLACES.get(title, ("",))]
-        raise DataError(
-            f"torchvision's {title} is not in {root}: there is no {places[0]}.",
-            hint="Give --download to fetch it, or --data-root with the folder that holds it.",
-        )
-    return files
-
-
-def read_torchvision_set(settings: AnalyzeSettings) -> LabelledImages:
-    """The test split of the data set that the settings name, or its validation split where no test labels are public.
-
-    Which split there is follows from the constructor's signature; a set without splits is taken whole.
-
-    Raises:
-        DataError: it is missing or damaged, needs a choice of split, or has no pictures with class labels.
-    """
-    title, split = _parse_spec(settings.data)
-    list_torchvision_files(settings)
-    data, part, labels = _open_test_split(title, split, settings.data_root or DEFAULT_ROOT, download=settings.download)
+    data, part, labels = open_test_split(name, split, root, download=download)
     return LabelledImages(
-        name=f"{title} {part} set" if part else f"{title}, all images",
+        name=f"{name} {part} set" if part else f"{name}, all images",
         images=TorchvisionImages(data, np.arange(len(labels))),
         labels=labels,
         example_ids=number_names(len(labels)),
@@ -143,32 +76,7 @@ def read_torchvision_set(settings: AnalyzeSettings) -> LabelledImages:
     )
 
 
-def _parse_spec(spec: str) -> tuple[str, str]:
-    """The set's name as torchvision writes it, and the split asked for, which may be empty."""
-    name, _, split = spec.removeprefix(PREFIX).partition("#")
-    known = {title.lower(): title for title in _PLACES}
-    return known.get(name.lower()) or _find_title(name), split
-
-
-def _find_title(name: str) -> str:
-    from torchvision import datasets
-
-    titles: dict[str, str] = {title.lower(): title for title in datasets.__all__}
-    if name.lower() not in titles:
-        raise DataError(
-            f"torchvision has no data set {name}.", hint=f"{nearest_text(name, titles.values())} Give torchvision:NAME."
-        )
-    return titles[name.lower()]
-
-
-def _list_files(root: Path, title: str, split: str) -> dict[str, Path]:
-    places = [root / place for place in (*_PLACES.get(title, ("",)), *([split] if split else []))]
-    files = [place for place in places if place.is_file()]
-    files += [path for place in places if place.is_dir() for path in place.rglob("*") if path.is_file()]
-    return {name: root / name for name in sorted({path.relative_to(root).as_posix() for path in files})}
-
-
-def _open_test_split(title: str, wanted: str, root: Path, *, download: bool) -> tuple[Any, str, NDArray[np.int64]]:
+def open_test_split(title: str, wanted: str, root: Path, *, download: bool) -> tuple[Any, str, NDArray[np.int64]]:
     """The data set, its split in words, empty where it has none, and its labels, int64 (N,)."""
     from torchvision import datasets
 
@@ -181,7 +89,7 @@ def _open_test_split(title: str, wanted: str, root: Path, *, download: bool) -> 
     if chooser is None:
         part = (wanted or "test") if "train" in parameters else ""
         if wanted not in {"", *(("train", "test") if part else ())}:
-            raise DataError(f"torchvision's {title} has no split {wanted}.", hint=f"Give {PREFIX}{title}.")
+            raise DataError(f"torchvision's {title} has no split {wanted}.", hint=f"Give torchvision:{title}.")
         choices: Iterable[tuple[str, dict[str, str]]] = [(part, {})]
     else:
         choices = [(value, {chooser: value}) for value in ([wanted] if wanted else _SPLITS[chooser])]
@@ -194,7 +102,7 @@ def _open_test_split(title: str, wanted: str, root: Path, *, download: bool) -> 
             problem = problem or error
     raise DataError(
         f"torchvision's {title} has no {wanted or 'test'} split with labels: {problem}",
-        hint=f"Choose one: {PREFIX}{title}#SPLIT.",
+        hint=f"Choose a split: torchvision:{title}#SPLIT.",
     )
 
 
@@ -222,18 +130,21 @@ def _open(title: str, build: Any, arguments: Mapping[str, object], root: Path, *
     except ValueError as error:
         if "for argument" in str(error):
             raise _NoSuchSplitError(str(error)) from error
-        raise DataError(f"torchvision's {title} cannot be read from {root}: {error}", hint="Fetch it again.") from error
+        raise DataError(
+            f"torchvision's {title} cannot be read from {root}: {error}", hint="Download it again."
+        ) from error
     except (OSError, RuntimeError) as error:
         hint = (
-            f"Check the connection, or fetch the data elsewhere and put it into {root}."
+            f"Check the connection, or download the data elsewhere and put them into {root}."
             if can_download
-            else "Give --download to fetch it, where torchvision can, or --data-root with the folder that holds it."
+            else f"Give {setting('download', True)} if torchvision can download it, or {setting('data_root', 'DIR')} "
+            "with the folder that contains it."
         )
         raise DataError(f"torchvision's {title} cannot be read from {root}: {error}", hint=hint) from error
     except TypeError as error:
         raise DataError(
             f"torchvision's {title} needs more than a folder: {error}",
-            hint="Name a data set of single images with class labels.",
+            hint="Give a data set of single images with class labels.",
         ) from error
 
 
@@ -241,7 +152,9 @@ def _read_labels(data: Any, title: str) -> NDArray[np.int64]:
     """The labels, without decoding every picture where the data set keeps them in a list that proves to be them."""
     count = len(data)
     if not count:
-        raise DataError(f"torchvision's {title} holds no image.", hint="Fetch it again with --download.")
+        raise DataError(
+            f"torchvision's {title} contains no images.", hint=f"Download it again with {setting('download', True)}."
+        )
     probed = sorted({0, count // 2, count - 1})
     seen = [_as_label(_read_example(data, position)[1], title) for position in probed]
     for name in _LABEL_ATTRIBUTES:
@@ -258,7 +171,7 @@ def _read_example(data: Any, index: int) -> tuple[Any, Any]:
     except Exception as error:  # as many exceptions as there are data sets and damages
         raise DataError(
             f"Image {index} of torchvision's {type(data).__name__} cannot be read: {error}",
-            hint="Move the damaged copy away and fetch the data again with --download.",
+            hint=f"Move the damaged files away and download them again with {setting('download', True)}.",
         ) from error
     return image, target
 
@@ -270,7 +183,7 @@ def _as_label(target: Any, title: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise DataError(
             f"torchvision's {title} is labelled with {type(target).__name__}, not with one class for each image.",
-            hint="Name a classification data set, such as torchvision:MNIST.",
+            hint="Give a classification data set, such as torchvision:MNIST.",
         )
     return value
 

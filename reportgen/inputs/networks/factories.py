@@ -1,4 +1,4 @@
-"""The user's own model code: imports the file or module that a spec names, and calls its factory."""
+"""The user's own model code: import the file or module, and call the function that builds the network."""
 
 import importlib
 import inspect
@@ -12,27 +12,41 @@ from types import ModuleType
 
 from torch import nn
 
-from reportgen.errors import ModelError
-from reportgen.inputs.networks.specs import ModelKind, ModelSpec, importable, locate_model_file
+from reportgen.errors import ModelError, setting
+from reportgen.inputs.networks.classifier import Network
+from reportgen.inputs.networks.keras_models import is_keras_model, wrap_keras
+from reportgen.inputs.networks.names import network_name
+from reportgen.inputs.networks.sources.factories import Factory, FileFactory, importable
 from reportgen.inputs.suggestions import nearest_text
 
 
-def build_from_factory(spec: ModelSpec) -> nn.Module:
-    """The network that a factory of the user's returns.
-
-    While the code runs, the file's folder (for a module, the current one) is importable. What a file imports from its
-    folder is forgotten again, so that another model's folder may hold modules of the same names.
+def build_from_factory(source: Factory) -> Network:
+    """The network that a function of the user's returns: a module of torch, or a Keras model.
 
     Raises:
-        ModelError: there is no such file, module or factory, it cannot be imported or called without arguments, or it
-            returns something else than a module.
+        ModelError: there is no such file, module or function, it cannot be imported or called without arguments, or it
+            returns neither.
     """
-    path = locate_model_file(spec)
-    if spec.kind is ModelKind.FILE and path is not None:
+    module = call_factory(source)
+    name = network_name(type(module).__name__, source.name, source.place)
+    return wrap_keras(module, name=name) if is_keras_model(module) else Network(name=name, module=module)
+
+
+def call_factory(source: Factory) -> nn.Module:
+    """The module that a function of the user's returns.
+
+    While the code runs, the file's folder (for a module, the current one) is importable. Imports from the folder of a
+    file are forgotten afterwards, so that another model's folder may contain modules of the same names.
+
+    Raises:
+        ModelError: as in `build_from_factory`.
+    """
+    path = source.path
+    if isinstance(source, FileFactory):
         with importable(path.parent), _forgetting_imports_from(path.parent):
-            return _call_factory(_import_file(path), spec)
+            return _call(_import_file(path), source)
     with importable(Path.cwd()):
-        return _call_factory(_import_module(spec), spec)
+        return _call(_import_module(source.place), source)
 
 
 def _import_file(path: Path) -> ModuleType:
@@ -40,9 +54,9 @@ def _import_file(path: Path) -> ModuleType:
     name = f"_reportgen_{path.stem}_{sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
     module_spec = spec_from_file_location(name, path.resolve())
     if module_spec is None or module_spec.loader is None:
-        raise ModelError(f"The model file {path} is no Python module.", hint="Name a .py file.")
+        raise ModelError(f"The model file {path} is not a Python module.", hint="Give a .py file.")
     module = module_from_spec(module_spec)
-    sys.modules[name] = module  # as dataclasses and pickle look classes up there
+    sys.modules[name] = module  # where dataclasses and pickle look classes up
     try:
         module_spec.loader.exec_module(module)
     except BaseException as error:
@@ -53,39 +67,39 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-def _import_module(spec: ModelSpec) -> ModuleType:
+def _import_module(name: str) -> ModuleType:
     try:
-        return importlib.import_module(spec.place)
+        return importlib.import_module(name)
     except (ImportError, SyntaxError) as error:
-        raise _explain_import(spec.place, error) from error
+        raise _explain_import(name, error) from error
 
 
 def _explain_import(what: str, error: ImportError | SyntaxError) -> ModelError:
-    hint = "Repair the syntax." if isinstance(error, SyntaxError) else "Install what it imports, or put it beside it."
+    hint = "Correct the syntax." if isinstance(error, SyntaxError) else "Install what it imports, or put it next to it."
     return ModelError(f"The model's code {what} cannot be imported: {error}.", hint=hint)
 
 
-def _call_factory(module: ModuleType, spec: ModelSpec) -> nn.Module:
-    factory = getattr(module, spec.name, None)
+def _call(module: ModuleType, source: Factory) -> nn.Module:
+    factory = getattr(module, source.name, None)
     if factory is None:
         own = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
-        raise ModelError(f"{spec.place} has no {spec.name}.", hint=nearest_text(spec.name, own))
+        raise ModelError(f"{source.place} has no {source.name}.", hint=nearest_text(source.name, own))
     if isinstance(factory, nn.Module) or not callable(factory):
         raise ModelError(
-            f"{spec.name} in {spec.place} is a {type(factory).__name__}, no function that builds the network.",
-            hint=f"Write a function without arguments: def build_model(): return {spec.name}",
+            f"{source.name} in {source.place} is a {type(factory).__name__}, not a function that builds the network.",
+            hint=f"Write a function without arguments: def build_model(): return {source.name}",
         )
     needed = _needed_arguments(factory)
     if needed:
         raise ModelError(
-            f"{spec.name} in {spec.place} needs arguments: {', '.join(needed)}.",
-            hint=f"Write a function without arguments: def build_model(): return {spec.name}(...)",
+            f"{source.name} in {source.place} needs arguments: {', '.join(needed)}.",
+            hint=f"Write a function without arguments: def build_model(): return {source.name}(...)",
         )
     network = factory()
     if not isinstance(network, nn.Module):
         raise ModelError(
-            f"{spec.name} in {spec.place} returned {_what_text(network)}, not a torch.nn.Module.",
-            hint="Return the network itself; its weights come from --weights.",
+            f"{source.name} in {source.place} returned {_what_text(network)}, not a torch.nn.Module.",
+            hint=f"Return the network itself; its weights come from {setting('weights')}.",
         )
     return network
 
@@ -111,7 +125,7 @@ def _what_text(value: object) -> str:
 
 @contextmanager
 def _forgetting_imports_from(folder: Path) -> Iterator[None]:
-    """Take what is imported from the top of a folder meanwhile out of `sys.modules`, unless it is always importable."""
+    """Remove modules from `sys.modules` that are imported from a folder meanwhile, unless it is always importable."""
     place, known = folder.resolve(), set(sys.modules)
     try:
         yield

@@ -18,9 +18,9 @@ from safetensors import SafetensorError
 from torch import nn
 
 from reportgen.errors import ModelError
+from reportgen.inputs.libraries import TRANSFORMERS
 from reportgen.inputs.networks.classifier import Network
-from reportgen.inputs.networks.hf_folders import INSTALL_HINT, PROCESSOR_NAMES, list_weight_files, locate_folder
-from reportgen.inputs.networks.specs import ModelSpec
+from reportgen.inputs.networks.sources.hf import PROCESSOR_NAMES, list_weight_files
 from reportgen.inputs.preprocessing import INTERPOLATIONS, Preprocessing
 from reportgen.inputs.suggestions import few_text
 
@@ -45,20 +45,17 @@ _BUILD_ERRORS = (
 Pixels = NDArray[np.uint8]
 
 
-def build_hf(spec: ModelSpec, *, download: bool, has_weights: bool) -> Network:
-    """An image classifier of transformers.
-
-    No code that lies in the folder is run, and nothing is fetched but what `locate_folder` fetches.
+def build_hf(folder: Path, spec: str, *, has_weights: bool) -> Network:
+    """An image classifier of transformers. No code in the folder is run, and nothing is downloaded.
 
     Args:
-        spec: of the kind `hf`.
-        download: whether a hub id may be fetched.
-        has_weights: whether the folder's own weights are to be loaded; otherwise they are random.
+        folder: with configuration and weights.
+        spec: the model, for messages.
+        has_weights: whether the folder's own weights are loaded; otherwise they are random.
 
     Raises:
-        ModelError: transformers is missing, or the folder holds no image classifier with all of its weights.
+        ModelError: transformers is missing, or the folder has no image classifier with all of its weights.
     """
-    folder = locate_folder(spec, download=download)
     transformers = _import_transformers(spec)
     files = list_weight_files(folder) if has_weights else []
     with _quiet(transformers):
@@ -67,30 +64,30 @@ def build_hf(spec: ModelSpec, *, download: bool, has_weights: bool) -> Network:
         except _BUILD_ERRORS as error:
             raise ModelError(
                 f"transformers cannot build {spec}: {_first_sentence(error)}",
-                hint="Check that the folder is whole and transformers new enough for it; code of the folder's own is "
-                "never run: for that, write a factory and give FILE.py:factory.",
+                hint="Check that the folder is complete and that transformers is recent enough. Code in the folder is "
+                "not run; if the model needs it, write a function that builds the model and give FILE.py:factory.",
             ) from error
         preprocessing = _read_preprocessing(transformers, spec, folder)
     return Network(
-        name=spec.name,
+        name=spec.partition(":")[2],
         module=module,
         weights_name=files[0].name if files else "",
         preprocessing=preprocessing,
     )
 
 
-def _import_transformers(spec: ModelSpec) -> Any:
+def _import_transformers(spec: str) -> Any:
     try:
-        transformers = import_module("transformers")
-        transformers.AutoModelForImageClassification  # noqa: B018  # only looked up, its imports are done
+        transformers = import_module(TRANSFORMERS.module)
+        transformers.AutoModelForImageClassification  # noqa: B018  resolves its lazy imports
     except ImportError as error:
-        raise ModelError(f"The model {spec} needs transformers: {error}.", hint=INSTALL_HINT) from error
+        raise TRANSFORMERS.missing(f"The model {spec}", error, error=ModelError) from error
     return transformers
 
 
 @contextmanager
 def _quiet(transformers: Any) -> Iterator[None]:
-    """Transformers without progress bars, advice and warnings of its own."""
+    """Silence the progress bars, advice and warnings of transformers."""
     logging_ = transformers.utils.logging
     verbosity, has_bars = logging_.get_verbosity(), logging_.is_progress_bar_enabled()
     logging_.set_verbosity_error()
@@ -105,21 +102,22 @@ def _quiet(transformers: Any) -> Iterator[None]:
             logging_.enable_progress_bar()
 
 
-def _build_module(transformers: Any, spec: ModelSpec, folder: Path, has_weights: bool) -> nn.Module:
+def _build_module(transformers: Any, spec: str, folder: Path, has_weights: bool) -> nn.Module:
     auto = transformers.AutoModelForImageClassification
     options = {"local_files_only": True, "trust_remote_code": False}
     config = transformers.AutoConfig.from_pretrained(folder, **options)
     if type(config) not in transformers.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
         architecture = ", ".join(getattr(config, "architectures", None) or [config.model_type])
         raise ModelError(
-            f"The model {spec} is a {architecture}, no image classifier.",
-            hint="Name a folder whose model AutoModelForImageClassification loads.",
+            f"The model {spec} is a {architecture}, not an image classifier.",
+            hint="Give a folder whose model AutoModelForImageClassification loads.",
         )
     channels = getattr(config, "num_channels", 3)
     if channels != 3:
         raise ModelError(
             f"The model {spec} takes images of {channels} channels.",
-            hint="Only RGB images are read: wrap it in a factory that turns them into what it takes.",
+            hint="Only RGB images are supported: wrap the model in a function that converts them, and give "
+            "FILE.py:factory.",
         )
     module: nn.Module
     if not has_weights:
@@ -129,22 +127,22 @@ def _build_module(transformers: Any, spec: ModelSpec, folder: Path, has_weights:
     lacking = sorted({*info["missing_keys"], *(str(key[0]) for key in info["mismatched_keys"])})
     if lacking:
         raise ModelError(
-            f"The weights of {spec} lack {few_text(lacking)}, which would be random.",
-            hint="Name the folder of a model that was trained to classify images, not of its backbone alone.",
+            f"The weights of {spec} do not include {few_text(lacking)}, which would be random.",
+            hint="Give the folder of a model that was trained to classify images, not of a backbone.",
         )
     return module.float()
 
 
 def _first_sentence(error: Exception) -> str:
-    """What an error says before it gives advice."""
+    """The first line of an error; advice follows it."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
 
-def _read_preprocessing(transformers: Any, spec: ModelSpec, folder: Path) -> Preprocessing | None:
-    """What the folder's image processor does; `None`, after a warning, where `Preprocessing` can't say it."""
+def _read_preprocessing(transformers: Any, spec: str, folder: Path) -> Preprocessing | None:
+    """The preprocessing of the folder's image processor; `None`, after a warning, if it is not supported."""
     if not any((folder / name).is_file() for name in PROCESSOR_NAMES):
-        log.warning("%s has no image processor: its preprocessing has to be given.", spec)
+        log.warning("%s has no image processor: give its preprocessing.", spec)
         return None
     try:
         processor = transformers.AutoImageProcessor.from_pretrained(
@@ -155,16 +153,15 @@ def _read_preprocessing(transformers: Any, spec: ModelSpec, folder: Path) -> Pre
         log.warning("The image processor of %s does not work: %s", spec, _first_sentence(error))
         return None
     if found is None:
-        log.warning("The preprocessing of %s is of a kind that is not supported here.", spec)
+        log.warning("The preprocessing of %s is not supported.", spec)
     return found
 
 
 def measure_processor(processor: Any, *, source: str) -> Preprocessing | None:
-    """What an image processor does to an image, told by numbers; `None` where no `Preprocessing` does the same.
+    """The preprocessing of an image processor, measured on images; `None` if no `Preprocessing` does the same.
 
-    Its normalisation is read off a black and a white image. Its geometry is that one, of all that its options may mean,
-    which gives the same pixels for an image of noise: processors of one and the same configuration differ in it by
-    their class alone.
+    A black and a white image give the normalisation. The geometry is the one, of all that its options may mean, that
+    yields the same pixels for an image of noise: classes of processors interpret the same options differently.
 
     Args:
         processor: an image processor of transformers.
@@ -196,7 +193,7 @@ def measure_processor(processor: Any, *, source: str) -> Preprocessing | None:
 
 
 def _process(processor: Any, image: Pixels) -> NDArray[np.float64]:
-    """float64 (3, h, w), what the processor makes of an image, uint8 (H, W, 3)."""
+    """The output of the processor, float64 (3, h, w), for an image, uint8 (H, W, 3)."""
     values = processor(images=Image.fromarray(image), return_tensors="pt")["pixel_values"]
     return torch.as_tensor(values)[0].double().numpy()
 

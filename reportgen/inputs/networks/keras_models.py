@@ -15,14 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from reportgen.errors import ModelError
+from reportgen.inputs.libraries import KERAS
 from reportgen.inputs.networks.classifier import Network
 from reportgen.inputs.networks.names import own_name
-from reportgen.inputs.networks.specs import ModelSpec
 from reportgen.inputs.preprocessing import Preprocessing
 
 log = logging.getLogger(__name__)
 
-_INSTALL_HINT = "pip install 'reportgen[keras]'"
 _SAVE_HINT = "Save it again with model.save('model.keras'), in Keras 3."
 
 _NUM_CHECKED = 8  # images on which a final activation is taken off
@@ -32,14 +31,13 @@ _MAX_SCALED = 16.0  # what a network scales its input to is of the size of 1, no
 _COARSE_DTYPES = ("float16", "bfloat16")
 
 
-def build_keras(spec: ModelSpec) -> Network:
+def build_keras(path: Path) -> Network:
     """The network in a `.keras` file. No code that lies in the file is run.
 
     Raises:
         ModelError: Keras is missing or runs on another backend, or the file holds no image classifier.
     """
-    path = Path(spec.place)
-    keras = import_keras(str(spec))
+    keras = import_keras(f"keras:{path.name}")
     if not zipfile.is_zipfile(path):  # Keras would say that there is no file
         raise ModelError(f"Keras cannot load {path}: it is damaged, or no file of Keras 3.", hint=_SAVE_HINT)
     try:
@@ -100,7 +98,7 @@ def import_keras(what: str) -> ModuleType:
         keras = import_module("keras")
         backend = keras.config.backend()
     except (ImportError, AttributeError) as error:
-        raise ModelError(f"The model {what} needs Keras 3: {error}.", hint=_INSTALL_HINT) from error
+        raise KERAS.missing(f"The model {what}", error, error=ModelError) from error
     finally:
         if before is None:
             del os.environ["KERAS_BACKEND"]

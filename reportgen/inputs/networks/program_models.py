@@ -12,22 +12,21 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from reportgen.errors import ModelError
+from reportgen.errors import ModelError, setting
 from reportgen.inputs.files import require_file
 from reportgen.inputs.networks.classifier import Network
 from reportgen.inputs.networks.names import own_name
-from reportgen.inputs.networks.specs import ModelSpec
 
 _SAVE_HINT = "Name a file that torch.jit.save or torch.export.save has written."
 
 
-def build_program(spec: ModelSpec) -> Network:
+def build_program(path: Path) -> Network:
     """The network in a file of TorchScript or of an exported program, told apart by what the archive holds.
 
     Raises:
         ModelError: it is neither, damaged, or takes something else than images.
     """
-    path = require_file(Path(spec.place), "The program", error=ModelError, hint=_SAVE_HINT)
+    require_file(path, "The program", error=ModelError, hint=_SAVE_HINT)
     kind = _find_kind(path)
     try:
         with _quiet():
@@ -53,7 +52,7 @@ def _find_kind(path: Path) -> str:
     if "data.pkl" in names:
         raise ModelError(
             f"The file {path} holds weights, no program that could run.",
-            hint=f"Name the network's code with --model and give --weights {path}.",
+            hint=f"Give the network's code as the model, and {setting('weights', path)}.",
         )
     raise ModelError(f"The file {path} is an archive, but no program of PyTorch.", hint=_SAVE_HINT)
 
@@ -118,7 +117,8 @@ class ExportedModule(nn.Module):
                 raise ModelError(
                     f"The program {self._name} takes images of {wanted_text} pixels, not of "
                     f"{images.shape[2]}×{images.shape[3]}.",
-                    hint="Give --resize and --crop as the training did, so that they have that size.",
+                    hint=f"Give {setting('resize')} and {setting('crop')} as in training, so that images "
+                    "have that size.",
                 )
         parts = torch.split(images.to(self._dtype), self._most or len(images))
         return _joined([self.program(_filled(part, self._least)) for part in parts], [len(part) for part in parts])

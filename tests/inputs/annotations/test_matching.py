@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from loaded import load_evaluation_set
 from PIL import Image
 
 from reportgen.errors import DataError
 from reportgen.inputs.annotations.matching import load_annotations
 from reportgen.inputs.data.arrays import ArrayImages
-from reportgen.inputs.data.datasets import load_evaluation_set
 from reportgen.inputs.data.evaluation_set import EvaluationSet
 from reportgen.inputs.preprocessing import Preprocessing
 from reportgen.settings import AnalyzeSettings

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from loaded import compute_cache_key
 from PIL import Image
 from scipy.special import log_softmax, softmax
 
 from reportgen.cache_file import load_cache, save_cache
 from reportgen.errors import DataError
 from reportgen.inputs.data.array_results import load_array_results
-from reportgen.inputs.digests import compute_cache_key
 from reportgen.settings import AnalyzeSettings
 
 LOGITS = np.random.default_rng(0).normal(size=(6, 3)) * 4
@@ -260,11 +260,12 @@ def test_key_names_the_file_and_only_what_decides(write, tmp_path):
 def test_no_torch_is_imported(write, pixels):
     script = (
         "import sys\nfrom pathlib import Path\n"
-        "from reportgen.inputs.data.array_results import load_array_results\n"
         "from reportgen.inputs.digests import compute_cache_key\n"
+        "from reportgen.inputs.registry import resolve\n"
         "from reportgen.settings import AnalyzeSettings\n"
         f"settings = AnalyzeSettings(arrays=Path({str(write(images=pixels(6, 8, 8, 3)))!r}), thumbnail_size=4)\n"
-        "load_array_results(settings, compute_cache_key(settings))\n"
+        "sources = resolve(settings)\n"
+        "sources.load(compute_cache_key(sources))\n"
         "assert not {'torch', 'torchvision', 'datasets'} & set(sys.modules)\n"
     )
     root = Path(__file__).parents[3]

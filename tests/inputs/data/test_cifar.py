@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torchvision.datasets
+from loaded import load_evaluation_set
 
 from reportgen.errors import DataError
 from reportgen.inputs.data import cifar
-from reportgen.inputs.data.datasets import load_evaluation_set
 from reportgen.settings import AnalyzeSettings
 
 SHARED = Path(__file__).parents[3].parent / "shared/cifar100"
@@ -64,7 +64,7 @@ def test_superclasses_are_the_published_ones():
 def test_missing_files_say_how_to_get_them(tmp_path):
     with pytest.raises(DataError, match="CIFAR-10 is not in") as caught:
         load_evaluation_set(AnalyzeSettings(model="demo", data="cifar10", data_root=tmp_path))
-    assert "--download" in caught.value.hint
+    assert "download=True" in caught.value.hint
     assert "--data-root" in caught.value.hint
 
 
@@ -72,7 +72,7 @@ def test_damaged_files_say_how_to_replace_them(cifar_root, monkeypatch):
     monkeypatch.setattr(torchvision.datasets.CIFAR10, "_check_integrity", lambda _self: False)
     with pytest.raises(DataError, match="CIFAR-10 cannot be read") as caught:
         load_evaluation_set(AnalyzeSettings(model="demo", data="cifar10", data_root=cifar_root))
-    assert "--download" in caught.value.hint
+    assert "download=True" in caught.value.hint
 
 
 def test_failed_download_says_what_to_do(tmp_path, monkeypatch):

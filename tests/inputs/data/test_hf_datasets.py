@@ -4,11 +4,11 @@ import shutil
 
 import numpy as np
 import pytest
+from loaded import load_evaluation_set
 from PIL import Image
 
 from reportgen.errors import DataError
-from reportgen.inputs.data.datasets import load_evaluation_set
-from reportgen.inputs.data.hf_datasets import list_dataset_files, name_dataset
+from reportgen.inputs.registry import resolve_data
 from reportgen.settings import AnalyzeSettings
 
 datasets = pytest.importorskip("datasets")
@@ -163,15 +163,23 @@ def test_images_survive_the_way_to_a_worker_and_can_be_picked(make, save):
     np.testing.assert_array_equal(picked[1], images[3])
 
 
+def source_of(spec):
+    return resolve_data(AnalyzeSettings(model="demo", data=spec))
+
+
+def list_files(spec):
+    return tuple(source_of(spec).files().values())
+
+
 def test_folders_that_hold_no_saved_data_set_are_explained(make, save, tmp_path, image_folder):
     for folder in (image_folder, tmp_path / "nowhere"):
-        with pytest.raises(DataError, match=r"holds no saved data set|is no folder") as caught:
-            list_dataset_files(f"hf:{folder}")
+        with pytest.raises(DataError, match=r"is not a saved data set|is not a folder") as caught:
+            list_files(f"hf:{folder}")
         assert "save_to_disk" in caught.value.hint
     spec = save(make())
-    with pytest.raises(DataError, match="has no splits, but test is asked for"):
+    with pytest.raises(DataError, match="has no splits, so there is no split test"):
         load(f"{spec}#test")
-    shard = list_dataset_files(spec)[1]
+    shard = list_files(spec)[1]
     shard.write_bytes(shard.read_bytes()[:100])
     with pytest.raises(DataError, match="cannot be read"):
         load(spec)
@@ -185,9 +193,7 @@ def test_folders_that_hold_no_saved_data_set_are_explained(make, save, tmp_path,
 
 def test_files_are_those_of_the_chosen_split(make, save, tmp_path):
     spec = save(DatasetDict({"train": make(), "test": make()}))
-    files = list_dataset_files(spec)
+    files = list_files(spec)
     assert [path.parent.name for path in files] == ["test", "test"]
     state = json.loads((tmp_path / "saved/test/state.json").read_text())
     assert [path.name for path in files] == ["dataset_info.json", state["_data_files"][0]["filename"]]
-    assert name_dataset(f"{spec}#train:label") == "hf:saved#train:label"
-    assert name_dataset(spec) == "hf:saved"

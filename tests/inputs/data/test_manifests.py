@@ -3,10 +3,10 @@ import logging
 import numpy as np
 import pandas as pd
 import pytest
+from loaded import load_evaluation_set
 from PIL import Image
 
 from reportgen.errors import DataError
-from reportgen.inputs.data.datasets import load_evaluation_set
 from reportgen.inputs.data.manifests import read_manifest
 from reportgen.settings import AnalyzeSettings
 
@@ -137,7 +137,7 @@ def test_parquet_labels_may_be_numbers(tmp_path, image_folder):
 @pytest.mark.parametrize(
     ("text", "problem", "remedy"),
     [
-        ("", "is empty", "Write or fetch"),
+        ("", "is empty", "Write or download"),
         ("file,label\na,b\n", "no column path; it has file, label", "path"),
         ("path,class\na,b\n", "no column label; it has path, class", "label"),
         ("path,label\n", "has no row", "path"),

@@ -4,11 +4,11 @@ import shutil
 
 import numpy as np
 import pytest
+from loaded import load_evaluation_set
 from PIL import Image
 
 from reportgen.errors import DataError
 from reportgen.inputs.data.batches import iterate_views
-from reportgen.inputs.data.datasets import load_evaluation_set
 from reportgen.inputs.data.image_files import read_image
 from reportgen.inputs.preprocessing import Preprocessing
 from reportgen.settings import AnalyzeSettings

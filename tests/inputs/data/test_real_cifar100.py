@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from loaded import load_classifier, load_evaluation_set
 
 from reportgen.inputs.data.batches import iterate_views
-from reportgen.inputs.data.datasets import load_evaluation_set
-from reportgen.inputs.networks.models import load_classifier
 from reportgen.settings import AnalyzeSettings, PreprocessingSettings
 
 SHARED = Path(__file__).parents[3].parent / "shared/cifar100"
@@ -49,7 +48,7 @@ def test_model_recognises_what_it_was_trained_for():
     chosen = settings(SHARED / "test.npz")
     limited = replace(chosen, limit=200)
     data = load_evaluation_set(limited)
-    classifier = load_classifier(limited, data)
+    classifier = load_classifier(limited, num_classes=100, normalisation=data.normalisation)
     with torch.no_grad():
         predicted = [
             classifier.module(classifier.preprocessing.normalise(torch.from_numpy(views))).argmax(1).numpy()

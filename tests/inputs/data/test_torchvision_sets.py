@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torchvision.datasets
+from loaded import compute_cache_key, load_evaluation_set
 from PIL import Image
 
 from reportgen.errors import DataError
-from reportgen.inputs.data.datasets import DataKind, find_data_kind, load_evaluation_set
-from reportgen.inputs.data.torchvision_sets import list_torchvision_files
-from reportgen.inputs.digests import compute_cache_key
+from reportgen.inputs.registry import resolve_data
 from reportgen.settings import AnalyzeSettings
 
 
@@ -161,17 +160,16 @@ def test_limit_and_workers_see_the_same_images(food):
     assert len(load("Food101", food, limit=1).images) == 1
 
 
-def test_cifar_is_the_set_with_its_superclasses():
-    assert find_data_kind("torchvision:CIFAR100") is DataKind.CIFAR100
-    assert find_data_kind("torchvision:MNIST") is DataKind.TORCHVISION
+def list_files(settings):
+    return resolve_data(settings).files()
 
 
 def test_missing_data_say_how_to_get_them(tmp_path):
     with pytest.raises(DataError, match=r"SVHN is not in .*: there is no .*test_32x32\.mat") as caught:
-        list_torchvision_files(settings("svhn", tmp_path))
-    assert "--download" in caught.value.hint
+        list_files(settings("svhn", tmp_path))
+    assert "download=True" in caught.value.hint
     with pytest.raises(DataError, match="no data set MNITS") as caught:
-        list_torchvision_files(settings("MNITS", tmp_path))
+        list_files(settings("MNITS", tmp_path))
     assert "Did you mean MNIST" in caught.value.hint
 
 
@@ -179,7 +177,7 @@ def test_incomplete_data_say_how_to_get_them(mnist):
     (mnist / "MNIST/raw/t10k-labels-idx1-ubyte").unlink()
     with pytest.raises(DataError, match=r"MNIST cannot be read from .* not found") as caught:
         load("MNIST", mnist)
-    assert "--download" in caught.value.hint
+    assert "download=True" in caught.value.hint
 
 
 def test_missing_data_are_fetched_where_they_may_be(mnist, tmp_path_factory, monkeypatch):
@@ -196,7 +194,7 @@ def test_failed_download_says_what_to_do(tmp_path, monkeypatch):
 
     monkeypatch.setattr(torchvision.datasets.MNIST, "download", fail)
     with pytest.raises(DataError, match="no route to host") as caught:
-        list_torchvision_files(settings("MNIST", tmp_path, download=True))
+        list_files(settings("MNIST", tmp_path, download=True))
     assert "Check the connection" in caught.value.hint
 
 
@@ -239,7 +237,7 @@ def test_key_follows_the_sets_own_files_and_no_others(mnist):
 
 
 def test_every_place_belongs_to_a_set_that_torchvision_has():
-    from reportgen.inputs.data.torchvision_sets import _PLACES
+    from reportgen.inputs.data.sources.torchvision import _PLACES
 
     assert set(_PLACES) <= set(torchvision.datasets.__all__)
 
@@ -248,8 +246,10 @@ def test_key_needs_no_torchvision(mnist):
     script = (
         "import sys\nfrom pathlib import Path\n"
         "from reportgen.inputs.digests import compute_cache_key\n"
+        "from reportgen.inputs.registry import resolve\n"
         "from reportgen.settings import AnalyzeSettings\n"
-        f"compute_cache_key(AnalyzeSettings(model='demo', data='torchvision:mnist', data_root=Path({str(mnist)!r})))\n"
+        f"settings = AnalyzeSettings(model='demo', data='torchvision:mnist', data_root=Path({str(mnist)!r}))\n"
+        "compute_cache_key(resolve(settings))\n"
         "assert not {'torch', 'torchvision'} & set(sys.modules)\n"
     )
     root = Path(__file__).parents[3]

@@ -4,8 +4,9 @@ import pytest
 from torch import nn
 
 from reportgen.errors import ModelError
-from reportgen.inputs.networks.factories import build_from_factory
-from reportgen.inputs.networks.specs import parse_model_spec
+from reportgen.inputs.networks.factories import call_factory
+from reportgen.inputs.registry import resolve_model
+from reportgen.settings import ModelSettings
 
 
 @pytest.fixture
@@ -18,9 +19,9 @@ def build(tmp_path, monkeypatch):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         if ".py:" in spec:
-            return build_from_factory(parse_model_spec(f"{tmp_path / folder}/{spec}"))
+            return call_factory(resolve_model(ModelSettings(model=f"{tmp_path / folder}/{spec}")))
         monkeypatch.chdir(tmp_path / folder)
-        return build_from_factory(parse_model_spec(spec))
+        return call_factory(resolve_model(ModelSettings(model=spec)))
 
     modules_before = set(sys.modules)
     yield build_from
@@ -112,7 +113,7 @@ def test_factory_that_needs_arguments_is_refused_before_it_is_called(build):
 
 @pytest.mark.parametrize("value", ["nn.Linear(1, 2)", "3"])
 def test_finished_network_or_value_is_no_factory(build, value):
-    with pytest.raises(ModelError, match="no function that builds the network") as caught:
+    with pytest.raises(ModelError, match="not a function that builds the network") as caught:
         build("net.py:net", {"net.py": f"from torch import nn\nnet = {value}\n"})
     assert "def build_model" in caught.value.hint
 

@@ -4,11 +4,11 @@ import logging
 import numpy as np
 import pytest
 import torch
+from loaded import load_classifier
 from PIL import Image
 
 from reportgen.errors import CheckpointError, ModelError, SettingsError
 from reportgen.inputs.networks.hf_models import measure_processor
-from reportgen.inputs.networks.models import build_classifier
 from reportgen.settings import ModelSettings, PreprocessingSettings
 
 transformers = pytest.importorskip("transformers")
@@ -51,7 +51,7 @@ def folder(saved, tmp_path):
 
 
 def build(folder, **options):
-    return build_classifier(ModelSettings(model=f"hf:{folder}", **options), 3, None)
+    return load_classifier(ModelSettings(model=f"hf:{folder}", **options))
 
 
 def edit(path, **changes):
@@ -94,7 +94,7 @@ def test_half_precision_is_widened(folder):
 
 def test_weights_without_a_head_are_refused(folder):
     make_network().vit.save_pretrained(folder)
-    with pytest.raises(ModelError, match=r"lack classifier\.bias, classifier\.weight, which would be random"):
+    with pytest.raises(ModelError, match=r"do not include classifier\.bias, classifier\.weight, which would be random"):
         build(folder)
 
 
@@ -106,7 +106,7 @@ def test_head_of_another_number_of_classes_is_refused(folder):
 
 def test_models_of_other_tasks_are_refused(folder):
     transformers.BertConfig(architectures=["BertForMaskedLM"]).save_pretrained(folder)
-    with pytest.raises(ModelError, match="hf:tiny-vit is a BertForMaskedLM, no image classifier"):
+    with pytest.raises(ModelError, match="hf:tiny-vit is a BertForMaskedLM, not an image classifier"):
         build(folder)
 
 
@@ -120,7 +120,7 @@ def test_unknown_architecture_is_explained(folder):
     edit(folder / "config.json", model_type="not_there_yet")
     with pytest.raises(ModelError, match=r"transformers cannot build hf:tiny-vit: .*not_there_yet") as caught:
         build(folder)
-    assert "new enough" in caught.value.hint
+    assert "recent enough" in caught.value.hint
 
 
 def test_code_in_the_folder_is_never_run(folder):
@@ -132,7 +132,7 @@ def test_code_in_the_folder_is_never_run(folder):
     )
     with pytest.raises(ModelError, match="transformers cannot build") as caught:
         build(folder)
-    assert "never run" in caught.value.hint
+    assert "is not run" in caught.value.hint
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights", b"\x10\0\0\0\0\0\0\0{}"])
@@ -155,7 +155,7 @@ def test_transformers_that_is_not_installed_says_how_to(saved, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(ModelError, match="needs transformers") as caught:
+    with pytest.raises(ModelError, match="needs Hugging Face transformers") as caught:
         build(saved)
     assert "reportgen[hf]" in caught.value.hint
 

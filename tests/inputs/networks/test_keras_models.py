@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from loaded import load_classifier
 
 from reportgen.errors import ModelError, SettingsError
 from reportgen.inputs.networks.keras_models import import_keras, wrap_keras
-from reportgen.inputs.networks.models import build_classifier
 from reportgen.settings import ModelSettings, PreprocessingSettings
 
 if find_spec("keras") is None:  # importing it to find out would choose its backend
@@ -52,7 +52,7 @@ def outputs_of(model):
 
 
 def build(path, **options):
-    return build_classifier(ModelSettings(model=f"keras:{path}", **options), 3, None)
+    return load_classifier(ModelSettings(model=f"keras:{path}", **options))
 
 
 @pytest.fixture(scope="module")
@@ -280,7 +280,7 @@ def test_custom_layers_are_explained_and_a_factory_may_know_them(tmp_path):
         "def make():\n"
         f"    return keras.saving.load_model({str(tmp_path / 'm.keras')!r}, custom_objects={{'Doubling': Doubling}})\n"
     )
-    classifier = build_classifier(ModelSettings(model=f"{tmp_path}/net.py:make"), 3, None)
+    classifier = load_classifier(ModelSettings(model=f"{tmp_path}/net.py:make"))
     assert classifier.name == "the model"
     assert classifier.module(IMAGES).shape == (5, 3)
 

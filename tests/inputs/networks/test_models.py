@@ -1,16 +1,14 @@
 import logging
 
-import numpy as np
 import pytest
 import torch
+from loaded import load_classifier
 from PIL import Image
 from torch import nn
 
 from reportgen.errors import CheckpointError, ModelError, SettingsError
-from reportgen.inputs.data.arrays import ArrayImages
-from reportgen.inputs.data.evaluation_set import EvaluationSet, Normalisation
-from reportgen.inputs.networks.models import load_classifier
-from reportgen.settings import AnalyzeSettings, PreprocessingSettings
+from reportgen.inputs.preprocessing import Normalisation
+from reportgen.settings import ModelSettings, PreprocessingSettings
 
 STATISTICS = PreprocessingSettings(mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.3))
 NET = """
@@ -21,22 +19,9 @@ class Net(nn.Sequential):
 """
 
 
-def make_data(num_classes: int = 3, normalisation: Normalisation | None = None) -> EvaluationSet:
-    return EvaluationSet(
-        name="a test",
-        images=ArrayImages(np.zeros((1, 8, 8, 3), np.uint8)),
-        labels=np.zeros(1, np.int64),
-        example_ids=("0",),
-        example_index=np.arange(1),
-        class_names=tuple(str(number) for number in range(num_classes)),
-        superclasses=None,
-        normalisation=normalisation,
-    )
-
-
-def load(model, data=None, **options):
-    settings = AnalyzeSettings(**{"model": str(model), "data": "unused", "preprocessing": STATISTICS, **options})
-    return load_classifier(settings, data or make_data())
+def load(model, num_classes=3, normalisation=None, **options):
+    settings = ModelSettings(**{"model": str(model), "preprocessing": STATISTICS, **options})
+    return load_classifier(settings, num_classes=num_classes, normalisation=normalisation)
 
 
 @pytest.fixture
@@ -67,7 +52,7 @@ def test_own_network_gets_its_weights_and_evaluation_mode(net_file, tmp_path):
 def test_factory_without_weights_is_warned_about(net_file, caplog):
     with caplog.at_level(logging.WARNING):
         assert load(f"{net_file}:Net").weights_name == ""
-    assert "No --weights" in caplog.text
+    assert "No weights are given" in caplog.text
     assert "net.py:Net" in caplog.text
 
 
@@ -78,7 +63,7 @@ def test_weights_that_do_not_fit_are_refused(net_file, tmp_path):
 
 def test_own_network_takes_the_datas_statistics_or_asks_for_some(net_file):
     known = Normalisation(mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
-    classifier = load(f"{net_file}:Net", make_data(normalisation=known), preprocessing=PreprocessingSettings())
+    classifier = load(f"{net_file}:Net", normalisation=known, preprocessing=PreprocessingSettings())
     assert classifier.preprocessing.mean == known.mean
     with pytest.raises(SettingsError, match="normalised"):
         load(f"{net_file}:Net", preprocessing=PreprocessingSettings())
@@ -102,7 +87,7 @@ def test_torchvision_network_has_as_many_outputs_as_classes(tmp_path):
     trained = squeezenet1_1(num_classes=7)
     classifier = load(
         "torchvision:squeezenet1_1",
-        make_data(7),
+        7,
         weights=saved(tmp_path, trained),
         preprocessing=PreprocessingSettings(),
     )
@@ -153,9 +138,7 @@ def test_failed_fetch_of_weights_says_what_to_do(monkeypatch):
 def test_timm_network_has_as_many_outputs_as_classes(tmp_path):
     timm = pytest.importorskip("timm")
     trained = timm.create_model("test_resnet", num_classes=5)
-    classifier = load(
-        "timm:test_resnet", make_data(5), weights=saved(tmp_path, trained), preprocessing=PreprocessingSettings()
-    )
+    classifier = load("timm:test_resnet", 5, weights=saved(tmp_path, trained), preprocessing=PreprocessingSettings())
     assert classifier.name == "test_resnet"
     assert classifier.module(torch.zeros(1, 3, 64, 64)).shape == (1, 5)
     assert "assumed" in classifier.preprocessing.source

@@ -3,11 +3,10 @@ import logging
 import numpy as np
 import pytest
 import torch
+from loaded import compute_cache_key, load_classifier
 from torch import nn
 
 from reportgen.errors import ModelError
-from reportgen.inputs.digests import compute_cache_key
-from reportgen.inputs.networks.models import build_classifier
 from reportgen.settings import AnalyzeSettings, ModelSettings, PreprocessingSettings
 
 # About torch.jit as a whole, which these tests are about.
@@ -39,7 +38,7 @@ def net() -> Net:
 
 
 def build(path, **options):
-    return build_classifier(ModelSettings(**{"model": str(path), "preprocessing": STATISTICS, **options}), 3, None)
+    return load_classifier(ModelSettings(**{"model": str(path), "preprocessing": STATISTICS, **options}))
 
 
 def export(net, path, *, size=4, dims=None, side=8):
@@ -108,7 +107,7 @@ def test_images_of_another_size_than_exported_are_explained(net, tmp_path):
     module = build(export(net, tmp_path / "net.pt2")).module
     with pytest.raises(ModelError, match=r"net\.pt2 takes images of 8×8 pixels, not of 9×8") as caught:
         module(torch.rand(4, 3, 9, 8))
-    assert "--crop" in caught.value.hint
+    assert "crop" in caught.value.hint
     partly = export(net, tmp_path / "net.pt2", dims={2: torch.export.Dim("height", min=4)})
     with pytest.raises(ModelError, match="images of any×8 pixels, not of 8×9"):
         build(partly).module(torch.rand(4, 3, 8, 9))
@@ -124,7 +123,7 @@ def test_program_of_other_inputs_is_refused(tmp_path):
 def test_weights_besides_a_program_are_refused(net, tmp_path):
     torch.jit.script(net).save(tmp_path / "net.pt")
     for weights in ("pretrained", "w.pth"):
-        with pytest.raises(ModelError, match=rf"--weights {weights} is given, but net\.pt holds its own weights"):
+        with pytest.raises(ModelError, match=rf"weights='{weights}' is given, but net\.pt contains its own weights"):
             build(tmp_path / "net.pt", weights=weights)
 
 
@@ -135,7 +134,7 @@ def test_other_files_are_told_apart(net, tmp_path):
     torch.save(net.state_dict(), path)
     with pytest.raises(ModelError, match="holds weights, no program") as caught:
         build(path)
-    assert f"--weights {path}" in caught.value.hint
+    assert f"weights={str(path)!r}" in caught.value.hint
     with path.open("wb") as file:
         np.savez(file, a=1)
     with pytest.raises(ModelError, match="is an archive, but no program of PyTorch"):

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from loaded import compute_cache_key, load_evaluation_set
 
 from reportgen.errors import ModelError
-from reportgen.inputs.data.datasets import load_evaluation_set
-from reportgen.inputs.digests import compute_cache_key
-from reportgen.inputs.networks.hf_folders import list_weight_files, locate_folder, read_own_class_names
-from reportgen.inputs.networks.specs import parse_model_spec
+from reportgen.inputs.networks.sources.hf import HuggingFaceModel, list_weight_files
+from reportgen.inputs.registry import resolve_model
 from reportgen.settings import AnalyzeSettings, ModelSettings
 
 
@@ -28,25 +27,31 @@ def settings_of(model: object, **options) -> AnalyzeSettings:
     return AnalyzeSettings(**{"model": f"hf:{model}", "data": "unused", **options})
 
 
+def source_of(model: object, **options) -> HuggingFaceModel:
+    source = resolve_model(ModelSettings(model=f"hf:{model}", **options))
+    assert isinstance(source, HuggingFaceModel)
+    return source
+
+
 def test_folder_with_a_configuration_is_found(tmp_path):
     folder = write_folder(tmp_path / "my-vit")
-    spec = parse_model_spec(f"hf:{folder}")
-    assert str(spec) == "hf:my-vit"
-    assert locate_folder(spec, download=False) == folder
+    source = source_of(folder)
+    assert source.describe() == "hf:my-vit"
+    assert source.folder == folder
 
 
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
         (lambda _: None, "does not exist"),
-        (lambda folder: folder.mkdir(), r"holds no config\.json"),
+        (lambda folder: folder.mkdir(), r"has no config\.json"),
         (lambda folder: folder.write_text("x"), "is a file, not a folder"),
     ],
 )
 def test_anything_else_at_a_path_is_explained(tmp_path, make, problem):
     make(tmp_path / "vit")
     with pytest.raises(ModelError, match=rf"The model folder .*vit {problem}") as caught:
-        locate_folder(parse_model_spec(f"hf:{tmp_path}/vit"), download=False)
+        _ = source_of(f"{tmp_path}/vit").folder
     assert "save_pretrained" in caught.value.hint
 
 
@@ -62,13 +67,13 @@ def test_hub_id_is_found_in_the_hubs_cache_without_the_network(tmp_path, monkeyp
     constants = pytest.importorskip("huggingface_hub").constants
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     snapshot = write_hub_cache(tmp_path, "owner/small-vit")
-    spec = parse_model_spec("hf:owner/small-vit")
-    assert str(spec) == "hf:owner/small-vit"
-    assert locate_folder(spec, download=False) == snapshot
-    assert read_own_class_names(ModelSettings(model="hf:owner/small-vit")) == ("owl", "dog", "cat")
-    with pytest.raises(ModelError, match="owner/other is no folder here") as caught:
-        locate_folder(parse_model_spec("hf:owner/other"), download=False)
-    assert "--download" in caught.value.hint
+    source = source_of("owner/small-vit")
+    assert source.describe() == "hf:owner/small-vit"
+    assert source.folder == snapshot
+    assert source.class_names() == ("owl", "dog", "cat")
+    with pytest.raises(ModelError, match="owner/other is neither a folder nor a model") as caught:
+        _ = source_of("owner/other", download=False).folder
+    assert "download=True" in caught.value.hint
 
 
 def test_only_what_is_needed_of_a_hub_id_is_fetched_and_only_where_that_is_allowed(tmp_path, monkeypatch):
@@ -80,12 +85,12 @@ def test_only_what_is_needed_of_a_hub_id_is_fetched_and_only_where_that_is_allow
         return str(write_folder(tmp_path / "snapshot", **{"model.safetensors": None}))
 
     monkeypatch.setattr(hub, "snapshot_download", fetch)
-    locate_folder(parse_model_spec("hf:owner/vit"), download=True)
+    _ = source_of("owner/vit", download=True).folder
     assert [(name, is_local) for name, is_local, _ in asked] == [("owner/vit", False)] * 2
     assert "model*.safetensors" in asked[0][2]
     assert "pytorch_model*.bin" in asked[1][2]  # as there are no safetensors
     asked.clear()
-    locate_folder(parse_model_spec("hf:owner/vit"), download=False)
+    _ = source_of("owner/vit", download=False).folder
     assert [is_local for _, is_local, _ in asked] == [True]
 
 
@@ -96,15 +101,15 @@ def test_failed_fetch_says_what_to_do(monkeypatch):
         raise OSError("no route to host")
 
     monkeypatch.setattr(hub, "snapshot_download", fail)
-    with pytest.raises(ModelError, match="owner/vit cannot be fetched from the hub: no route to host") as caught:
-        locate_folder(parse_model_spec("hf:owner/vit"), download=True)
+    with pytest.raises(ModelError, match="owner/vit cannot be downloaded from the Hugging Face Hub: no route to host") as caught:
+        _ = source_of("owner/vit", download=True).folder
     assert "connection" in caught.value.hint
 
 
 def test_hub_that_is_not_installed_says_how_to(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ModelError, match="needs huggingface_hub") as caught:
-        locate_folder(parse_model_spec("hf:owner/vit"), download=False)
+        _ = source_of("owner/vit", download=False).folder
     assert "reportgen[hf]" in caught.value.hint
 
 
@@ -114,7 +119,7 @@ def test_weights_are_the_files_that_transformers_takes(tmp_path):
     (folder / "model.safetensors").unlink()
     assert [path.name for path in list_weight_files(folder)] == ["pytorch_model.bin"]
     (folder / "pytorch_model.bin").unlink()
-    with pytest.raises(ModelError, match=r"holds no weights: neither model\.safetensors nor pytorch_model\.bin"):
+    with pytest.raises(ModelError, match=r"has no weights: neither model\.safetensors nor pytorch_model\.bin"):
         list_weight_files(folder)
 
 
@@ -127,7 +132,7 @@ def test_weights_in_parts_are_all_there(tmp_path):
     )
     assert [path.name for path in list_weight_files(folder)] == [index, *parts.values()]
     (folder / parts["b"]).unlink()
-    with pytest.raises(ModelError, match=f"lacks {parts['b']} of its weights"):
+    with pytest.raises(ModelError, match=f"incomplete weights: {parts['b']} missing"):
         list_weight_files(folder)
 
 
@@ -136,29 +141,24 @@ def test_weights_in_parts_are_all_there(tmp_path):
     [
         ({"0": "owl", "1": "dog"}, ("owl", "dog")),
         ({"1": "dog", "0": "owl"}, ("owl", "dog")),
-        ({"0": "LABEL_0", "1": "LABEL_1"}, None),
-        ({"0": "crane", "1": "crane"}, None),
-        ({"0": "owl", "2": "dog"}, None),
-        ({"owl": "0"}, None),
-        ({}, None),
-        (None, None),
+        ({"0": "LABEL_0", "1": "LABEL_1"}, ()),
+        ({"0": "crane", "1": "crane"}, ()),
+        ({"0": "owl", "2": "dog"}, ()),
+        ({"owl": "0"}, ()),
+        ({}, ()),
+        (None, ()),
     ],
 )
 def test_class_names_are_those_of_the_configuration_where_it_names_them(tmp_path, labels, names):
     folder = write_folder(tmp_path / "a", **{"config.json": json.dumps({"id2label": labels})})
-    assert read_own_class_names(settings_of(folder)) == names
-
-
-def test_other_models_have_no_class_names_of_their_own():
-    assert read_own_class_names(ModelSettings(model="demo")) is None
-    assert read_own_class_names(ModelSettings()) is None
+    assert source_of(folder).class_names() == names
 
 
 @pytest.mark.parametrize("content", ["{", "[1]"])
 def test_damaged_configuration_is_explained(tmp_path, content):
     folder = write_folder(tmp_path / "a", **{"config.json": content})
-    with pytest.raises(ModelError, match=r"config\.json (is no valid JSON|holds no JSON object)"):
-        read_own_class_names(settings_of(folder))
+    with pytest.raises(ModelError, match=r"config\.json is not (valid JSON|a JSON object)"):
+        source_of(folder).class_names()
 
 
 def test_models_own_names_are_the_class_order(tmp_path, image_folder):
@@ -178,7 +178,7 @@ def test_classes_that_the_model_does_not_name_keep_the_datas_order_with_a_warnin
     folder = write_folder(tmp_path / "m", names=("Cat", "Dog", "Owl"))
     data = load_evaluation_set(settings_of(folder, data=str(image_folder)))
     assert data.class_names == ("cat", "dog", "owl")
-    assert "not among the model's own (Cat, Dog, Owl)" in caplog.text
+    assert "own class names (Cat, Dog, Owl) do not include the classes of pictures" in caplog.text
 
 
 def test_named_classes_go_before_the_models_own(tmp_path, image_folder):
@@ -213,8 +213,9 @@ def test_key_is_computed_without_torch(tmp_path, image_folder):
     folder = write_folder(tmp_path / "m")
     code = (
         "import sys; from reportgen.inputs.digests import compute_cache_key as key;"
+        "from reportgen.inputs.registry import resolve;"
         "from reportgen.settings import AnalyzeSettings as Settings;"
-        f"key(Settings(model='hf:{folder}', data={str(image_folder)!r}));"
+        f"key(resolve(Settings(model='hf:{folder}', data={str(image_folder)!r})));"
         "assert not {'torch', 'transformers'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[4])

@@ -1,0 +1,67 @@
+"""Images listed in a table, with their labels and other columns."""
+
+from abc import ABC
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from reportgen.inputs.data.source import FileDataSource
+from reportgen.inputs.libraries import PYARROW
+
+if TYPE_CHECKING:
+    from reportgen.inputs.data.evaluation_set import LabelledImages
+    from reportgen.inputs.data.manifests import Manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ManifestFile(FileDataSource, ABC):
+    """A table with one image per row."""
+
+    note: ClassVar = "with the columns `path,label`"
+
+    @cached_property
+    def manifest(self) -> "Manifest":
+        """The rows, read once."""
+        from reportgen.inputs.data.manifests import read_manifest
+
+        return read_manifest(self.path)
+
+    def files(self) -> Mapping[str, Path]:
+        """The table, and the images that it lists."""
+        return {self.path.name: self.path, **{name: self.path.parent / name for name in self.manifest.paths}}
+
+    def load(self) -> "LabelledImages":
+        """The images of all rows. Labels that are numbers index the class names given."""
+        from reportgen.inputs.data.class_names import index_labels, read_class_names
+        from reportgen.inputs.data.evaluation_set import LabelledImages
+        from reportgen.inputs.data.image_files import FileImages
+
+        manifest, names_path = self.manifest, self.settings.class_names_path
+        labels, class_names = index_labels(manifest.labels, () if names_path is None else read_class_names(names_path))
+        return LabelledImages(
+            name=self.path.name,
+            images=FileImages(self.path.parent, manifest.paths),
+            labels=labels,
+            example_ids=manifest.example_ids,
+            class_names=class_names,
+            columns=manifest.columns,
+        )
+
+
+class CsvManifest(_ManifestFile):
+    """A table in a text file."""
+
+    title: ClassVar = "a CSV manifest"
+    forms: ClassVar = ("FILE.csv",)
+    suffixes: ClassVar = (".csv", ".tsv")
+
+
+class ParquetManifest(_ManifestFile):
+    """A table in a Parquet file."""
+
+    title: ClassVar = "a Parquet manifest"
+    forms: ClassVar = ("FILE.parquet",)
+    suffixes: ClassVar = (".parquet", ".pq")
+    libraries: ClassVar = (PYARROW,)

@@ -1,0 +1,1 @@
+"""One module for each kind of model source. `reportgen.inputs.registry` lists them."""
