@@ -11,7 +11,6 @@ import click
 
 from reportgen import __version__
 from reportgen.console import ConsoleObserver
-from reportgen.errors import ReportError
 from reportgen.options import (
     Command,
     cache_options,
@@ -173,9 +172,6 @@ def main() -> None:
     """Run the command line. Expected problems end in a message and a hint, without a traceback."""
     try:
         code = cli(standalone_mode=False, prog_name="reportgen")
-    except ReportError as error:
-        click.echo(f"error: {error.message}\nhint:  {error.hint}", err=True)
-        sys.exit(1)
     except click.exceptions.Abort:
         click.echo("Interrupted. What was complete before is unchanged.", err=True)
         sys.exit(130)

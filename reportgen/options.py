@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from reportgen.errors import ReportError
 from reportgen.methods import list_methods
 from reportgen.settings import (
     AGGREGATES,
@@ -42,8 +43,38 @@ class _Option(click.Option):
         self.section = section
 
 
+class ReportFailure(click.ClickException):
+    """A `ReportError` in the words of the command line: message and hint name options."""
+
+    def __init__(self, error: ReportError, ctx: click.Context) -> None:
+        names = _option_names(ctx)
+        message, self.hint = error.with_names(lambda setting: names.get(setting, setting))
+        super().__init__(message)
+
+    def show(self, file: Any = None) -> None:  # noqa: ARG002  always stderr
+        """Print message and hint on stderr."""
+        click.echo(f"error: {self.message}\nhint:  {self.hint}", err=True)
+
+
+def _option_names(ctx: click.Context) -> dict[str, str]:
+    """What the command line calls each setting: in this command, else in any other."""
+    group = ctx.find_root().command
+    others = group.commands.values() if isinstance(group, click.Group) else ()
+    names = {option.name: option.opts[0] for command in others for option in command.params if option.opts[0][0] == "-"}
+    names |= {own.name: own.metavar or own.opts[0] for own in ctx.command.params if isinstance(own, click.Argument)}
+    names |= {own.name: own.opts[0] for own in ctx.command.params if isinstance(own, click.Option)}
+    return {name: spelling for name, spelling in names.items() if name}
+
+
 class Command(click.Command):
-    """A command whose help lists options under headings, in the order in which one needs them."""
+    """A command whose help groups options under headings."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a `ReportError` becomes a message in the words of the command line."""
+        try:
+            return super().invoke(ctx)
+        except ReportError as error:
+            raise ReportFailure(error, ctx) from error
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options' help, group by group."""

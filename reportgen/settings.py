@@ -1,9 +1,10 @@
-"""What the user asked for, as frozen values that are validated once. Nothing here opens a file."""
+"""All settings, as frozen values that are checked once. Nothing here opens a file."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reportgen.errors import SettingsError
+from reportgen.errors import SettingsError, setting
 from reportgen.methods import METHODS, find_method
 
 AGGREGATES = ("mean", "max", "weighted")
@@ -21,19 +22,27 @@ def _require(condition: bool, message: str, hint: str) -> None:
         raise SettingsError(message, hint=hint)
 
 
-def _require_positive(name: str, number: int) -> None:
-    _require(number >= 1, f"{name} {number} is not positive", "Give a number >= 1.")
+def _require_at_least(least: int, name: str, number: int | None) -> None:
+    _require(
+        number is None or number >= least,
+        f"{setting(name, number)} is less than {least}.",
+        f"Give an integer of at least {least}.",
+    )
+
+
+def _require_known(name: str, word: str, known: Collection[str]) -> None:
+    _require(word in known, f"{setting(name, word)} is not known.", f"Choose one of: {', '.join(known)}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreprocessingSettings:
-    """What the user said about preprocessing; `None` leaves a field to the model or the data set.
+    """Preprocessing as the user gives it; `None` leaves a field to the model or the data set.
 
     Attributes:
-        mean: per-channel mean of images scaled to [0, 1], three values.
-        std: per-channel standard deviation, three positive values.
-        resize: length in pixels to which the shorter side is resized.
-        crop: side in pixels of the centred square that is then cut out.
+        mean: per channel, of images scaled to [0, 1]; three values.
+        std: standard deviation per channel; three positive values.
+        resize: length of the shorter side in pixels.
+        crop: side in pixels of the centered square that is cut out after the resize.
     """
 
     mean: tuple[float, ...] | None = None
@@ -42,59 +51,65 @@ class PreprocessingSettings:
     crop: int | None = None
 
     def __post_init__(self) -> None:
-        """Check each value, and that mean and std come together.
+        """Check each value, and that mean and standard deviation are given together.
 
         Raises:
             SettingsError: a value cannot be used.
         """
-        for name, values in (("--mean", self.mean), ("--std", self.std)):
+        for name, values in (("mean", self.mean), ("std", self.std)):
             _require(
                 values is None or len(values) == 3,
-                f"{name} has {len(values or ())} values",
-                f"Give three, for red, green and blue: {name} 0.485,0.456,0.406.",
+                f"{setting(name)} has {len(values or ())} values instead of 3.",
+                f"Give one value each for red, green and blue: {setting(name, (0.485, 0.456, 0.406))}.",
             )
         _require(
             (self.mean is None) == (self.std is None),
-            "Only one of --mean and --std is given",
-            "Give both: they describe one normalisation.",
+            f"Only one of {setting('mean')} and {setting('std')} is given.",
+            "Give both: together they describe one normalization.",
         )
         _require(
-            self.std is None or min(self.std) > 0, f"--std {self.std} is not positive", "Give standard deviations > 0."
+            self.std is None or min(self.std) > 0,
+            f"{setting('std', self.std)} is not positive.",
+            "Give standard deviations above 0.",
         )
         _require(
             self.mean is None or max(self.mean) <= 1,
-            f"--mean {self.mean} lies outside [0, 1]",
-            "Give statistics of images scaled to [0, 1]: divide means and deviations on the 0-255 scale by 255.",
+            f"{setting('mean', self.mean)} is outside [0, 1].",
+            "Give statistics of images scaled to [0, 1]: divide values for the range 0 to 255 by 255.",
         )
-        for name, pixels in (("--resize", self.resize), ("--crop", self.crop)):
-            _require(pixels is None or pixels > 0, f"{name} {pixels} is not a size", "Give a number of pixels >= 1.")
+        for name, pixels in (("resize", self.resize), ("crop", self.crop)):
+            _require(
+                pixels is None or pixels > 0,
+                f"{setting(name, pixels)} is not a size.",
+                "Give a number of pixels, at least 1.",
+            )
         _require(
             self.resize is None or self.crop is None or self.crop <= self.resize,
-            f"--crop {self.crop} is larger than --resize {self.resize}",
+            f"{setting('crop', self.crop)} is larger than {setting('resize', self.resize)}.",
             "Give a crop no larger than the resized image.",
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
-    """Everything that decides which network explains itself by which maps, and how it runs.
+    """Which network is explained by which maps, and how it runs.
 
     Attributes:
-        model: `FILE.py:factory`, `package.module:factory`, `torchvision:NAME`, `timm:NAME`, `hf:FOLDER`,
-            `keras:FILE.keras`, a TorchScript or exported program's file, or `demo`; empty with `arrays`.
-        weights: a checkpoint file; `pretrained` takes the weights of the library that provides the model;
-            `None` keeps what the factory returns.
-        model_name: what the report calls the network; empty takes the name that its code gives it.
+        model: `FILE.py:factory`, `torchvision:NAME` or another source of `reportgen.inputs.registry`; empty with
+            `arrays`.
+        weights: a checkpoint; `pretrained` for the weights of the model's library; `None` for those that come with the
+            model.
+        model_name: name of the network in the report; empty for the name in its code.
         class_names_path: a file with the model's class names in index order.
-        preprocessing: what the user said about it.
-        layers: the target layers' dotted names; empty finds one by probing.
-        aggregate: how the maps of several layers become one, a word of `AGGREGATES`.
-        methods: the methods of the maps; a report starts with the first.
-        head_fusion: how rollout joins the heads of a layer, a word of `HEAD_FUSIONS`.
-        discard_ratio: share of the smallest attentions that rollout sets to zero, per image and layer, in [0, 1).
-        annotations: a LabelMe or COCO JSON file, or a folder of LabelMe files or mask pictures.
-        download: whether data and models may be fetched.
-        batch_size: images per forward.
+        layers: dotted names of the target layers; empty finds one by probing.
+        aggregate: how the maps of several layers are combined, one of `AGGREGATES`.
+        methods: the methods of the maps; the report shows the first by default.
+        head_fusion: how rollout combines the heads of a layer, one of `HEAD_FUSIONS`.
+        discard_ratio: fraction of the smallest attention weights that rollout sets to zero, per image and layer, in
+            [0, 1).
+        annotations: a LabelMe or COCO JSON file, or a folder of LabelMe files or masks.
+        download: whether models and data may be downloaded.
+        batch_size: images per forward pass.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
         precision: `fp32`, or `bf16` for autocast.
     """
@@ -121,41 +136,39 @@ class ModelSettings:
         Raises:
             SettingsError: a value cannot be used.
         """
-        self._check_methods()
-        for name, word, known in (
-            ("--aggregate", self.aggregate, AGGREGATES),
-            ("--head-fusion", self.head_fusion, HEAD_FUSIONS),
-            ("--precision", self.precision, PRECISIONS),
-        ):
-            _require(word in known, f"{name} {word} is not known", f"Choose one of: {', '.join(known)}.")
+        _require(bool(self.methods), f"{setting('methods')} is empty.", f"Choose from: {', '.join(METHODS)}.")
+        for method in self.methods:
+            _require(method in METHODS, f"The method {method} is not known.", f"Choose from: {', '.join(METHODS)}.")
+            _require(
+                self.methods.count(method) == 1,
+                f"{setting('methods', self.methods)} contains {method} twice.",
+                "Give each method once.",
+            )
+        _require_known("aggregate", self.aggregate, AGGREGATES)
+        _require_known("head_fusion", self.head_fusion, HEAD_FUSIONS)
+        _require_known("precision", self.precision, PRECISIONS)
         _require(
             0 <= self.discard_ratio < 1,
-            f"--discard-ratio {self.discard_ratio} lies outside [0, 1)",
-            "Give a share, such as 0.9.",
+            f"{setting('discard_ratio', self.discard_ratio)} is outside [0, 1).",
+            "Give a fraction, such as 0.9.",
         )
-        _require_positive("--batch-size", self.batch_size)
-
-    def _check_methods(self) -> None:
-        _require(bool(self.methods), "--method names no method", f"Choose from: {', '.join(METHODS)}.")
-        for method in self.methods:
-            _require(method in METHODS, f"--method {method} is not known", f"Choose from: {', '.join(METHODS)}.")
-            _require(self.methods.count(method) == 1, f"--method names {method} twice", "Name each method once.")
+        _require_at_least(1, "batch_size", self.batch_size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalyzeSettings(ModelSettings):
-    """Everything that decides what the one pass computes, and how it runs.
+    """What the pass computes, and how it runs.
 
     Attributes:
-        data: an image folder, a `.npz`, a manifest (`.csv`, `.parquet`), `hf:FOLDER`, `torchvision:NAME`, `cifar10`,
-            `cifar100` or `demo`; empty with `arrays`.
+        data: an image folder, a `.npz`, a manifest or another source of `reportgen.inputs.registry`; empty with
+            `arrays`.
         arrays: a `.npz` with labels and outputs of a model that ran elsewhere, instead of a model and data.
-        data_root: the folder that holds torchvision's copy of the data.
+        data_root: the folder in which torchvision stores data sets.
         superclasses_path: a CSV with the columns `class` and `superclass`.
-        faithfulness: number of examples on which the maps are tested by removing pixels; 0 for none.
-        limit: only the first examples, spread evenly over the test set; `None` takes all.
-        thumbnail_size: longest side in pixels of the stored thumbnails; larger views are scaled down.
-        workers: processes that load images; `None` chooses.
+        faithfulness: number of examples of the faithfulness tests; 0 for no tests.
+        limit: number of examples, spread evenly over the test set; `None` for all.
+        thumbnail_size: longest side in pixels of the stored thumbnails; larger images are scaled down.
+        workers: number of processes that load images; `None` chooses.
     """
 
     data: str = ""
@@ -175,45 +188,48 @@ class AnalyzeSettings(ModelSettings):
         """
         ModelSettings.__post_init__(self)
         self._check_sources()
+        first = self.methods[0]
         _require(
-            find_method(self.methods[0]).family != "selective",
-            f"--method starts with {self.methods[0]}, which is computed for the shown examples only",
-            f"Start with a method that every image gets: --method gradcam,{self.methods[0]}.",
+            find_method(first).family != "selective",
+            f"{setting('methods', self.methods)} starts with {first}, which is computed for the examples shown only.",
+            f"Start with a method for all examples: {setting('methods', ('gradcam', first))}.",
         )
-        _require(self.faithfulness >= 0, f"--faithfulness {self.faithfulness} is negative", "Give 0 or more.")
-        if self.limit is not None:
-            _require_positive("--limit", self.limit)
-        _require_positive("--thumbnail-size", self.thumbnail_size)
-        _require(self.workers is None or self.workers >= 0, f"--workers {self.workers} is negative", "Give 0 or more.")
+        _require_at_least(0, "faithfulness", self.faithfulness)
+        _require_at_least(1, "limit", self.limit)
+        _require_at_least(1, "thumbnail_size", self.thumbnail_size)
+        _require_at_least(0, "workers", self.workers)
 
     def _check_sources(self) -> None:
         if self.arrays is None:
-            for name, spec in (("--model", self.model), ("--data", self.data)):
+            for name, spec in (("model", self.model), ("data", self.data)):
                 _require(
-                    bool(spec), f"{name} is missing", f"Give {name} SPEC, or --arrays FILE.npz for a finished run."
+                    bool(spec),
+                    f"{setting(name)} is missing.",
+                    f"Give {setting(name, 'SPEC')}, or {setting('arrays', 'FILE.npz')} for outputs of a model that ran "
+                    "elsewhere.",
                 )
             return
         for name, given in (
-            ("--model", self.model),
-            ("--data", self.data),
-            ("--weights", self.weights),
-            ("--layer", self.layers),
-            ("--faithfulness", self.faithfulness),
+            ("model", self.model),
+            ("data", self.data),
+            ("weights", self.weights),
+            ("layers", self.layers),
+            ("faithfulness", self.faithfulness),
         ):
             _require(
                 not given,
-                f"{name} is given besides --arrays",
-                "Arrays hold what a model has already said: leave out one of the two.",
+                f"{setting(name)} cannot be combined with {setting('arrays')}.",
+                f"Omit one of them: {setting('arrays')} contains the outputs of a model, so none is run.",
             )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainSettings(ModelSettings):
-    """Everything that decides how single images without labels are explained.
+    """How single images without labels are explained.
 
     Attributes:
         images: image files, and folders of them.
-        classes: names or indices of the classes explained for each image; empty explains the predicted one.
+        classes: names or indices of the classes to explain for each image; empty for the predicted class.
     """
 
     images: tuple[Path, ...] = ()
@@ -226,32 +242,32 @@ class ExplainSettings(ModelSettings):
             SettingsError: a value cannot be used.
         """
         ModelSettings.__post_init__(self)
-        _require(bool(self.images), "No image is given", "Name image files, or a folder of them.")
-        _require(bool(self.model), "--model is missing", "Give --model SPEC.")
+        _require(bool(self.images), "There are no images.", "Give image files, or a folder that contains some.")
+        _require(bool(self.model), f"{setting('model')} is missing.", f"Give {setting('model', 'SPEC')}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderSettings:
-    """Everything that decides what the site shows, and what is made of it besides.
+    """What the site shows, and which artifacts are written.
 
     Attributes:
-        out: the folder that the site is written to.
-        title: the report's title; `None` names the model and the data.
+        out: the folder of the site.
+        title: title of the report; `None` for the main result.
         notes: a Markdown file with a reviewer's text for the first page.
-        logo: a picture for the bar of every page.
+        logo: an image for the bar of every page.
         extra_css: a style sheet that every page applies last.
         templates: a folder whose templates override the built-in ones.
-        num_worst: worst examples shown per class.
-        num_best: best examples shown per class.
-        num_mistaken: examples of other classes, mistaken for the class, shown per class.
-        num_pairs: most confused pairs shown.
-        num_gallery: examples in each class's gallery.
-        keep_label_issues: whether label issues stay among the worst, the mistaken and the surest mistakes.
-        iou_threshold: share of its peak from which on a map covers a place, when it is compared with annotations.
-        with_archive: whether the site is packed into an archive beside it.
-        single_file: the one HTML file to mail.
-        classes: names of the classes that it holds; empty chooses some.
-        force: whether it may be larger than can be mailed.
+        num_worst: worst examples per class.
+        num_best: best examples per class.
+        num_mistaken: examples of other classes mistaken for the class, per class.
+        num_pairs: most confused pairs.
+        num_gallery: examples in the gallery of a class.
+        keep_label_issues: whether possible label errors stay among the worst examples and high-confidence errors.
+        iou_threshold: fraction of its peak above which a map covers a pixel, in (0, 1).
+        with_archive: whether to pack the site into an archive beside it.
+        single_file: an HTML file that contains the report's main pages, to mail.
+        classes: names of the classes in the single file; empty chooses some.
+        force: whether the single file may be too large to mail.
     """
 
     out: Path = DEFAULT_SITE_PATH
@@ -278,27 +294,21 @@ class RenderSettings:
         Raises:
             SettingsError: a value cannot be used.
         """
-        for name, number in (
-            ("--worst", self.num_worst),
-            ("--best", self.num_best),
-            ("--mistaken", self.num_mistaken),
-            ("--pairs", self.num_pairs),
-            ("--gallery", self.num_gallery),
-        ):
-            _require(number >= 0, f"{name} {number} is negative", "Give 0 or more.")
+        for name in ("num_worst", "num_best", "num_mistaken", "num_pairs", "num_gallery"):
+            _require_at_least(0, name, getattr(self, name))
         _require(
             0 < self.iou_threshold < 1,
-            f"--iou-threshold {self.iou_threshold} lies outside (0, 1)",
-            "Give a share of the map's peak, such as 0.5.",
+            f"{setting('iou_threshold', self.iou_threshold)} is outside (0, 1).",
+            "Give a fraction of the map's peak, such as 0.5.",
         )
-        for name, is_given in (("--classes", bool(self.classes)), ("--force", self.force)):
+        for name, is_given in (("classes", bool(self.classes)), ("force", self.force)):
             _require(
                 self.single_file is not None or not is_given,
-                f"{name} is given without --single-file",
-                "It says something about that file: name it with --single-file report.html.",
+                f"{setting(name)} requires {setting('single_file')}.",
+                f"Name the file: {setting('single_file', Path('report.html'))}.",
             )
         _require(
             self.single_file is None or self.single_file.suffix.lower() in {".html", ".htm"},
-            f"--single-file {self.single_file} is no name of an HTML file",
+            f"{setting('single_file', self.single_file)} is not the name of an HTML file.",
             "Give a name that ends in .html.",
         )

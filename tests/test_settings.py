@@ -9,12 +9,12 @@ from reportgen.settings import AnalyzeSettings, PreprocessingSettings, RenderSet
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"mean": (0.5,), "std": (0.2,)}, "--mean"),
+        ({"mean": (0.5,), "std": (0.2,)}, "mean has 1 values"),
         ({"mean": (0.5, 0.5, 0.5)}, "Only one"),
         ({"mean": (0.5, 0.5, 0.5), "std": (0.2, 0.0, 0.2)}, "not positive"),
         ({"mean": (127.5, 127.5, 127.5), "std": (60.0, 60.0, 60.0)}, "outside"),
-        ({"resize": 0}, "--resize 0"),
-        ({"resize": 224, "crop": 256}, "--crop 256"),
+        ({"resize": 0}, "resize=0"),
+        ({"resize": 224, "crop": 256}, "crop=256"),
     ],
 )
 def test_preprocessing_that_cannot_be_meant_is_refused(options, named):
@@ -26,19 +26,19 @@ def test_preprocessing_that_cannot_be_meant_is_refused(options, named):
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"methods": ("gradcam", "magic")}, "--method magic"),
+        ({"methods": ("gradcam", "magic")}, "The method magic"),
         ({"methods": ("layercam", "layercam")}, "layercam twice"),
         ({"methods": ("scorecam", "gradcam")}, "starts with scorecam"),
-        ({"methods": ()}, "--method names no method"),
-        ({"aggregate": "sum"}, "--aggregate sum"),
-        ({"head_fusion": "sum"}, "--head-fusion sum"),
-        ({"discard_ratio": 1.0}, "--discard-ratio 1.0"),
-        ({"faithfulness": -1}, "--faithfulness -1"),
+        ({"methods": ()}, "methods is empty"),
+        ({"aggregate": "sum"}, "aggregate='sum'"),
+        ({"head_fusion": "sum"}, "head_fusion='sum'"),
+        ({"discard_ratio": 1.0}, "discard_ratio=1.0"),
+        ({"faithfulness": -1}, "faithfulness=-1"),
         ({"precision": "fp8"}, "fp8"),
-        ({"limit": 0}, "--limit 0"),
-        ({"batch_size": -1}, "--batch-size -1"),
-        ({"workers": -1}, "--workers -1"),
-        ({"thumbnail_size": 0}, "--thumbnail-size 0"),
+        ({"limit": 0}, "limit=0"),
+        ({"batch_size": -1}, "batch_size=-1"),
+        ({"workers": -1}, "workers=-1"),
+        ({"thumbnail_size": 0}, "thumbnail_size=0"),
     ],
 )
 def test_analyze_settings_name_the_value_that_is_wrong(options, named):
@@ -49,12 +49,12 @@ def test_analyze_settings_name_the_value_that_is_wrong(options, named):
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"model": "m"}, "--data is missing"),
-        ({"data": "d"}, "--model is missing"),
-        ({"arrays": Path("a.npz"), "model": "m"}, "--model is given besides --arrays"),
-        ({"arrays": Path("a.npz"), "weights": "w.pth"}, "--weights is given besides --arrays"),
-        ({"arrays": Path("a.npz"), "layers": ("features",)}, "--layer is given besides --arrays"),
-        ({"arrays": Path("a.npz"), "faithfulness": 5}, "--faithfulness is given besides --arrays"),
+        ({"model": "m"}, "data is missing"),
+        ({"data": "d"}, "model is missing"),
+        ({"arrays": Path("a.npz"), "model": "m"}, "model cannot be combined with arrays"),
+        ({"arrays": Path("a.npz"), "weights": "w.pth"}, "weights cannot be combined with arrays"),
+        ({"arrays": Path("a.npz"), "layers": ("features",)}, "layers cannot be combined with arrays"),
+        ({"arrays": Path("a.npz"), "faithfulness": 5}, "faithfulness cannot be combined with arrays"),
     ],
 )
 def test_a_run_has_a_model_and_data_or_arrays(options, named):
@@ -65,7 +65,7 @@ def test_a_run_has_a_model_and_data_or_arrays(options, named):
 
 @pytest.mark.parametrize("threshold", [0.0, 1.0, -0.5])
 def test_a_threshold_is_a_share_of_the_peak(threshold):
-    with pytest.raises(SettingsError, match=f"--iou-threshold {threshold}"):
+    with pytest.raises(SettingsError, match=f"iou_threshold={threshold}"):
         RenderSettings(iou_threshold=threshold)
 
 
@@ -79,10 +79,10 @@ def test_numbers_of_shown_examples_may_be_zero_but_not_negative(name):
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"classes": ("cat",)}, "--classes is given without --single-file"),
-        ({"force": True}, "--force is given without --single-file"),
-        ({"single_file": Path("report")}, "--single-file report is no name"),
-        ({"single_file": Path("site.zip")}, "--single-file site.zip is no name"),
+        ({"classes": ("cat",)}, "classes requires single_file"),
+        ({"force": True}, "force requires single_file"),
+        ({"single_file": Path("report")}, "single_file='report' is not the name"),
+        ({"single_file": Path("site.zip")}, r"single_file='site\.zip' is not the name"),
     ],
 )
 def test_options_of_the_single_file_fit_together(options, named):

@@ -65,7 +65,7 @@ def test_missing_files_say_how_to_get_them(tmp_path):
     with pytest.raises(DataError, match="CIFAR-10 is not in") as caught:
         load_evaluation_set(AnalyzeSettings(model="demo", data="cifar10", data_root=tmp_path))
     assert "download=True" in caught.value.hint
-    assert "--data-root" in caught.value.hint
+    assert "data_root" in caught.value.hint
 
 
 def test_damaged_files_say_how_to_replace_them(cifar_root, monkeypatch):

@@ -101,7 +101,7 @@ def test_failed_fetch_says_what_to_do(monkeypatch):
         raise OSError("no route to host")
 
     monkeypatch.setattr(hub, "snapshot_download", fail)
-    with pytest.raises(ModelError, match="owner/vit cannot be downloaded from the Hugging Face Hub: no route to host") as caught:
+    with pytest.raises(ModelError, match=r"owner/vit cannot be downloaded from .* Hub: no route to host") as caught:
         _ = source_of("owner/vit", download=True).folder
     assert "connection" in caught.value.hint
 
