@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from reportgen.errors import CacheError
+from reportgen.errors import CacheError, setting
 from reportgen.methods import is_class_agnostic
 
 SCHEMA_VERSION: Final = 2
@@ -18,7 +18,7 @@ SCHEMA_VERSION: Final = 2
 BASELINES: Final = ("random", "centre")
 """What the maps are tested against: a map of random values, and a blob in the middle of the picture."""
 
-REFRESH_HINT: Final = "Make the cache anew with `reportgen analyze`, or give --refresh to `reportgen run`."
+REFRESH_HINT: Final = f"Run the model again, with {setting('refresh', True)}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

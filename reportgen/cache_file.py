@@ -26,7 +26,7 @@ from reportgen.cache import (
     SelfCheck,
     Superclasses,
 )
-from reportgen.errors import CacheError, ForeignFileError, OutdatedCacheError
+from reportgen.errors import CacheError, ForeignFileError, OutdatedCacheError, setting
 from reportgen.methods import is_class_agnostic
 
 _MEASURES: Final = tuple(field.name for field in fields(RemovalCurves))
@@ -40,7 +40,9 @@ def check_cache_path(path: Path) -> None:
     """
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise CacheError(f"The cache cannot be written to {path}.", hint="Name another file with --cache.")
+        raise CacheError(
+            f"The cache cannot be written to {path}.", hint=f"Give another file with {setting('cache_path')}."
+        )
 
 
 def save_cache(cache: EvaluationCache, path: Path) -> None:
@@ -61,7 +63,7 @@ def save_cache(cache: EvaluationCache, path: Path) -> None:
     except OSError as error:
         raise CacheError(
             f"The cache cannot be written to {path}: {error.strerror}.",
-            hint="Free some space there, or name another file with --cache.",
+            hint=f"Free some space there, or give another file with {setting('cache_path')}.",
         ) from error
 
 
@@ -271,5 +273,6 @@ def _damaged(path: Path) -> CacheError:
 def _foreign(path: Path, why: str) -> ForeignFileError:
     return ForeignFileError(
         f"{path} is not a cache of reportgen: {why}.",
-        hint="Name the file that `reportgen run` wrote, or another file with --cache; this one is left as it is.",
+        hint=f"Give the file that `reportgen run` wrote, or another file with {setting('cache_path')}; this one "
+        "stays unchanged.",
     )

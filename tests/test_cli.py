@@ -172,6 +172,33 @@ def test_what_a_user_can_mend_is_one_message_with_a_hint(run: Run, folder: Path,
     assert {path.name for path in folder.iterdir()} == {"cache.npz"}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["render", "cache.npz", "--worst", "-1"], "error: --worst -1 is less than 0."),
+        (["render", "cache.npz", "--force"], "hint:  Name the file: --single-file report.html."),
+        (["render", "cache.npz", "--notes", "gone.md"], "hint:  Give a Markdown file with --notes."),
+        (
+            ["analyze", "--model", "demo", "--data", "demo", "--batch-size", "0"],
+            "error: --batch-size 0 is less than 1.",
+        ),
+        (["analyze", "--model", "demo", "--arrays", "a.npz"], "error: --model cannot be combined with --arrays."),
+        (["analyze", "--model", "demo", "--data", "demo", "--mean", "1,1,1"], "Only one of --mean and --std is given."),
+        (["analyze", "--model", "w.pth", "--data", "demo"], "hint:  This looks like a checkpoint: give the network's "),
+        (["explain", "a.png", "--model", "demo", "--method", "scorecam,x"], "error: The method x is not known."),
+        (["render", "notes.txt"], "hint:  Give the file that `reportgen run` wrote, or another file with CACHE;"),
+        (["verify", "cache.npz"], "hint:  "),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_messages_name_settings_as_the_command_line_does(run: Run, folder: Path, arguments: list[str], named: str):
+    (folder / "notes.txt").write_text("no cache")
+    done = run(*arguments)
+    assert done.code == 1
+    assert named in done.err
+    assert not set("\x02\x03\x1f") & set(done.err)
+
+
 @pytest.mark.parametrize("arguments", [["render"], ["verify"], ["nothing"], ["render", "--nothing"]], ids=" ".join)
 def test_usage_errors_have_their_own_exit_code(run: Run, arguments: list[str]):
     done = run(*arguments)

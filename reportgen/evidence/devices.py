@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import torch
 
-from reportgen.errors import SettingsError
+from reportgen.errors import SettingsError, setting
 
 
 def resolve_device(name: str) -> torch.device:
@@ -64,8 +64,8 @@ def memory_hint(batch_size: int) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise SettingsError(
-            f"The memory does not suffice for --batch-size {batch_size}.",
-            hint=f"Give a smaller one, such as --batch-size {max(1, batch_size // 4)}.",
+            f"There is not enough memory for {setting('batch_size', batch_size)}.",
+            hint=f"Give a smaller batch size, such as {setting('batch_size', max(1, batch_size // 4))}.",
         ) from error
 
 
@@ -88,6 +88,6 @@ def _available_kinds() -> list[str]:
 
 def _no_such_device(name: str) -> SettingsError:
     return SettingsError(
-        f"--device {name} is not available here.",
-        hint=f"Give --device auto, or one of: {', '.join(_available_kinds())}.",
+        f"{setting('device', name)} is not available here.",
+        hint=f"Give {setting('device', 'auto')}, or one of: {', '.join(_available_kinds())}.",
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reportgen.cache import CacheKey, EvaluationCache
-from reportgen.errors import DataError
+from reportgen.errors import DataError, setting
 from reportgen.evidence.devices import memory_hint, resolve_device
 from reportgen.evidence.methods.explained_batch import ExplainedBatch, Explainer
 from reportgen.evidence.methods.explainers import build_explainer
@@ -138,7 +138,7 @@ def _peek(views: Iterator[Views]) -> tuple[Views, Iterable[Views]]:
     """The first batch, and all of them."""
     first = next(views, None)
     if first is None:
-        raise DataError("The test set holds no example.", hint="Name another one with --data.")
+        raise DataError("The test set holds no example.", hint=f"Give another one with {setting('data')}.")
     return first, itertools.chain([first], views)
 
 

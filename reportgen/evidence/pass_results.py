@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reportgen.cache import CamPair
-from reportgen.errors import LayerError, ModelError
+from reportgen.errors import LayerError, ModelError, setting
 from reportgen.evidence.trust.recomputation import RecomputeSample
 from reportgen.inputs.data.evaluation_set import EvaluationSet
 from reportgen.inputs.preprocessing import thumbnail
@@ -133,7 +133,8 @@ class PassResults:
             position = rows.start + int(np.argmin(is_finite))
             raise ModelError(
                 f"The logits of example {self._evaluation_set.example_ids[position]} are not finite.",
-                hint="Check the weights for NaN, and --mean and --std; with --precision bf16, try fp32.",
+                hint=f"Check the weights for NaN, and {setting('mean')} and {setting('std')}; instead of bf16, try "
+                f"{setting('precision', 'fp32')}.",
             )
 
     def _place_maps(self, rows: NDArray[np.float16], maps: Tensor, start: int) -> None:
@@ -143,7 +144,7 @@ class PassResults:
             position = start + int(np.argmax(np.isnan(values).any(axis=(1, 2))))
             raise LayerError(
                 f"The map of example {self._evaluation_set.example_ids[position]} is not a number.",
-                hint="Name another layer with --layer.",
+                hint=f"Give another layer with {setting('layers')}.",
             )
         if peak > _FLOAT16_MAX:
             self._has_clipped = True

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reportgen.errors import ModelError, SettingsError
+from reportgen.errors import ModelError, SettingsError, setting
 from reportgen.evidence.devices import memory_hint, resolve_device
 from reportgen.evidence.methods.explained_batch import Explainer
 from reportgen.evidence.methods.explainers import build_explainer
@@ -176,7 +176,10 @@ class _Explaining:
     def _choose_classes(self, logits: Tensor) -> list[Tensor]:
         """int64 (B,) for each class that is asked for."""
         if not bool(logits.isfinite().all()):
-            raise ModelError("The network's logits are not finite.", hint="Check the weights, --mean and --std.")
+            raise ModelError(
+                "The network's logits are not finite.",
+                hint=f"Check the weights, {setting('mean')} and {setting('std')}.",
+            )
         wanted = [_find_class(text, self.class_names, logits.shape[1]) for text in self.settings.classes]
         return [torch.full((len(logits),), index, device=logits.device) for index in wanted]
 
@@ -206,10 +209,12 @@ def _find_class(text: str, class_names: Sequence[str], num_classes: int) -> int:
     if text.isascii() and text.isdigit() and int(text) < num_classes:
         return int(text)
     if class_names:
-        raise SettingsError(f"--class {text} is no class of the model.", hint=nearest_text(text, class_names))
+        raise SettingsError(
+            f"{setting('classes', text)} is not a class of the model.", hint=nearest_text(text, class_names)
+        )
     raise SettingsError(
-        f"--class {text} is no index from 0 to {num_classes - 1}.",
-        hint="Give an index, or the classes' names with --class-names.",
+        f"{setting('classes', text)} is not an index from 0 to {num_classes - 1}.",
+        hint=f"Give an index, or the names of the classes with {setting('class_names_path', 'FILE')}.",
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from reportgen.errors import SettingsError
+from reportgen.errors import SettingsError, setting
 from reportgen.settings import PreprocessingSettings
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def resolve_preprocessing(
 ) -> Preprocessing:
     """What is done to each image: as the options say, else as the model expects, else by the data's statistics.
 
-    The options for size are one unit: with `--resize` or `--crop`, nothing of the model's own resize and crop is left,
+    The options for size are one unit: with `resize` or `crop`, nothing of the model's own resize and crop is left,
     as the one would not fit the other. Size and normalisation may come from different places.
 
     Args:
@@ -189,8 +189,9 @@ def _resolve_normalisation(
         return data_default, "the data set's statistics"
     raise SettingsError(
         "Neither the model nor the data says how images are normalised.",
-        hint="Give the training's statistics of images scaled to [0, 1], such as "
-        "--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225, and --resize and --crop where the training used them.",
+        hint="Give the statistics that training used, of images scaled to [0, 1], such as "
+        f"{setting('mean', (0.485, 0.456, 0.406))} and {setting('std', (0.229, 0.224, 0.225))}, "
+        f"and {setting('resize')} and {setting('crop')} if training used them.",
     )
 
 

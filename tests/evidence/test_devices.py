@@ -48,7 +48,7 @@ def test_the_cpu_is_described_with_its_threads():
 def test_a_full_memory_gives_a_smaller_batch_as_the_remedy(error):
     with pytest.raises(SettingsError) as caught, memory_hint(256):
         raise error
-    assert "--batch-size 64" in caught.value.hint
+    assert "batch_size=64" in caught.value.hint
 
 
 def test_another_error_passes():

@@ -434,9 +434,9 @@ def test_a_full_memory_gives_a_smaller_batch_as_the_remedy(build, make_set, run_
             return self.network(x)
 
     network = Hungry()
-    with pytest.raises(SettingsError, match="--batch-size 12") as caught:
+    with pytest.raises(SettingsError, match="batch_size=12") as caught:
         run_pass(network, make_set(12), batch_size=12)
-    assert "--batch-size 3" in caught.value.hint
+    assert "batch_size=3" in caught.value.hint
     assert not any(module._forward_hooks for module in network.modules())
 
 

@@ -111,8 +111,8 @@ def test_options_go_before_the_model_and_the_model_before_the_data():
 def test_without_any_statistics_the_hint_says_what_to_give():
     with pytest.raises(SettingsError) as caught:
         resolve_preprocessing(PreprocessingSettings(resize=32), None, None)
-    assert "--mean" in caught.value.hint
-    assert "--std" in caught.value.hint
+    assert "mean=(0.485, 0.456, 0.406)" in caught.value.hint
+    assert "std=(0.229, 0.224, 0.225)" in caught.value.hint
 
 
 def test_given_normalisation_keeps_the_models_size():

@@ -8,7 +8,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from reportgen.errors import LayerError
+from reportgen.errors import LayerError, setting
 from reportgen.evidence.attention.layers import AttentionLayer, looks_like_attention, recognise_attention
 from reportgen.evidence.attention.tap import Attention, AttentionTap, first_of, without_fused_encoders
 from reportgen.evidence.devices import is_out_of_memory
@@ -19,7 +19,7 @@ from reportgen.evidence.model_state import borrowed
 
 log = logging.getLogger(__name__)
 
-_HINT: Final = "Choose a method that needs no attention, such as --method gradcam."
+_HINT: Final = f"Choose a method that needs no attention, such as {setting('methods', ('gradcam',))}."
 _TOLERANCE: Final = 1e-4
 _COARSE_TOLERANCE: Final = 1e-2  # where the user lets float32 matrices be multiplied with a shorter mantissa
 _MIN_READ: Final = 1e-6  # of the largest gradient; a head that takes single tokens leaves exactly 0 at the others
@@ -90,7 +90,8 @@ class _Survey:
             raise LayerError(
                 f"The tokens of layer `{name}` are {layout.grid[0]}×{layout.grid[1]} patches of the image; "
                 f"{MIN_GRID_SIDE}×{MIN_GRID_SIDE} is the least that shows a place.",
-                hint="Give larger images with --resize, if the network takes them, or a network of smaller patches.",
+                hint=f"Give larger images with {setting('resize')}, if the network accepts them, or a network with "
+                "smaller patches.",
             )
         return layout
 

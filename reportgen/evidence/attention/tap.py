@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from reportgen.errors import LayerError
+from reportgen.errors import LayerError, setting
 from reportgen.evidence.attention.layers import AttentionLayer
 from reportgen.evidence.attention.maps import (
     discard_smallest,
@@ -212,5 +212,5 @@ def without_fused_encoders() -> Iterator[None]:
 def _other_calls(num_layers: int) -> LayerError:
     return LayerError(
         f"The network does not call its {num_layers} attention layers in the same order for every batch.",
-        hint="Its attention cannot be followed: choose another method, such as --method gradcam.",
+        hint=f"Its attention cannot be followed: choose another method, such as {setting('methods', ('gradcam',))}.",
     )

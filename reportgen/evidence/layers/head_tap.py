@@ -7,7 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from reportgen.errors import ModelError
+from reportgen.errors import ModelError, setting
 from reportgen.evidence.layers.outputs import extract_logits
 
 PassOne = Callable[[str], bool]
@@ -81,7 +81,7 @@ class HeadTap:
         if self._tapped is None:
             raise ModelError(
                 "The target layer is not called in every forward of the network.",
-                hint="Name another layer with --layer: one that every image passes through.",
+                hint=f"Give another layer with {setting('layers')}, one that every image passes through.",
             )
         return self._tapped
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from reportgen.errors import ModelError, ReportError
+from reportgen.errors import ModelError, ReportError, setting
 from reportgen.evidence.devices import is_out_of_memory
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,8 @@ def forward_hint(images: Tensor) -> Iterator[None]:
         height, width = images.shape[2:]
         raise ModelError(
             f"The network fails on images of {height}×{width} pixels: {type(error).__name__}: {error}",
-            hint="Give the size that it was made for with --resize and --crop; else the error lies in its forward.",
+            hint=f"Give the size that it expects with {setting('resize')} and {setting('crop')}; if that is right, "
+            "correct its forward method.",
         ) from error
 
 
@@ -50,8 +51,8 @@ def check_logits(output: Any, num_images: int, num_classes: int | None) -> None:
     if num_classes is not None and logits.shape[1] != num_classes:
         raise ModelError(
             f"The network has {logits.shape[1]} outputs, the test set has {num_classes} classes.",
-            hint="Let the model factory build the network with one output for each class; where the test set holds "
-            "only some of its classes, name all of them with --class-names.",
+            hint="Build the network with one output for each class. If the test set contains only some of its classes, "
+            f"list all of them in a file and give {setting('class_names_path', 'FILE')}.",
         )
 
 

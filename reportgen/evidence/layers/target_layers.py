@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from reportgen.errors import LayerError
+from reportgen.errors import LayerError, setting
 from reportgen.evidence.layers.head_tap import HeadTap
 from reportgen.evidence.layers.layer_survey import LayerOutput, survey_layers
 from reportgen.evidence.layers.layouts import NUM_VERSIONS, Layout
@@ -105,7 +105,8 @@ def _probe(network: nn.Module, images: Tensor, outputs: Sequence[LayerOutput]) -
     raise LayerError(
         f"No layer of the network gives maps: at {height}×{width} pixels, none that a gradient reaches has a grid of "
         f"{MIN_GRID_SIDE}×{MIN_GRID_SIDE} cells or more.",
-        hint=f"Give larger images with --resize, or name a layer with --layer. {_listing(network, images, outputs)}",
+        hint=f"Give larger images with {setting('resize')}, or a layer with {setting('layers')}. "
+        f"{_listing(network, images, outputs)}",
     )
 
 
@@ -136,7 +137,8 @@ def _check_given(network: nn.Module, images: Tensor, outputs: Sequence[LayerOutp
         raise LayerError(
             f"The layer `{name}` gives maps of {_grid_text(given)} cells; {MIN_GRID_SIDE}×{MIN_GRID_SIDE} is the least "
             "that shows a place.",
-            hint=f"Name an earlier layer, or give larger images with --resize. {_listing(network, images, outputs)}",
+            hint=f"Give an earlier layer, or larger images with {setting('resize')}. "
+            f"{_listing(network, images, outputs)}",
         )
     if not _gradient_reaches(network, images, given):
         raise LayerError(

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from reportgen.cache import CamPair, EvaluationCache
-from reportgen.errors import LayerError
+from reportgen.errors import LayerError, setting
 from reportgen.evidence.devices import memory_hint, resolve_device
 from reportgen.evidence.layers.outputs import extract_logits
 from reportgen.evidence.layers.target_layers import TargetLayer, find_target_layers
@@ -299,7 +299,7 @@ def _prepare_fullgrad(network: nn.Module, images: Tensor, settings: ModelSetting
         library.activations_and_grads.release()
         raise LayerError(
             "fullgrad needs convolutions or batch normalisations with a bias, and the network has none.",
-            hint="Leave it out of --method, or take scorecam or ablationcam instead.",
+            hint=f"Remove it from {setting('methods')}, or use scorecam or ablationcam instead.",
         )
     # The library pairs biases, in the order of the modules, with gradients, in the order of the calls.
     called = _list_calls(library.target_layers, wrapper, images[:1])
@@ -315,7 +315,7 @@ def _prepare_fullgrad(network: nn.Module, images: Tensor, settings: ModelSetting
         except AssertionError as error:
             raise LayerError(
                 "fullgrad needs a gradient at each layer with a bias that is called, and some layers have none.",
-                hint="Leave it out of --method, or take scorecam or ablationcam instead.",
+                hint=f"Remove it from {setting('methods')}, or use scorecam or ablationcam instead.",
             ) from error
         finally:
             tap.release()

@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 from torch import Tensor, nn
 
 from reportgen.cache import BASELINES, CacheKey, EvaluationCache, Faithfulness, RemovalCurves
-from reportgen.errors import SettingsError
+from reportgen.errors import SettingsError, setting
 from reportgen.evidence.devices import memory_hint, resolve_device
 from reportgen.evidence.layers.outputs import extract_logits
 from reportgen.evidence.model_state import borrowed
@@ -75,8 +75,8 @@ def measure_faithfulness(
     methods = [method for method, cam in cache.cams.items() if cam.positions is None]
     if not methods or classifier.is_opaque:
         raise SettingsError(
-            f"--faithfulness {settings.faithfulness} tests maps, and there are none.",
-            hint="Leave it out, or give a network that can be looked into.",
+            f"{setting('faithfulness', settings.faithfulness)} tests maps, but there are none.",
+            hint=f"Omit {setting('faithfulness')}, or give a network that supports hooks and gradients.",
         )
     predicted = cache.logits.argmax(axis=1)
     positions = choose_tested(cache.labels, predicted == cache.labels, settings.faithfulness)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reportgen.cache import CacheKey, CamPair, EvaluationCache, Provenance, Superclasses
-from reportgen.errors import DataError, SettingsError
+from reportgen.errors import DataError, SettingsError, setting
 from reportgen.inputs.data.array_maps import MAP_MEMBERS, is_map_member, read_maps
 from reportgen.inputs.data.arrays import ArrayImages
 from reportgen.inputs.data.class_names import (
@@ -50,7 +50,7 @@ def load_array_results(settings: AnalyzeSettings, key: CacheKey) -> EvaluationCa
 
     Labels are indices (N,) or one-hot (N, K). Of logits and probabilities the logits count; probabilities become
     logits by their logarithm, and a single column, the probability or logit of class 1, becomes two. Of names in the
-    file and in `--class-names` the latter count.
+    file and in `class_names_path` the latter count.
 
     Args:
         settings: the file, class names, superclasses, annotations, limit and thumbnail size.
@@ -60,7 +60,7 @@ def load_array_results(settings: AnalyzeSettings, key: CacheKey) -> EvaluationCa
         DataError: the file cannot be read, lacks something, or its members do not fit together.
     """
     if settings.arrays is None:
-        raise SettingsError("--arrays is missing", hint="Name a .npz file.")
+        raise SettingsError(f"{setting('arrays')} is missing.", hint="Give a .npz file.")
     file = NpzFile(path=settings.arrays, what="The arrays file", layout_hint=_LAYOUT_HINT)
     members = file.read({name for name in file.member_names() if _is_known(name)})
     logits = _read_logits(members, file)
@@ -223,7 +223,8 @@ def _resolve_class_names(members: Members, file: NpzFile, num_classes: int, path
         if own is not None and set(own) == set(names) and own != names:
             raise DataError(
                 f"{what} names the classes of {file.path} in another order.",
-                hint="Leave --class-names out, or correct one of the two: names stand in the order of the outputs.",
+                hint=f"Omit {setting('class_names_path')}, or correct one of the two: names are in the order of "
+                "the outputs.",
             )
     if len(names) != num_classes:
         raise DataError(
@@ -289,7 +290,7 @@ def _add_annotations(
     if images is None or cache.thumbnails is None:
         raise DataError(
             f"There are annotations, but {cache.provenance.data_name} holds no images.",
-            hint="Save images, uint8 (N, H, W, 3), beside the outputs, or leave --annotations out.",
+            hint=f"Save images, uint8 (N, H, W, 3), beside the outputs, or omit {setting('annotations')}.",
         )
     evaluation_set = EvaluationSet(
         name=cache.provenance.data_name,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reportgen.errors import DataError
+from reportgen.errors import DataError, setting
 from reportgen.inputs.data.arrays import ArrayImages
 from reportgen.inputs.data.evaluation_set import EvaluationSet, ImageSource
 from reportgen.inputs.preprocessing import Preprocessing, centre_crop
@@ -128,7 +128,8 @@ def _load(views: _Views, ranges: list[range], num_workers: int) -> Iterator["Pix
         if "DataLoader worker (pid" not in str(error):  # what is raised in a worker keeps its traceback
             raise
         raise DataError(
-            f"A process that loads images has died: {error}", hint="Give --workers 0, or more (shared) memory."
+            f"A process that loads images has died: {error}",
+            hint=f"Give {setting('workers', 0)}, or provide more (shared) memory.",
         ) from error
 
 
@@ -154,5 +155,5 @@ def _explain(misfit: _Misfit, expected: tuple[int, int], example_ids: tuple[str,
     return DataError(
         f"The images differ in size: {example_ids[misfit.position]} has {width}x{height} pixels after preprocessing, "
         f"{example_ids[0]} has {first_width}x{first_height}.",
-        hint="Give --resize and --crop, so that all become one size, as in the training.",
+        hint=f"Give {setting('resize')} and {setting('crop')} as in training, so that all images have one size.",
     )

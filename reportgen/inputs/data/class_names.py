@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reportgen.cache import Superclasses
-from reportgen.errors import DataError
+from reportgen.errors import DataError, setting
 from reportgen.inputs.files import read_text
 from reportgen.inputs.suggestions import few_text, nearest_text
 
@@ -151,8 +151,8 @@ def group_classes(class_names: Sequence[str], superclass_of: Mapping[str, str], 
     if unknown:
         raise DataError(
             f"{what} names {few_text(unknown)}, which {'is no class' if len(unknown) == 1 else 'are no classes'} here.",
-            hint=f"{nearest_text(unknown[0], missing or class_names)} Where the test set holds only some of the "
-            "model's classes, give all of them with --class-names.",
+            hint=f"{nearest_text(unknown[0], missing or class_names)} If the test set contains only some of the "
+            f"model's classes, list all of them in a file and give {setting('class_names_path', 'FILE')}.",
         )
     if missing:
         raise DataError(f"{what} has no superclass for {few_text(missing)}.", hint="Add a row for each class.")

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from reportgen.errors import DataError
+from reportgen.errors import DataError, setting
 from reportgen.inputs.data.columns import column_texts, make_column
 from reportgen.inputs.files import require_file
 from reportgen.inputs.suggestions import few_text
@@ -28,7 +28,8 @@ SUFFIXES: Final = (".csv", ".tsv", *_PARQUET_SUFFIXES)
 _DELIMITERS = ",;\t|"
 _HINT = (
     "Write a table with the columns path and label: path relative to the table's folder, or absolute; label a class "
-    "name, or an index with --class-names. A column id names the examples, and any other can be filtered by."
+    f"name, or an index together with {setting('class_names_path')}. A column id names the examples; other columns "
+    "become filters."
 )
 
 _Column = tuple[str, list[str]]

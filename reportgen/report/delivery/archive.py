@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from reportgen.errors import setting
 from reportgen.report.delivery.artifacts import Artifact, check_artifact, write_artifact
 from reportgen.report.delivery.site import MANIFEST_NAME, read_manifest
 from reportgen.report.words.text import plural_text
@@ -34,7 +35,9 @@ def check_archive(folder: Path) -> None:
     Raises:
         SiteError: a file that is not ours stands in its place, or it cannot be written.
     """
-    check_artifact(archive_path(folder), is_ours=_is_ours, hint="Move it away, or name another folder with --out.")
+    check_artifact(
+        archive_path(folder), is_ours=_is_ours, hint=f"Move it away, or give another folder with {setting('out')}."
+    )
 
 
 def write_archive(folder: Path) -> Artifact:

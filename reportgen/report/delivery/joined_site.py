@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from markupsafe import Markup
 
-from reportgen.errors import SiteError
+from reportgen.errors import SiteError, setting
 from reportgen.report.delivery.tokens import EndTag, Tag, Token, join_tokens, parse_tokens, split_tokens
 from reportgen.report.urls import EXTRA_CSS_PATH, INDEX_PATH
 
@@ -169,7 +169,8 @@ def _find_end(tokens: list[Token], name: str, path: str) -> int:
     if EndTag(name) not in tokens:
         raise SiteError(
             f"The page {path} cannot be joined with others: it has no <{name}> of its own.",
-            hint="Let the templates given with --templates extend builtin/base.html.j2, or leave --single-file out.",
+            hint=f"Let the templates of {setting('templates')} extend builtin/base.html.j2, or omit "
+            f"{setting('single_file')}.",
         )
     return tokens.index(EndTag(name))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reportgen.analysis.findings import Findings
 from reportgen.cache import EvaluationCache
-from reportgen.errors import SettingsError
+from reportgen.errors import SettingsError, setting
 from reportgen.report.delivery.artifacts import Artifact, check_artifact, write_artifact
 from reportgen.report.delivery.joined_site import GENERATOR, Chapter, join_site
 from reportgen.report.delivery.site import read_manifest
@@ -34,9 +34,10 @@ def check_single_file(settings: RenderSettings) -> None:
         return
     if path.resolve().is_relative_to(settings.out.resolve()):
         raise SettingsError(
-            f"--single-file {path} lies inside the site {settings.out}.", hint="Name a file outside of that folder."
+            f"{setting('single_file', path)} is inside the site {settings.out}.",
+            hint="Give a file outside of that folder.",
         )
-    check_artifact(path, is_ours=_is_ours, hint="Move it away, or name another file with --single-file.")
+    check_artifact(path, is_ours=_is_ours, hint=f"Move it away, or give another file with {setting('single_file')}.")
 
 
 def write_single_file(class_names: tuple[str, ...], chosen: tuple[int, ...], settings: RenderSettings) -> Artifact:
@@ -68,7 +69,8 @@ def write_single_file(class_names: tuple[str, ...], chosen: tuple[int, ...], set
         raise SettingsError(
             f"The single file would have {len(content) / 1e6:,.1f} MB, more than the {MAX_BYTES / 1e6:.0f} MB that can"
             " be mailed; the site is written.",
-            hint="Take fewer classes (--classes) or fewer images of each (--gallery), or add --force.",
+            hint=f"Give fewer classes with {setting('classes')} or fewer images with {setting('num_gallery')}, or "
+            f"add {setting('force', True)}.",
         )
     write_artifact(settings.single_file, lambda file: file.write(content))
     return Artifact(path=settings.single_file, num_bytes=len(content), contents=of_classes)
@@ -98,7 +100,7 @@ def _class_index(names: tuple[str, ...], wanted: str) -> int:
     if wanted not in names:
         close = get_close_matches(wanted, names, n=1, cutoff=0.5)
         raise SettingsError(
-            f"--classes names {wanted!r}, and there is no such class.",
+            f"{setting('classes')} contains {wanted!r}, which is not a class.",
             hint=f"Did you mean {close[0]!r}?" if close else f"The first class is called {names[0]!r}.",
         )
     return names.index(wanted)

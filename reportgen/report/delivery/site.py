@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from reportgen import __version__
 from reportgen.atomic import replacing
-from reportgen.errors import SiteError
+from reportgen.errors import SiteError, setting
 from reportgen.report.urls import EXTERNAL_REL
 
 MANIFEST_NAME = "manifest.json"
@@ -73,20 +73,20 @@ def check_destination(folder: Path) -> None:
         SiteError: it is a file, cannot be written, or holds something that is not ours.
     """
     if folder.exists() and not folder.is_dir():
-        raise SiteError(f"{folder} is a file.", hint="Name a folder with --out.")
+        raise SiteError(f"{folder} is a file.", hint=f"Give a folder with {setting('out')}.")
     if not folder.is_dir():
         ancestor = next(parent for parent in folder.absolute().parents if parent.exists())
         if not os.access(ancestor, os.W_OK | os.X_OK) or not ancestor.is_dir():
-            raise SiteError(f"{folder} cannot be created.", hint="Name a folder that you may write to with --out.")
+            raise SiteError(f"{folder} cannot be created.", hint=f"Give a writable folder with {setting('out')}.")
         return
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise SiteError(f"{folder} cannot be written.", hint="Name a folder that you may write to with --out.")
+        raise SiteError(f"{folder} cannot be written.", hint=f"Give a writable folder with {setting('out')}.")
     if read_manifest(folder) is None:
         foreign_files = sorted(entry.name for entry in folder.iterdir() if not is_welcome(entry.name))
         if foreign_files:
             raise SiteError(
                 f"{folder} holds files that are not a report of reportgen's, such as {foreign_files[0]}.",
-                hint="Name an empty or new folder with --out; nothing was changed.",
+                hint=f"Give an empty or new folder with {setting('out')}; nothing was changed.",
             )
 
 
@@ -120,7 +120,7 @@ def write_site(folder: Path, files: Iterable[tuple[str, bytes]]) -> Site:
     except OSError as error:
         raise SiteError(
             f"The site cannot be written to {folder}: {error.strerror} ({Path(error.filename or folder).name}).",
-            hint="Free some space there, or name another folder with --out.",
+            hint=f"Free some space there, or give another folder with {setting('out')}.",
         ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -167,7 +167,8 @@ def _raise_broken(broken: list[tuple[str, str]]) -> None:
         more = f", and {len(broken) - 1} more like it" if len(broken) > 1 else ""
         raise SiteError(
             f"The page {page} links to {link}, which is not in the site{more}.",
-            hint="Mend the template given with --templates, or the text given with --notes; the site was not changed.",
+            hint=f"Correct the template of {setting('templates')} or the text of {setting('notes')}; the site was "
+            "not changed.",
         )
 
 
@@ -193,7 +194,7 @@ def _check_foreign_files(folder: Path, digests: Mapping[str, str], earlier: Mapp
         if path not in earlier and (folder / path).exists():
             raise SiteError(
                 f"{folder / path} exists and is not a file of the earlier report.",
-                hint="Move it away, or name another folder with --out; nothing was changed.",
+                hint=f"Move it away, or give another folder with {setting('out')}; nothing was changed.",
             )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reportgen.errors import SiteError
+from reportgen.errors import SiteError, setting
 from reportgen.report.delivery.site import MANIFEST_NAME, STAGING_NAME, is_welcome, read_manifest
 
 
@@ -80,7 +80,7 @@ def raise_unclean(folder: Path, check: SiteCheck) -> None:
         parts.append("marked as incomplete, for writing it was cut off")
     raise SiteError(
         f"{folder} is not the site that was written: {'; '.join(parts)}.",
-        hint=f"Write it again: reportgen render CACHE --out {folder}. Files that were added stay; move them away.",
+        hint=f"Render the site again, with {setting('out', folder)}. Added files stay; move them away.",
     )
 
 

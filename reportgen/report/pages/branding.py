@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from reportgen.errors import SettingsError
+from reportgen.errors import SettingsError, setting
 from reportgen.report.urls import EXTRA_CSS_PATH
 from reportgen.settings import RenderSettings
 
@@ -64,7 +64,7 @@ def load_logo(path: Path) -> tuple[str, bytes]:
     Raises:
         SettingsError: the file cannot be read, is too large, or is no picture that browsers show.
     """
-    content = _read(path, "logo", "--logo", MAX_LOGO_BYTES)
+    content = _read(path, "logo", "logo", MAX_LOGO_BYTES)
     suffix = _picture_suffix(content)
     if suffix is None:
         raise SettingsError(
@@ -79,7 +79,7 @@ def load_css(path: Path) -> bytes:
     Raises:
         SettingsError: the file cannot be read, is too large, not UTF-8, or refers to another file.
     """
-    content = _read(path, "style sheet", "--extra-css", MAX_CSS_BYTES)
+    content = _read(path, "style sheet", "extra_css", MAX_CSS_BYTES)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -97,12 +97,12 @@ def load_css(path: Path) -> bytes:
     return content
 
 
-def _read(path: Path, what: str, option: str, max_bytes: int) -> bytes:
+def _read(path: Path, what: str, name: str, max_bytes: int) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
         raise SettingsError(
-            f"The {what} {path} cannot be read: {error.strerror}.", hint=f"Name a file with {option}."
+            f"The {what} {path} cannot be read: {error.strerror}.", hint=f"Give a file with {setting(name)}."
         ) from error
     if len(content) > max_bytes:
         raise SettingsError(

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from reportgen.errors import SettingsError
+from reportgen.errors import SettingsError, setting
 from reportgen.report.urls import EXTERNAL_REL
 
 MAX_BYTES = 65_536
@@ -32,7 +32,7 @@ def load_notes(path: Path) -> Markup:
         content = path.read_bytes()
     except OSError as error:
         raise SettingsError(
-            f"The notes {path} cannot be read: {error.strerror}.", hint="Name a Markdown file with --notes."
+            f"The notes {path} cannot be read: {error.strerror}.", hint=f"Give a Markdown file with {setting('notes')}."
         ) from error
     if len(content) > MAX_BYTES:
         raise SettingsError(
@@ -46,7 +46,7 @@ def load_notes(path: Path) -> Markup:
             f"The notes {path} are not UTF-8 text: byte {error.start:,} is invalid.", hint="Save them as UTF-8."
         ) from error
     if not text.strip():
-        raise SettingsError(f"The notes {path} are empty.", hint="Add text, or omit --notes.")
+        raise SettingsError(f"The notes {path} are empty.", hint=f"Add text, or omit {setting('notes')}.")
     return render_notes(text, name=path.name)
 
 

@@ -138,10 +138,10 @@ def test_memory_that_does_not_suffice_gives_the_hint(run_pass, make_set, monkeyp
         raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
     monkeypatch.setattr(AttentionLayer, "differentiate", refuse)
-    with pytest.raises(SettingsError, match="--batch-size 4"):
+    with pytest.raises(SettingsError, match="batch_size=4"):
         run_pass(build_vit("timm"), make_set(4, SIZE), methods=("chefer",))
     monkeypatch.setattr(AttentionLayer, "attend", refuse)  # while the layers are proved
-    with pytest.raises(SettingsError, match="--batch-size 4"):
+    with pytest.raises(SettingsError, match="batch_size=4"):
         run_pass(build_vit("timm"), make_set(4, SIZE), methods=("rollout",))
 
 

@@ -45,7 +45,7 @@ def test_network_is_left_as_found(images):
 def test_no_attention_is_refused_with_a_remedy(build):
     with pytest.raises(LayerError, match="no attention layer") as caught:
         find_attention(build("pooling"), torch.randn(1, 3, 16, 16))
-    assert "--method gradcam" in caught.value.hint
+    assert "methods=('gradcam',)" in caught.value.hint
 
 
 @pytest.mark.parametrize("library", ["torchvision", "timm", "transformers"])
@@ -63,7 +63,7 @@ def test_windows_are_refused_by_name(library):
     with pytest.raises(LayerError, match=r"`\S+attn`|`\S+attention\S*`") as caught:
         find_attention(network.eval(), torch.randn(1, 3, 32, 32))
     assert "windows" in caught.value.message
-    assert "--method gradcam" in caught.value.hint
+    assert "methods=('gradcam',)" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ def test_an_earlier_layer_at_small_images_is_said_so():
 def test_no_layer_at_all_is_an_error_with_a_remedy(build):
     with pytest.raises(LayerError, match="4×4 cells or more") as caught:
         find_target_layer(build("shared"), _images(3))
-    assert "--resize" in caught.value.hint
+    assert "resize" in caught.value.hint
 
 
 def test_a_fine_grid_gives_no_warning(build):
@@ -306,7 +306,7 @@ def test_a_number_of_outputs_that_is_not_that_of_the_classes_is_an_error(build):
 def test_a_network_that_fails_is_reported_with_the_image_size(build):
     with pytest.raises(ModelError, match="20×20 pixels") as caught:
         find_target_layer(build("mlp"), _images(20))
-    assert "--resize" in caught.value.hint
+    assert "resize" in caught.value.hint
 
 
 def test_outputs_that_are_not_one_row_an_image_are_an_error():

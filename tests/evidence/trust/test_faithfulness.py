@@ -270,7 +270,7 @@ def test_maps_of_some_examples_are_not_tested_and_without_any_there_is_an_error(
     found = measure(network, evaluation_set, replace(cache, cams={"gradcam": pair, "scorecam": some}), 3)
     assert list(found.curves) == ["gradcam", "random", "centre"]
     for broken, options in ((replace(cache, cams={}), {}), (cache, {"is_opaque": True})):
-        with pytest.raises(SettingsError, match="--faithfulness 3 tests maps"):
+        with pytest.raises(SettingsError, match="faithfulness=3 tests maps"):
             measure(network, evaluation_set, broken, 3, **options)
 
 

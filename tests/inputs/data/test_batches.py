@@ -79,7 +79,7 @@ def test_first_image_of_another_size_is_named_with_the_remedy(tmp_path, pixels, 
     files = make_files(tmp_path, [pixels(*shape, 3) for shape in shapes])
     with pytest.raises(DataError, match="id-5 has 9x6 pixels after preprocessing, id-0 has 8x6") as caught:
         list(iterate_views(make_set(files), make_preprocessing(), 3, workers))
-    assert "--resize and --crop" in caught.value.hint
+    assert "resize and crop" in caught.value.hint
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -137,4 +137,4 @@ def test_death_of_a_worker_is_an_error_with_a_remedy(pixels):
     images = _Dying(pixels(4, 8, 8, 3))
     with pytest.raises(DataError, match="has died") as caught:
         list(iterate_views(make_set(images), make_preprocessing(resize=4), 2, workers=1))
-    assert "--workers 0" in caught.value.hint
+    assert "workers=0" in caught.value.hint

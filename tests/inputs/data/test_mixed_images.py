@@ -91,7 +91,7 @@ def test_without_them_the_first_of_another_size_is_named(load, source):
     with pytest.raises(DataError, match="The images differ in size") as caught:
         list(iterate_views(evaluation_set, preprocessing(), 3, 0))
     assert evaluation_set.example_ids[1] in caught.value.message
-    assert "--resize and --crop" in caught.value.hint
+    assert "resize and crop" in caught.value.hint
 
 
 def test_torchvisions_sets_may_have_many_sizes_too(mixed):

@@ -62,7 +62,7 @@ def test_a_file_too_large_to_mail_is_refused_unless_forced(
     settings = RenderSettings(out=site, single_file=tmp_path / "report.html")
     with pytest.raises(SettingsError, match=r"would have \d\.\d MB") as caught:
         write_single_file(small_cache.class_names, (0,), settings)
-    assert "--classes" in caught.value.hint
+    assert "classes" in caught.value.hint
     assert not (tmp_path / "report.html").exists()
     forced = dataclasses.replace(settings, force=True)
     assert write_single_file(small_cache.class_names, (0,), forced).num_bytes > 1_000

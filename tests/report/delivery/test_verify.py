@@ -39,7 +39,7 @@ def test_it_says_what_was_changed_added_and_lost(site: Path):
     assert (check.changed, check.added, check.lost) == (("index.html",), ("classes/more.html",), ("data/metrics.json",))
     with pytest.raises(SiteError, match=r"1 changed \(index.html\); 1 added \(.*\); 1 lost") as caught:
         raise_unclean(site, check)
-    assert "render" in caught.value.hint
+    assert "Render the site again" in caught.value.hint
 
 
 def test_a_lost_file_is_noticed_where_its_name_would_be_welcome(site: Path):
