@@ -144,6 +144,56 @@ def test_a_link_from_the_matrix_shows_the_images_behind_its_cell(
     assert visible_numbers(page) == expected
 
 
+@pytest.fixture
+def most_confused(found: Findings) -> tuple[int, list[int]]:
+    """The class that the first one is most often predicted as, and the positions of these images in its gallery."""
+    other = found.classes[0].mistaken_for[0]
+    positions = [p for p in found.selections[0].gallery if found.predictions.predicted[p] == other.class_index]
+    assert len(positions) == other.count > 0
+    return other.class_index, positions
+
+
+def test_a_count_of_confusions_opens_the_images_that_it_counts(
+    page: Page, open_page: OpenPage, site: Path, evaluation: EvaluationCache, most_confused: tuple[int, list[int]]
+):
+    other, positions = most_confused
+    expected = [int(evaluation.example_index[p]) for p in positions]
+    page.locator(f'.counts-table a[href="#as={other}"]').click()
+    assert state(page) == {"as": [str(other)]}
+    assert visible_numbers(page) == expected
+    (from_other,) = (path.relative_to(site).as_posix() for path in site.glob(f"classes/{other:03d}-*.html"))
+    page = open_page(from_other)
+    page.locator(f'.counts-table a[href$="#as={other}"]').first.click()
+    page.wait_for_load_state()
+    assert state(page) == {"as": [str(other)]}
+    assert page.locator("[data-gallery-count]").text_content() == f"{len(visible_numbers(page))} of" + (
+        f" {page.locator('.gallery > li').count()} shown"
+    )
+
+
+def test_a_count_of_confusions_leads_to_the_gallery_without_scripts(
+    open_page: OpenPage, path: str, evaluation: EvaluationCache, most_confused: tuple[int, list[int]]
+):
+    other, positions = most_confused
+    page = open_page(path, scripts=False)
+    page.locator(f'.counts-table a[href="#as={other}"]').click()
+    box = page.locator(f"#e{evaluation.example_index[positions[0]]} b").bounding_box()
+    assert box is not None
+    assert 0 <= box["y"] < page.viewport_size["height"]
+
+
+def test_neighbours_and_place_in_the_sequence_share_a_baseline(page: Page):
+    bottoms = page.evaluate(
+        """() => [...document.querySelectorAll(".walk > *")].map((item) => {
+             const range = document.createRange();
+             range.selectNodeContents(item);
+             return range.getBoundingClientRect().bottom;
+           })"""
+    )
+    assert len(bottoms) == 4
+    assert max(bottoms) - min(bottoms) < 0.5
+
+
 def test_an_image_opens_in_detail_with_its_five_likeliest_classes(
     page: Page, evaluation: EvaluationCache, found: Findings, mistake: int
 ):

@@ -230,7 +230,7 @@ class _Binder:
         if target not in self._pages:
             return None
         other, name = self._pages[target], unquote(parts.fragment)
-        if "=" in name:  # what the page's script shows
+        if "=" in name and name not in other.ids:  # what the page's script shows
             if not parts.path:
                 return None
             name = f"e{parse_qs(name).get('image', [''])[0]}"  # the image's place in the gallery

@@ -1,5 +1,7 @@
 """The page of one class: its metrics, its confusions and its examples."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from reportgen.analysis.focus import mean_maps
@@ -9,7 +11,7 @@ from reportgen.analysis.selection import HIGH_CONFIDENCE, ClassSelection
 from reportgen.report.pages.annotation_section import make_annotation_panel
 from reportgen.report.pages.cards import make_group
 from reportgen.report.pages.context import ReportContext, RunContext
-from reportgen.report.pages.gallery import make_gallery
+from reportgen.report.pages.gallery import gallery_link, make_gallery
 from reportgen.report.pages.map_set import MapSet
 from reportgen.report.pages.map_sheet import Files
 from reportgen.report.pages.mean_maps import make_mean_sheet
@@ -80,8 +82,20 @@ def make_class_page(context: RunContext, frame: SiteFrame, class_index: int) -> 
             previous=context.class_link((class_index - 1) % num_classes, page=page),
             following=context.class_link((class_index + 1) % num_classes, page=page),
             facts=_facts(metrics, num_classes),
-            mistaken_for=_count_table(context, metrics.mistaken_for, page, metrics.recall.total),
-            mistaken_by=_count_table(context, metrics.mistaken_by, page, metrics.precision.total),
+            mistaken_for=_count_table(
+                context,
+                metrics.mistaken_for,
+                page,
+                metrics.recall.total,
+                lambda other: gallery_link(context, class_index, other.class_index, count=other.count, page=page),
+            ),
+            mistaken_by=_count_table(
+                context,
+                metrics.mistaken_by,
+                page,
+                metrics.precision.total,
+                lambda other: gallery_link(context, other.class_index, class_index, count=other.count, page=page),
+            ),
             mistaken_for_note=_note(metrics.recall, "images are misclassified", "The class has no images."),
             mistaken_by_note=_note(
                 metrics.precision,
@@ -178,7 +192,13 @@ def _note(kept: Proportion, what: str, empty: str) -> str:
     return f"{count_text(kept.total - kept.count)} of {count_text(kept.total)} {what}."
 
 
-def _count_table(context: RunContext, counts: tuple[ClassCount, ...], page: str, total: int) -> CountTable:
+def _count_table(
+    context: RunContext,
+    counts: tuple[ClassCount, ...],
+    page: str,
+    total: int,
+    link_images: Callable[[ClassCount], Link | None],
+) -> CountTable:
     shown, rest = counts[:NUM_COUNT_ROWS], counts[NUM_COUNT_ROWS:]
     longest = max((count.count for count in shown), default=1)
     fewest, most = (pick((count.count for count in rest), default=0) for pick in (min, max))
@@ -186,19 +206,23 @@ def _count_table(context: RunContext, counts: tuple[ClassCount, ...], page: str,
         "1 image each" if most == 1 else f"{fewest} to {most} images each" if fewest < most else f"{most} images each"
     )
     return CountTable(
-        rows=tuple(_count_row(context, count, page, total, longest) for count in shown),
+        rows=tuple(
+            _count_row(context.class_link(item.class_index, page=page), link_images(item), item.count, total, longest)
+            for item in shown
+        ),
         rest=tuple(context.class_link(count.class_index, page=page) for count in rest),
         rest_note=f"{plural_text(len(rest), 'other class', 'other classes')}, {times}:" if rest else "",
     )
 
 
-def _count_row(context: RunContext, count: ClassCount, page: str, total: int, longest: int) -> CountRow:
-    share = Proportion(count=count.count, total=total)
+def _count_row(link: Link, images: Link | None, count: int, total: int, longest: int) -> CountRow:
+    share = Proportion(count=count, total=total)
     return CountRow(
-        link=context.class_link(count.class_index, page=page),
-        count=count_text(count.count),
+        link=link,
+        count=count_text(count),
+        images=images,
         share=f"{percent_text(share.value, digits=0)} ({percent_interval_text(share, digits=0)})",
-        bar_width=f"{100 * count.count / longest:.1f}",
+        bar_width=f"{100 * count / longest:.1f}",
     )
 
 

@@ -1,6 +1,6 @@
 """The gallery of a class, the most instructive images first, and its detail views."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +10,9 @@ from reportgen.analysis.selection import HIGH_CONFIDENCE, is_confident
 from reportgen.report.pages.context import RunContext
 from reportgen.report.pages.map_sheet import MapSheet
 from reportgen.report.pages.sheets import Sheet
+from reportgen.report.urls import class_path, relative_url
 from reportgen.report.views.class_view import Gallery, GalleryItem, ImageDetail
-from reportgen.report.views.shared import Crop, ItemLayers
+from reportgen.report.views.shared import Crop, ItemLayers, Link
 from reportgen.report.words.text import count_text, peak_text, percent_text, plural_text
 
 NUM_TOP_CLASSES = 5
@@ -29,7 +30,7 @@ def make_gallery(context: RunContext, sheet: Sheet, class_index: int) -> Gallery
         note=_note(len(positions), recall.total, num_wrong),
         num_right=count_text(recall.count),
         num_wrong=count_text(recall.total - recall.count),
-        items=tuple(_make_item(context, sheet, position) for position in positions),
+        items=tuple(_make_items(context, sheet, positions)),
         details=tuple(
             _make_detail(context, position, _reasons(context, position, suggested.get(position)))
             for position in positions
@@ -47,7 +48,36 @@ def _note(num_shown: int, total: int, num_wrong: int) -> str:
     return f"{plural_text(total, 'image')}, {count_text(num_wrong)} misclassified: {order}."
 
 
-def _make_item(context: RunContext, sheet: Sheet, position: int) -> GalleryItem:
+def gallery_link(context: RunContext, true_index: int, predicted_index: int, *, count: int, page: str) -> Link | None:
+    """The link to the images of a class that are predicted as another; `None` where its gallery shows none of them.
+
+    It filters the gallery, or leads to the first of the images without scripts.
+    """
+    predicted = context.findings.predictions.predicted
+    if not any(predicted[position] == predicted_index for position in context.findings.selections[true_index].gallery):
+        return None
+    name = context.class_name(true_index)
+    path = class_path(true_index, name)
+    return Link(
+        text=f"{plural_text(count, 'image')} of {name} predicted as {context.class_name(predicted_index)}",
+        url=f"{'' if path == page else relative_url(path, page=page)}#{_filter_state(predicted_index)}",
+    )
+
+
+def _filter_state(predicted_index: int) -> str:
+    """The gallery's filter by the predicted class, as `assets/maps.js` reads it from the address."""
+    return f"as={predicted_index}"
+
+
+def _make_items(context: RunContext, sheet: Sheet, positions: Sequence[int]) -> Iterator[GalleryItem]:
+    seen: set[int] = set()
+    for position in positions:
+        predicted_index = int(context.findings.predictions.predicted[position])
+        yield _make_item(context, sheet, position, is_first=predicted_index not in seen)
+        seen.add(predicted_index)
+
+
+def _make_item(context: RunContext, sheet: Sheet, position: int, *, is_first: bool) -> GalleryItem:
     predictions = context.findings.predictions
     predicted_index = int(predictions.predicted[position])
     predicted = context.class_name(predicted_index)
@@ -63,6 +93,7 @@ def _make_item(context: RunContext, sheet: Sheet, position: int) -> GalleryItem:
         name=str(context.cache.example_id[position]),
         label=words,
         caption="" if is_correct else predicted,
+        anchor=_filter_state(predicted_index) if is_first and not is_correct else "",
         confidence=percent_text(confidence, digits=0),
         confidence_value=f"{confidence:.4f}",
         predicted_value=str(predicted_index),

@@ -28,6 +28,8 @@ class GalleryItem:
         name: its name in the data, where there is no picture to show.
         label: what the model said of it.
         caption: the predicted class of a mistake, else nothing.
+        anchor: on the first image that is predicted as a class, the fragment of the links that filter by it, so that
+            they lead here without scripts too; else nothing.
         confidence: the prediction's probability.
         confidence_value: the same as a number, to filter by.
         predicted_value: the predicted class's index, to filter by.
@@ -40,6 +42,7 @@ class GalleryItem:
     name: str
     label: str
     caption: str
+    anchor: str
     confidence: str
     confidence_value: str
     predicted_value: str
@@ -117,12 +120,14 @@ class CountRow:
     Attributes:
         link: the other class.
         count: number of examples.
+        images: the count in words, leading to the gallery that shows them; `None` where it shows none of them.
         share: the count as a share, with its interval.
         bar_width: length of the bar in hundredths of the longest.
     """
 
     link: Link
     count: str
+    images: Link | None
     share: str
     bar_width: str
 

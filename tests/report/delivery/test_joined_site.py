@@ -162,6 +162,13 @@ def test_links_to_an_image_lead_to_its_place_in_the_gallery(page: str):
     assert set(cards) <= {tag.get("id") for tag in tags(article) if tag.name == "li"}
 
 
+def test_counts_of_confusions_lead_to_the_first_image_that_they_count(page: str):
+    article = part(page, "classes-003-1-1")
+    links = re.findall(r'<td class="n"><a href="#([^"]*)"', article)
+    assert "classes-003-1-1-as%3D4" in links
+    assert 'id="classes-003-1-1-as=4"' in article
+
+
 def test_what_only_a_script_would_open_is_a_picture_with_a_name(page: str):
     items = [tag for tag in tags(part(page, "classes-003-1-1")) if tag.name == "a" and "picture" in tag.get("class")]
     assert items

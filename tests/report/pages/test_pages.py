@@ -351,3 +351,24 @@ def test_a_small_peak_is_not_shown_as_no_evidence(small_cache: EvaluationCache):
     assert "peak 0.00<" not in page
     details = json.loads(re.search(r'id="details">(.*?)</script>', page, re.DOTALL)[1])
     assert all(float(peak) > 0 for _, _, true, predicted, *_ in details for peak in (true, predicted))
+
+
+def test_counts_of_confusions_lead_to_the_images_that_they_count(
+    pages: dict[str, str], small_cache: EvaluationCache, small_findings: Findings
+):
+    page = pages["classes/000-con.html"]
+    links = re.findall(r'<td class="n"><a href="([^"]*)" aria-label="([^"]*)">(\d+)</a></td>', page)
+    urls = {url: (html.unescape(label), int(count)) for url, label, count in links}
+    assert urls["#as=1"] == ("2 images of con predicted as a/b", 2)
+    assert urls["../classes/001-a-b.html#as=0"] == ("4 images of a/b predicted as con", 4)
+    predicted = small_findings.predictions.predicted
+    first = next(p for p in small_findings.selections[0].gallery if predicted[p] == 1)
+    item = page[page.index(f'<li id="e{small_cache.example_index[first]}"') :].split("</li>", 1)[0]
+    assert '<b id="as=1">a/b</b>' in item
+    assert page.count('id="as=1"') == 1
+
+
+def test_a_count_whose_images_are_not_in_the_gallery_is_no_link(small_cache: EvaluationCache):
+    findings = compute_findings(small_cache, num_gallery=0)
+    site = dict(render_site(small_cache, findings, load_presentation(RenderSettings())))
+    assert "#as=" not in site["classes/000-con.html"].decode()
