@@ -4,7 +4,11 @@
 `--hypothesis-profile=explore` draws many new ones and shrinks what fails; what it finds becomes an `@example`.
 """
 
+import os
 import sys
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # several workers share the processors
 
 import numpy as np
 import pytest
@@ -24,9 +28,18 @@ settings.register_profile(
 )
 settings.load_profile("gate")
 
+BROWSER_TESTS = Path(__file__).parent / "browser"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-docs", action="store_true", help="write the tables in docs/reference, not compare them")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(BROWSER_TESTS):
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

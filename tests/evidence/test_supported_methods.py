@@ -20,6 +20,8 @@ from reportgen.inputs.preprocessing import Preprocessing
 from reportgen.methods import METHODS
 from reportgen.settings import AnalyzeSettings
 
+pytestmark = pytest.mark.extra
+
 NUM_EXAMPLES = 6
 POSITIONS = np.array([0, 2, 3])  # those that a method of many forwards is asked for
 TOLERANCE = 2e-3  # of a map's peak; float16 alone rounds by 5e-4

@@ -18,6 +18,8 @@ from torchvision.models.mobilenetv3 import InvertedResidualConfig
 from torchvision.models.regnet import BlockParams
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
+pytestmark = pytest.mark.extra
+
 NUM_CLASSES = 10
 NUM_EXAMPLES = 5
 

@@ -10,6 +10,8 @@ from reportgen.errors import LayerError, ModelError, SettingsError
 from reportgen.evidence.attention import tap as attention_tap
 from reportgen.evidence.attention.layers import AttentionLayer
 
+pytestmark = pytest.mark.extra
+
 BOTH = ("rollout", "chefer")
 ALL = ("gradcam", "rollout", "chefer")
 ONE_OF_EACH = ("torch encoder", "torchvision", "timm, distilled", "transformers, sdpa")

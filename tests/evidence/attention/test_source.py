@@ -25,6 +25,8 @@ from reportgen.evidence.attention.tap import Rollout
 from reportgen.evidence.layers.outputs import extract_logits
 from reportgen.evidence.model_state import borrowed
 
+pytestmark = pytest.mark.extra
+
 CLASSES = torch.tensor([0, 3, 1, 4])
 TOLERANCE = 2e-5  # of a map's peak: 5 times the largest error measured
 

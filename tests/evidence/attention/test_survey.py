@@ -8,6 +8,8 @@ from vits import NAMES, SIZE, EncoderNet, build_vit, prefix_of, read_tokens
 from reportgen.errors import LayerError
 from reportgen.evidence.attention.survey import find_attention
 
+pytestmark = pytest.mark.extra
+
 
 @pytest.fixture
 def images():

@@ -12,6 +12,7 @@ from reportgen.inputs.registry import resolve_data
 from reportgen.settings import AnalyzeSettings
 
 datasets = pytest.importorskip("datasets")
+pytestmark = pytest.mark.extra
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value  # noqa: E402
 
 

@@ -108,6 +108,7 @@ def test_class_names_give_the_models_order(write, tmp_path):
     assert load(write(ROWS), class_names_path=names).labels.tolist() == [2, 0, 1]
 
 
+@pytest.mark.extra
 def test_parquet_gives_the_same_as_csv(write, tmp_path):
     pytest.importorskip("pyarrow")
     csv = write(ROWS)
@@ -127,6 +128,7 @@ def test_parquet_gives_the_same_as_csv(write, tmp_path):
     assert from_parquet.columns["age"].tolist() == ["4.0", "", "7.5"]
 
 
+@pytest.mark.extra
 def test_parquet_labels_may_be_numbers(tmp_path, image_folder):
     pytest.importorskip("pyarrow")
     table = pd.DataFrame({"path": ["pictures/cat/0.png", "pictures/owl/0.png"], "label": [1, 0]})

@@ -12,6 +12,7 @@ from reportgen.inputs.networks.hf_models import measure_processor
 from reportgen.settings import ModelSettings, PreprocessingSettings
 
 transformers = pytest.importorskip("transformers")
+pytestmark = pytest.mark.extra
 
 NAMES = {0: "cat", 1: "dog", 2: "owl"}
 

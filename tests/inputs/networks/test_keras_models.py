@@ -19,7 +19,10 @@ if find_spec("keras") is None:  # importing it to find out would choose its back
 keras = import_keras("these tests")
 
 # Keras reads its own variables in a way that numpy will no longer offer.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.extra,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 layers = keras.layers
 IMAGES = 255 * torch.rand(5, 3, 16, 16, generator=torch.Generator().manual_seed(0))

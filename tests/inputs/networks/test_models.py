@@ -135,6 +135,7 @@ def test_failed_fetch_of_weights_says_what_to_do(monkeypatch):
     assert "connection" in caught.value.hint
 
 
+@pytest.mark.extra
 def test_timm_network_has_as_many_outputs_as_classes(tmp_path):
     timm = pytest.importorskip("timm")
     trained = timm.create_model("test_resnet", num_classes=5)
@@ -144,6 +145,7 @@ def test_timm_network_has_as_many_outputs_as_classes(tmp_path):
     assert "assumed" in classifier.preprocessing.source
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize(
     "overrides",
     [{}, {"crop_mode": "squash", "crop_pct": 0.9}, {"interpolation": "bilinear", "crop_pct": 1.0}],
@@ -163,6 +165,7 @@ def test_timm_preprocessing_is_that_of_its_configuration(pixels, monkeypatch, ov
     assert classifier.weights_name.startswith("test_resnet.")
 
 
+@pytest.mark.extra
 def test_timm_preprocessing_of_another_kind_is_left_to_the_options(monkeypatch, caplog):
     timm = pytest.importorskip("timm")
     create = timm.create_model
@@ -174,6 +177,7 @@ def test_timm_preprocessing_of_another_kind_is_left_to_the_options(monkeypatch, 
     assert "not supported" in caplog.text
 
 
+@pytest.mark.extra
 def test_unknown_timm_names_and_tags_are_explained():
     pytest.importorskip("timm")
     with pytest.raises(ModelError, match="timm has no model resnet19") as caught:

@@ -63,6 +63,7 @@ def write_hub_cache(root: Path, name: str) -> Path:
     return write_folder(model / "snapshots" / ("0" * 40))
 
 
+@pytest.mark.extra
 def test_hub_id_is_found_in_the_hubs_cache_without_the_network(tmp_path, monkeypatch):
     constants = pytest.importorskip("huggingface_hub").constants
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
@@ -76,6 +77,7 @@ def test_hub_id_is_found_in_the_hubs_cache_without_the_network(tmp_path, monkeyp
     assert "download=True" in caught.value.hint
 
 
+@pytest.mark.extra
 def test_only_what_is_needed_of_a_hub_id_is_fetched_and_only_where_that_is_allowed(tmp_path, monkeypatch):
     hub = pytest.importorskip("huggingface_hub")
     asked = []
@@ -94,6 +96,7 @@ def test_only_what_is_needed_of_a_hub_id_is_fetched_and_only_where_that_is_allow
     assert [is_local for _, is_local, _ in asked] == [True]
 
 
+@pytest.mark.extra
 def test_failed_fetch_says_what_to_do(monkeypatch):
     hub = pytest.importorskip("huggingface_hub")
 
