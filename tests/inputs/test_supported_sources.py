@@ -22,7 +22,25 @@ from torch import Tensor, nn
 
 from reportgen.cache import EvaluationCache
 from reportgen.inputs.data.cifar import CIFAR100_SUPERCLASS_OF
+from reportgen.inputs.data.source import DataSource
+from reportgen.inputs.data.sources.arrays import ArraysFile
+from reportgen.inputs.data.sources.cifar import Cifar10, Cifar100
+from reportgen.inputs.data.sources.hf import HuggingFaceDataset
+from reportgen.inputs.data.sources.image_folder import ImageFolder
+from reportgen.inputs.data.sources.manifest import CsvManifest, ParquetManifest
+from reportgen.inputs.data.sources.npz import NpzTestSet
+from reportgen.inputs.data.sources.torchvision import TorchvisionSet
 from reportgen.inputs.networks.keras_models import import_keras
+from reportgen.inputs.networks.source import ModelSource
+from reportgen.inputs.networks.sources.demo import DemoModel
+from reportgen.inputs.networks.sources.factories import FileFactory, ModuleFactory
+from reportgen.inputs.networks.sources.hf import HuggingFaceModel
+from reportgen.inputs.networks.sources.keras import KerasFile
+from reportgen.inputs.networks.sources.program import ProgramFile
+from reportgen.inputs.networks.sources.timm import TimmModel
+from reportgen.inputs.networks.sources.torchvision import TorchvisionModel
+from reportgen.inputs.registry import DATA_SOURCES, MODEL_SOURCES
+from reportgen.inputs.source import Source
 from reportgen.pipeline import analyze
 from reportgen.settings import AnalyzeSettings, PreprocessingSettings
 
@@ -56,6 +74,16 @@ def _make_network() -> nn.Module:
     namespace: dict[str, Callable[[], nn.Module]] = {}
     exec(NETWORK, namespace)
     return namespace["make"]().eval()
+
+
+def _option_of(source: type[Source], form: str = "") -> str:
+    """The option that names a source, from the registry, as Markdown."""
+    kind = "model" if issubclass(source, ModelSource) else "data" if issubclass(source, DataSource) else "arrays"
+    first, *others = [form] if form else source.forms
+    forms = ", ".join([f"`--{kind} {first}`", *(f"`{other}`" for other in others)])
+    note = f" ({source.note})" if source.note and not form else ""
+    extras = dict.fromkeys(f", extra `{library.extra}`" for library in source.libraries)
+    return f"{forms}{note}{''.join(extras)}"
 
 
 # Models: each puts its files into a folder and gives the options that name them, and what the network computes itself.
@@ -142,15 +170,15 @@ def _write_exported(folder: Path) -> tuple[Options, Network]:
 
 
 MODELS = {
-    "a factory in a file": ("`--model FILE.py:factory`", _write_file),
-    "a factory in a module": ("`--model package.module:factory`", _write_module),
-    "torchvision": ("`--model torchvision:NAME`", _write_torchvision),
-    "timm": ("`--model timm:NAME`, extra `timm`", _write_timm),
-    "transformers": ("`--model hf:FOLDER`, extra `hf`", _write_hf),
-    "Keras 3": ("`--model keras:FILE.keras`, extra `keras`", _write_keras),
+    FileFactory.title: (_option_of(FileFactory), _write_file),
+    ModuleFactory.title: (_option_of(ModuleFactory), _write_module),
+    TorchvisionModel.title: (_option_of(TorchvisionModel), _write_torchvision),
+    TimmModel.title: (_option_of(TimmModel), _write_timm),
+    HuggingFaceModel.title: (_option_of(HuggingFaceModel), _write_hf),
+    KerasFile.title: (_option_of(KerasFile), _write_keras),
+    "TorchScript": (_option_of(ProgramFile, "FILE.pt"), _write_script),
+    "exported program": (_option_of(ProgramFile, "FILE.pt2"), _write_exported),
     "Lightning": ("`--weights FILE.ckpt`", _write_lightning),
-    "TorchScript": ("`--model FILE.pt`", _write_script),
-    "exported program": ("`--model FILE.pt2`", _write_exported),
 }
 
 
@@ -236,26 +264,25 @@ def _write_cifar(folder: Path, name: str, test: str, labels: str, meta: str, nam
 
 
 DATA = {
-    "a folder of pictures": ("`--data FOLDER`, pictures in `<class>/`", _write_folder),
-    "arrays": ("`--data FILE.npz`", _write_npz),
-    "a CSV manifest": ("`--data FILE.csv` with the columns `path,label`", _write_csv),
-    "a Parquet manifest": ("`--data FILE.parquet` with the columns `path,label`, extra `parquet`", _write_parquet),
-    "a saved `datasets` folder": ("`--data hf:FOLDER`, `hf:FOLDER#SPLIT:COLUMN`, extra `hf`", _write_saved),
-    "torchvision's data sets": ("`--data torchvision:NAME --data-root DIR`", _write_mnist),
-    "CIFAR-10": ("`--data cifar10`", _write_cifar10),
-    "CIFAR-100": ("`--data cifar100`", _write_cifar100),
+    ImageFolder.title: (_option_of(ImageFolder), _write_folder),
+    NpzTestSet.title: (_option_of(NpzTestSet), _write_npz),
+    CsvManifest.title: (_option_of(CsvManifest), _write_csv),
+    ParquetManifest.title: (_option_of(ParquetManifest), _write_parquet),
+    HuggingFaceDataset.title: (_option_of(HuggingFaceDataset), _write_saved),
+    TorchvisionSet.title: (_option_of(TorchvisionSet), _write_mnist),
+    Cifar10.title: (_option_of(Cifar10), _write_cifar10),
+    Cifar100.title: (_option_of(Cifar100), _write_cifar100),
 }
-OUTPUTS, DEMO = "a model that ran elsewhere", "the demo"
 
 
 def _list_given(cache: EvaluationCache) -> list[str]:
     parts = {
         "predictions": True,
-        "pictures": cache.thumbnails is not None,
+        "images": cache.thumbnails is not None,
         "maps": bool(cache.cams),
         "class names": not all(name.isdigit() for name in cache.class_names),
         "superclasses": cache.superclasses is not None,
-        "columns to filter by": bool(cache.columns),
+        "metadata columns": bool(cache.columns),
     }
     return [name for name, is_there in parts.items() if is_there]
 
@@ -303,14 +330,14 @@ def test_data_from_a_source_are_its_own_pictures_and_labels(source, evaluate, tm
     has_size = [images[position].shape == pictures.shape[1:] for position in range(len(pictures))]
     assert sum(has_size) >= len(pictures) - 1
     np.testing.assert_array_equal(cache.thumbnails[has_size], pictures[has_size])
-    assert cache.labels.tolist() == (sorted(LABELS) if source == "a folder of pictures" else LABELS.tolist())
+    assert cache.labels.tolist() == (sorted(LABELS) if source == ImageFolder.title else LABELS.tolist())
     _, first, _, *others = _list_given(cache)
     given = [first if all(has_size) else f"{first} of any size", *others]
     doc_tables.check_row("sources", source, [option, ", ".join(given)])
 
 
 def _count_classes(source: str) -> int:
-    return {"torchvision's data sets": 10, "CIFAR-10": 10, "CIFAR-100": 100}.get(source, len(NAMES))
+    return {TorchvisionSet.title: 10, Cifar10.title: 10, Cifar100.title: 100}.get(source, len(NAMES))
 
 
 def test_outputs_of_a_model_that_ran_elsewhere_are_enough(evaluate, tmp_path, doc_tables):
@@ -325,14 +352,19 @@ def test_outputs_of_a_model_that_ran_elsewhere_are_enough(evaluate, tmp_path, do
         np.testing.assert_allclose(softmax(cache.logits, axis=1), probabilities, atol=1e-6)
         given.append(_list_given(cache))
     text = f"{', '.join(given[0])}; where the file holds them, {', '.join(given[1][len(given[0]) :])}"
-    doc_tables.check_row("sources", OUTPUTS, ["`--arrays FILE.npz`", text])
+    doc_tables.check_row("sources", ArraysFile.title, [_option_of(ArraysFile), text])
 
 
 def test_the_demo_needs_nothing(evaluate, doc_tables):
     cache = evaluate(model="demo", data="demo", limit=40, preprocessing=PreprocessingSettings())
     assert np.mean(cache.logits.argmax(axis=1) == cache.labels) > 0.5  # of 100 classes
-    doc_tables.check_row("sources", DEMO, ["`--model demo --data demo`", ", ".join(_list_given(cache))])
+    doc_tables.check_row("sources", DemoModel.title, ["`--model demo --data demo`", ", ".join(_list_given(cache))])
 
 
 def test_the_table_holds_the_sources_that_are_tested(doc_tables):
-    doc_tables.check_keys("sources", [*MODELS, OUTPUTS, *DATA, DEMO])
+    doc_tables.check_keys("sources", [*MODELS, ArraysFile.title, *DATA, DemoModel.title])
+
+
+def test_each_registered_source_has_a_row():
+    titles = {source.title for source in (*MODEL_SOURCES, *DATA_SOURCES) if source is not ProgramFile}
+    assert titles <= {*MODELS, *DATA, DemoModel.title}

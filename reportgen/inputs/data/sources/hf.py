@@ -34,7 +34,7 @@ class HuggingFaceDataset(DataSource):
         label_column: the column of labels asked for; empty to find it by type.
     """
 
-    title: ClassVar = "a saved `datasets` folder"
+    title: ClassVar = "Hugging Face datasets"
     forms: ClassVar = ("hf:FOLDER", "hf:FOLDER#SPLIT:COLUMN")
     libraries: ClassVar = (DATASETS,)
 

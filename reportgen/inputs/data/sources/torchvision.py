@@ -59,8 +59,8 @@ class TorchvisionSet(DataSource):
         split: the split asked for; empty for the test split, or the validation split if no test labels are public.
     """
 
-    title: ClassVar = "torchvision's data sets"
-    forms: ClassVar = ("torchvision:NAME",)
+    title: ClassVar = "torchvision data sets"
+    forms: ClassVar = ("torchvision:NAME", "torchvision:NAME#SPLIT")
 
     name: str
     split: str
