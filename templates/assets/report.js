@@ -18,7 +18,7 @@ function compare(a, b, direction) {
 
 function sortBy(table, column, header) {
   const body = table.tBodies[0];
-  const isNumeric = header.classList.contains("n");
+  const isNumeric = header.matches(".n, [data-numeric]");
   const first = isNumeric ? "descending" : "ascending";
   const other = isNumeric ? "ascending" : "descending";
   const order = header.ariaSort === first ? other : first;

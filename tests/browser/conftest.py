@@ -176,7 +176,7 @@ class PageOpener:
         for pattern, content in (replaced or {}).items():
             context.route(pattern, partial(_fulfill, content))
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         page.goto(f"{inside}{path}")
         return page
 

@@ -86,7 +86,7 @@ def _draw_class(axes: Axes, x: float, item: StripClass) -> Markup:
         "a",
         f"{item.name}: recall {percent_text(recall.value)}"
         f" ({percent_interval_text(recall)}, n = {count_text(recall.total)})",
-        element("path", d=f"M{at} {low}V{high}M{at} {middle}m-3.2 0a3.2 3.2 0 1 0 6.4 0a3.2 3.2 0 1 0-6.4 0"),
+        element("path", d=f"M{at} {low}V{high}M{at} {middle}m-3 0a3 3 0 106 0 3 3 0 10-6 0"),
         href=item.url,
         tabindex="-1",
         class_="below" if item.is_weak else None,
