@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from reportgen.explanation import Explanations
     from reportgen.pipeline import analyze, explain, render, run
     from reportgen.settings import AnalyzeSettings, ExplainSettings, PreprocessingSettings, RenderSettings
-
-__version__ = "0.1.0"
+    from reportgen.version import __version__
 
 __all__ = [
     "AnalyzeSettings",
@@ -41,6 +40,7 @@ _HOME = {
     "PreprocessingSettings": "settings",
     "RenderSettings": "settings",
     "ReportError": "errors",
+    "__version__": "version",
     "analyze": "pipeline",
     "explain": "pipeline",
     "load_cache": "cache_file",

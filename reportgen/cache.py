@@ -15,6 +15,8 @@ from reportgen.methods import is_class_agnostic
 
 SCHEMA_VERSION: Final = 2
 
+FLOAT16_MAX: Final = float(np.finfo(np.float16).max)
+
 BASELINES: Final = ("random", "centre")
 """What the maps are tested against: a map of random values, and a blob in the middle of the picture."""
 
@@ -147,6 +149,11 @@ class CamPair:
     predicted: NDArray[np.float16]
     positions: NDArray[np.int64] | None = None
     is_class_agnostic: bool = False
+
+
+def to_float16(maps: NDArray[np.float32]) -> NDArray[np.float16]:
+    """Maps as a cache stores them; values beyond the range of float16 are clipped."""
+    return maps.clip(-FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reportgen import __version__
 from reportgen.console import ConsoleObserver
 from reportgen.options import (
     Command,
@@ -27,6 +26,7 @@ from reportgen.settings import (
     PreprocessingSettings,
     RenderSettings,
 )
+from reportgen.version import __version__
 
 if TYPE_CHECKING:
     from reportgen.pipeline import Report

@@ -21,6 +21,7 @@ from reportgen.settings import (
 
 if TYPE_CHECKING:
     from reportgen.inputs.data.evaluation_set import EvaluationSet
+    from reportgen.inputs.data.sources.arrays import ArraysFile
     from reportgen.inputs.networks.classifier import Classifier
     from reportgen.inputs.registry import Sources
     from reportgen.report.delivery.artifacts import Artifact
@@ -131,8 +132,7 @@ def analyze(
         with observer.stage("Read the cache"):
             return _rename_model(load_cache(cache_path), settings.model_name)
     if isinstance(sources, ArraysFile):
-        with observer.stage("Read the arrays"):
-            cache = sources.load(key)
+        cache = _read_arrays(sources, settings, key, observer)
     else:
         cache = _evaluate(sources, settings, key, observer)
     for warning in cache.provenance.warnings:
@@ -201,14 +201,11 @@ def _evaluate(sources: "Sources", settings: AnalyzeSettings, key: CacheKey, obse
     from reportgen.evidence.methods.selective_maps import check_selective
     from reportgen.evidence.one_pass import run_one_pass
     from reportgen.inputs.annotations.matching import load_annotations
-    from reportgen.inputs.preprocessing import thumbnail
 
     with observer.stage("Load the test set and the model"):
         evaluation_set = sources.load_evaluation_set()
         classifier = sources.load_classifier(evaluation_set)
-        preprocessing = classifier.preprocessing
-        height, width, _ = thumbnail(preprocessing.view(evaluation_set.images[0]), settings.thumbnail_size).shape
-        annotations = load_annotations(settings, evaluation_set, preprocessing, (height, width))
+        annotations = load_annotations(settings, evaluation_set, classifier.preprocessing)
         if _has_selective_maps(settings, classifier):
             check_selective(classifier, evaluation_set, settings)
     with observer.stage("Run the model", total=len(evaluation_set.labels)) as advance:
@@ -216,6 +213,19 @@ def _evaluate(sources: "Sources", settings: AnalyzeSettings, key: CacheKey, obse
     cache = replace(cache, annotations=annotations)
     cache = _add_selective_maps(cache, classifier, evaluation_set, settings, observer)
     return _add_faithfulness(cache, classifier, evaluation_set, settings, observer)
+
+
+def _read_arrays(source: "ArraysFile", settings: AnalyzeSettings, key: CacheKey, observer: Observer) -> EvaluationCache:
+    """The outputs of a model that ran elsewhere."""
+    from reportgen.inputs.annotations.matching import load_annotations
+    from reportgen.inputs.data.array_results import UNCHANGED
+
+    with observer.stage("Read the arrays"):
+        results = source.load(key)
+        if results.evaluation_set is None:
+            return results.cache
+        annotations = load_annotations(settings, results.evaluation_set, UNCHANGED)
+    return replace(results.cache, annotations=annotations)
 
 
 def _add_selective_maps(

@@ -57,7 +57,6 @@ def test_labelme_files_of_twenty_images_give_the_same_iou_as_the_boxes(
         replace(SETTINGS, annotations=tmp_path),
         load_evaluation_set(SETTINGS),
         Preprocessing(mean=(0.5,) * 3, std=(0.5,) * 3, source="a test"),
-        (32, 32),
     )
     cam = next(iter(cache.cams.values()))
     found = compute_annotation_findings(cam, annotations, findings.predictions, cache.labels, cache.num_classes)

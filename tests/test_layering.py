@@ -1,4 +1,4 @@
-"""The laws of the layout: one direction between the packages, and heavy libraries only where they belong."""
+"""The laws of the layout: one direction at every level, and heavy libraries only where they belong."""
 
 import ast
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "reportgen"
 
 _REPORT = ("urls", "words", "exports", "pictures", "downloads", "views", "pages")
-_LEFT = ("errors", "atomic", "methods", "settings", "cache", "explanation", "demo", "inputs", "evidence")
-_RIGHT = ("errors", "atomic", "methods", "settings", "cache", "explanation", "analysis", "report")
+_LEFT = ("version", "errors", "atomic", "methods", "settings", "cache", "explanation", "demo", "inputs", "evidence")
+_RIGHT = ("version", "errors", "atomic", "methods", "settings", "cache", "explanation", "analysis", "report")
 _TOP = ("cache_file", "pipeline", "console", "options", "cli", "__main__")
 
 MAY_IMPORT = {
@@ -25,6 +25,11 @@ MAY_IMPORT_IN_REPORT = {
     "presentation": {*_REPORT, "templating", "delivery", "presentation"},
     "render": {*_REPORT, "templating", "presentation", "render"},
 }
+FOLDERS = sorted(
+    path.parent
+    for path in PACKAGE.rglob("__init__.py")
+    if path.parent not in (PACKAGE, PACKAGE / "inputs" / "networks")
+)
 ONLY_IN = {
     "torch": {"inputs", "evidence", "demo"},
     "torchvision": {"inputs", "evidence"},
@@ -63,7 +68,9 @@ def find_violations(path: Path) -> list[str]:
     part, found = _part(path), []
     for name in _imports(path):
         top, *rest = name.split(".")
-        if top == "reportgen" and rest and (PACKAGE / rest[0]).exists() | (PACKAGE / f"{rest[0]}.py").exists():
+        if name == "reportgen":
+            found.append("the package's top")
+        elif top == "reportgen" and rest and (PACKAGE / rest[0]).exists() | (PACKAGE / f"{rest[0]}.py").exists():
             found += [name] if rest[0] not in MAY_IMPORT[part] else []
             found += [name] if part == "report" and _is_against_the_reports_direction(path, rest) else []
         elif part not in ONLY_IN.get(top, {part}):
@@ -74,6 +81,53 @@ def find_violations(path: Path) -> list[str]:
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_module_imports_only_what_lies_below_it(path: Path):
     assert find_violations(path) == []
+
+
+def find_circle(folder: Path) -> set[str]:
+    """The files and folders in a folder that import one another in a circle, or lie on the way from one to another."""
+    imported: dict[str, set[str]] = {}
+    for path in folder.rglob("*.py"):
+        own = _child(folder, path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        others = {_child(folder, tuple(name.split("."))) for name in _imports(path)}
+        imported.setdefault(own, set()).update(others - {own, ""})
+    while lowest := {name for name, others in imported.items() if not others & imported.keys()}:
+        imported = {name: others for name, others in imported.items() if name not in lowest}
+    return set(imported)
+
+
+def _child(folder: Path, module: tuple[str, ...]) -> str:
+    """The file or folder in a folder that a module belongs to; empty where it lies elsewhere."""
+    parts = folder.relative_to(PACKAGE.parent).parts
+    return module[len(parts)] if module[: len(parts)] == parts and len(module) > len(parts) else ""
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(PACKAGE.parent)))
+def test_nothing_in_a_folder_imports_in_a_circle(folder: Path):
+    assert find_circle(folder) == set()
+
+
+def test_the_check_finds_a_circle_through_subfolders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    package = tmp_path / "reportgen"
+    monkeypatch.setitem(globals(), "PACKAGE", package)
+    for name, text in (
+        ("data/sets.py", "from reportgen.inputs.names import name_of\n"),
+        ("names.py", "import reportgen.inputs.data.files\n"),
+        ("data/files.py", ""),
+        ("digests.py", "from reportgen.inputs import names\n"),
+        ("files.py", ""),
+    ):
+        path = package / "inputs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert find_circle(package / "inputs") == {"data", "names", "digests"}
+    assert find_circle(package / "inputs" / "data") == set()
+
+
+def test_the_check_finds_an_import_of_the_top(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setitem(globals(), "PACKAGE", tmp_path)
+    module = tmp_path / "settings.py"
+    module.write_text("import reportgen\nfrom reportgen import __version__\n")
+    assert find_violations(module) == ["the package's top"] * 2
 
 
 def test_the_check_finds_an_import_against_the_direction(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

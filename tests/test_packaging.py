@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from reportgen import __version__
 from reportgen.cache import EvaluationCache
 from reportgen.cache_file import save_cache
+from reportgen.version import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -1,12 +1,15 @@
-"""Where the one pass runs: which device, its name in words, and what to do when its memory is full."""
+"""Where a network runs: the device, its name in words, and what to do when its memory is full."""
 
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 from reportgen.errors import SettingsError, setting
+from reportgen.evidence.model_state import frozen
+from reportgen.settings import ModelSettings
 
 
 def resolve_device(name: str) -> torch.device:
@@ -52,20 +55,22 @@ def uses_tf32(device: torch.device) -> bool:
 
 
 @contextmanager
-def memory_hint(batch_size: int) -> Iterator[None]:
-    """Within it, a device that runs out of memory gives an error that says what to do.
+def on_device(network: nn.Module, settings: ModelSettings) -> Iterator[torch.device]:
+    """Within it, a network is frozen, in evaluation mode, and on the device of the settings; afterwards as before.
 
     Raises:
-        SettingsError: memory ran out.
+        SettingsError: there is no such device, or its memory does not suffice for the batch size.
     """
+    device = resolve_device(settings.device)
     try:
-        yield
+        with frozen(network, device):
+            yield device
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
         raise SettingsError(
-            f"There is not enough memory for {setting('batch_size', batch_size)}.",
-            hint=f"Give a smaller batch size, such as {setting('batch_size', max(1, batch_size // 4))}.",
+            f"There is not enough memory for {setting('batch_size', settings.batch_size)}.",
+            hint=f"Give a smaller batch size, such as {setting('batch_size', max(1, settings.batch_size // 4))}.",
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Borrowing a network: evaluated, frozen and moved for a while, then left exactly as it was found."""
+"""A network frozen for inference for a while, then exactly as it was before."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 @contextmanager
-def borrowed(network: nn.Module, device: torch.device | None = None) -> Iterator[None]:
+def frozen(network: nn.Module, device: torch.device | None = None) -> Iterator[None]:
     """Within it, the network is in evaluation mode and its parameters need no gradient.
 
     Afterwards, also after an exception, every submodule's mode, every parameter's `requires_grad` and `.grad`, and the
@@ -20,7 +20,7 @@ def borrowed(network: nn.Module, device: torch.device | None = None) -> Iterator
             leaves its tensors where they are.
     """
     modes = [(module, module.training) for module in network.modules()]
-    parameters = [_Found(module, name, p) for module in network.modules() for name, p in module._parameters.items()]
+    parameters = [_Saved(module, name, p) for module in network.modules() for name, p in module._parameters.items()]
     buffers = [(module, name, b) for module in network.modules() for name, b in module._buffers.items()]
     try:
         for found in parameters:
@@ -46,8 +46,8 @@ def _place(network: nn.Module, device: torch.device) -> None:
         network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-class _Found:
-    """A parameter as it was found. Its original data is not kept: weights are not held twice."""
+class _Saved:
+    """The state of a parameter. Its data is not copied: weights are not held twice."""
 
     def __init__(self, module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
         self._module, self._name, self._parameter = module, name, parameter

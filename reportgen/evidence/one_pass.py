@@ -12,10 +12,9 @@ from torch import Tensor
 
 from reportgen.cache import CacheKey, EvaluationCache
 from reportgen.errors import DataError, setting
-from reportgen.evidence.devices import memory_hint, resolve_device
+from reportgen.evidence.devices import on_device
 from reportgen.evidence.methods.explained_batch import ExplainedBatch, Explainer
-from reportgen.evidence.methods.explainers import build_explainer
-from reportgen.evidence.model_state import borrowed
+from reportgen.evidence.methods.explainers import build_explainer, choose_num_probed
 from reportgen.evidence.pass_results import HostBatch, PassResults
 from reportgen.evidence.provenance import describe_pass
 from reportgen.evidence.trust.recomputation import choose_positions
@@ -34,8 +33,6 @@ from reportgen.methods import is_class_agnostic
 from reportgen.settings import AnalyzeSettings
 
 log = logging.getLogger(__name__)
-
-_NUM_PROBED = 4  # images; the survey looks at 5 versions of each, which must not need more memory than a batch
 
 NO_MAPS_REASON = (
     "The network is a compiled program: its layers can be neither hooked nor differentiated, so that there are "
@@ -72,12 +69,10 @@ def run_one_pass(
         SettingsError: there is no such device, or its memory does not suffice for the batch size.
     """
     started = time.perf_counter()
-    device = resolve_device(settings.device)
     network, preprocessing = classifier.module, classifier.preprocessing
-    with memory_hint(settings.batch_size), borrowed(network, device):
+    with on_device(network, settings) as device:
         first, views = _peek(iterate_views(evaluation_set, preprocessing, settings.batch_size, settings.workers))
-        num_probed = max(1, min(_NUM_PROBED, settings.batch_size // 5))
-        images = _to_inputs(first[:num_probed], preprocessing, device)
+        images = _to_inputs(first[: choose_num_probed(settings.batch_size)], preprocessing, device)
         explainer = build_explainer(
             network,
             images,
@@ -94,7 +89,7 @@ def run_one_pass(
         )
         with explainer:
             inputs = ((batch, _to_inputs(batch, preprocessing, device)) for batch in views)
-            for batch in _one_behind(_explain_all(inputs, evaluation_set.labels, explainer), device):
+            for batch in _wait_for_values(_explain_all(inputs, evaluation_set.labels, explainer), device):
                 results.place(batch)
                 if progress is not None:
                     progress(len(batch.views))
@@ -194,8 +189,8 @@ def _worst_sum_error(explained: ExplainedBatch, labels: Tensor, explainer: Expla
     return torch.stack(errors).max() if errors else None
 
 
-def _one_behind(batches: Iterator[HostBatch], device: torch.device) -> Iterator[HostBatch]:
-    """The batches with their values in place. A GPU gets the next batch before the host waits for the last one."""
+def _wait_for_values(batches: Iterator[HostBatch], device: torch.device) -> Iterator[HostBatch]:
+    """The batches once their values have arrived. A GPU gets the next batch before the host waits for the last one."""
     if device.type != "cuda":
         yield from batches
         return

@@ -7,14 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reportgen.cache import CamPair
+from reportgen.cache import FLOAT16_MAX, CamPair, to_float16
 from reportgen.errors import LayerError, ModelError, setting
 from reportgen.evidence.trust.recomputation import RecomputeSample
 from reportgen.inputs.data.evaluation_set import EvaluationSet
 from reportgen.inputs.preprocessing import thumbnail
 from reportgen.methods import is_class_agnostic
 
-_FLOAT16_MAX = float(np.finfo(np.float16).max)
 _PROBABILITY_TOLERANCE = 1e-3
 
 
@@ -117,7 +116,7 @@ class PassResults:
         warnings = []
         if self._has_clipped:
             warnings.append(
-                f"Some maps exceed ±{_FLOAT16_MAX:,.0f}, the range they are stored in, and were cut off there."
+                f"Some maps exceed ±{FLOAT16_MAX:,.0f}, the range they are stored in, and were cut off there."
             )
         sums = self.logits.sum(axis=1, dtype=np.float64)
         if self.logits.min() >= 0 and np.abs(sums - 1).max() < _PROBABILITY_TOLERANCE:
@@ -146,10 +145,8 @@ class PassResults:
                 f"The map of example {self._evaluation_set.example_ids[position]} is not a number.",
                 hint=f"Give another layer with {setting('layers')}.",
             )
-        if peak > _FLOAT16_MAX:
-            self._has_clipped = True
-            values = values.clip(-_FLOAT16_MAX, _FLOAT16_MAX)
-        rows[...] = values
+        self._has_clipped |= bool(peak > FLOAT16_MAX)
+        rows[...] = to_float16(values)
 
     def _place_sample(self, batch: HostBatch) -> None:
         sample = self._sample

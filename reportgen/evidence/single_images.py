@@ -3,7 +3,6 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reportgen.errors import ModelError, SettingsError, setting
-from reportgen.evidence.devices import memory_hint, resolve_device
+from reportgen.evidence.devices import on_device
 from reportgen.evidence.methods.explained_batch import Explainer
 from reportgen.evidence.methods.explainers import build_explainer
 from reportgen.evidence.methods.map_sources import MapSource
-from reportgen.evidence.methods.selective_maps import Explain, prepare_selective, silent_bars
-from reportgen.evidence.model_state import borrowed
+from reportgen.evidence.methods.selective_maps import Explain, prepare_selective
 from reportgen.evidence.one_pass import NO_MAPS_REASON
 from reportgen.evidence.provenance import describe_pass
 from reportgen.explanation import ClassMap, Explanations, ImageExplanation
@@ -58,14 +56,13 @@ def explain_images(
         SettingsError: a class that is asked for is not known, or there is no such device.
     """
     started = time.perf_counter()
-    device = resolve_device(settings.device)
     model = resolve_model(settings)
     class_names = find_class_names(model)
     classifier = load_classifier(model, len(class_names), None)
     views, failures = read_views(paths, classifier.preprocessing, failed=progress)
     found: dict[int, ImageExplanation] = {}
     sources: list[MapSource] = []
-    with memory_hint(settings.batch_size), borrowed(classifier.module, device):
+    with on_device(classifier.module, settings) as device:
         for positions in _group_by_size(views):
             batches = list(_batches([views[at] for at in positions], min(settings.batch_size, len(positions))))
             probed = _to_inputs(batches[0][:_NUM_PROBED], classifier.preprocessing, device)
@@ -185,14 +182,13 @@ class _Explaining:
 
     def _make_selective_maps(self, inputs: Tensor, classes: Sequence[Tensor]) -> dict[str, list[NDArray[np.float32]]]:
         """By method, float32 (B, h, w) for each of the classes, one image after the other."""
-        with silent_bars() if self.selective else nullcontext():
-            return {
-                method: [
-                    np.stack([explain(image[None], index).numpy() for image, index in zip(inputs, of, strict=True)])
-                    for of in (chosen.tolist() for chosen in classes)
-                ]
-                for method, explain in self.selective.items()
-            }
+        return {
+            method: [
+                np.stack([explain(image[None], index).numpy() for image, index in zip(inputs, of, strict=True)])
+                for of in (chosen.tolist() for chosen in classes)
+            ]
+            for method, explain in self.selective.items()
+        }
 
 
 def _find_class(text: str, class_names: Sequence[str], num_classes: int) -> int:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from importlib import metadata
 
-import reportgen
+from reportgen.version import __version__
 
 
 def time_text(seconds: float | None = None) -> str:
@@ -23,7 +23,7 @@ def time_text(seconds: float | None = None) -> str:
 
 def version_pairs(packages: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """Names and versions of Python, reportgen and those of the packages that are installed, sorted."""
-    versions = {"python": platform.python_version(), "reportgen": reportgen.__version__}
+    versions = {"python": platform.python_version(), "reportgen": __version__}
     for package in packages:
         try:
             versions[package] = metadata.version(package)

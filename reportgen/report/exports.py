@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from reportgen import __version__
 from reportgen.analysis.annotations import (
     BLOB_SIGMA,
     POINTING_TOLERANCE,
@@ -30,6 +29,7 @@ from reportgen.analysis.recommendations import Evidence, Recommendation
 from reportgen.analysis.selection import HIGH_CONFIDENCE
 from reportgen.cache import EvaluationCache
 from reportgen.report.words.wording import describe, headline
+from reportgen.version import __version__
 
 _NUM_DIGITS = 4
 _AGREEMENT_COLUMNS = (

@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import pytest
 import torch
+from torch import nn
 
 from reportgen.errors import SettingsError
-from reportgen.evidence.devices import describe_device, memory_hint, resolve_device
+from reportgen.evidence.devices import describe_device, on_device, resolve_device
+from reportgen.settings import ExplainSettings
 
 
 def test_auto_takes_the_cpu_where_there_is_nothing_else(monkeypatch):
@@ -46,11 +50,13 @@ def test_the_cpu_is_described_with_its_threads():
     ],
 )
 def test_a_full_memory_gives_a_smaller_batch_as_the_remedy(error):
-    with pytest.raises(SettingsError) as caught, memory_hint(256):
+    settings = ExplainSettings(model="x", images=(Path("x"),), device="cpu", batch_size=256)
+    with pytest.raises(SettingsError) as caught, on_device(nn.Identity(), settings):
         raise error
     assert "batch_size=64" in caught.value.hint
 
 
 def test_another_error_passes():
-    with pytest.raises(RuntimeError, match="shape"), memory_hint(256):
+    settings = ExplainSettings(model="x", images=(Path("x"),), device="cpu")
+    with pytest.raises(RuntimeError, match="shape"), on_device(nn.Identity(), settings):
         raise RuntimeError("shape mismatch")

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from reportgen.evidence.model_state import borrowed
+from reportgen.evidence.model_state import frozen
 
 
 def _network() -> nn.Module:
@@ -29,26 +29,26 @@ def _state(network: nn.Module) -> dict[str, object]:
     }
 
 
-def test_a_borrowed_network_is_evaluated_frozen_and_in_channels_last_order():
+def test_a_frozen_network_is_in_evaluation_mode_and_in_channels_last_order():
     network = _network()
-    with borrowed(network, torch.device("cpu")):
+    with frozen(network, torch.device("cpu")):
         assert not any(module.training for module in network.modules())
         assert not any(p.requires_grad for p in network.parameters())
         assert network[0].weight.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_a_borrowed_network_is_left_as_found():
+def test_a_frozen_network_is_left_as_found():
     network = _network()
     before = _state(network)
-    with borrowed(network, torch.device("cpu")):
+    with frozen(network, torch.device("cpu")):
         pass
     assert _state(network) == before
 
 
-def test_a_borrowed_network_is_left_as_found_after_an_exception():
+def test_a_frozen_network_is_left_as_found_after_an_exception():
     network = _network()
     before = _state(network)
-    with pytest.raises(KeyboardInterrupt), borrowed(network, torch.device("cpu")):
+    with pytest.raises(KeyboardInterrupt), frozen(network, torch.device("cpu")):
         raise KeyboardInterrupt
     assert _state(network) == before
 
@@ -56,7 +56,7 @@ def test_a_borrowed_network_is_left_as_found_after_an_exception():
 def test_a_network_is_moved_and_brought_back():
     network = _network()
     before = _state(network)
-    with pytest.raises(RuntimeError, match="meta"), borrowed(network, torch.device("meta")):
+    with pytest.raises(RuntimeError, match="meta"), frozen(network, torch.device("meta")):
         network(torch.zeros(1, 3, 9, 9)).sum().item()
     # nothing can be brought back from the meta device but places and layouts
     assert [state[:4] for state in _state(network)["tensors"]] == before["tensors"]

@@ -15,7 +15,7 @@ from reportgen.evidence.devices import is_out_of_memory
 from reportgen.evidence.layers.layouts import Layout, disturb_images, find_layout
 from reportgen.evidence.layers.outputs import extract_logits
 from reportgen.evidence.layers.target_layers import MIN_GRID_SIDE
-from reportgen.evidence.model_state import borrowed
+from reportgen.evidence.model_state import frozen
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def find_attention(network: nn.Module, images: Tensor) -> Attention:
     Raises:
         LayerError: the network has no attention over the whole image, or that of a module cannot be recovered.
     """
-    with borrowed(network):
+    with frozen(network):
         survey = _Survey(network, images)
         if not survey.layers:
             raise LayerError("The network has no attention layer.", hint=_HINT)

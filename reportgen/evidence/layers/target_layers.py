@@ -13,7 +13,7 @@ from reportgen.evidence.layers.head_tap import HeadTap
 from reportgen.evidence.layers.layer_survey import LayerOutput, survey_layers
 from reportgen.evidence.layers.layouts import NUM_VERSIONS, Layout
 from reportgen.evidence.layers.outputs import check_logits, forward_hint
-from reportgen.evidence.model_state import borrowed
+from reportgen.evidence.model_state import frozen
 
 MIN_GRID_SIDE: Final = 4
 FEW_CELLS: Final = 16
@@ -83,7 +83,7 @@ def find_target_layers(
         LayerError: no layer fits, or a named one does not.
         ModelError: the network fails on such images, or its output holds no logits, or not one for each class.
     """
-    with borrowed(network):
+    with frozen(network):
         outputs = _survey(network, images, num_classes)
         if not names:
             return (_probe(network, images, outputs),)

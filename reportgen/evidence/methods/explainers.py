@@ -20,6 +20,14 @@ from reportgen.settings import ModelSettings
 
 log = logging.getLogger(__name__)
 
+_NUM_PROBED = 4
+_NUM_VERSIONS = 5  # of each image, by which a layer is found
+
+
+def choose_num_probed(batch_size: int) -> int:
+    """The number of images that a network is probed with: no more than fit into memory, in all their versions."""
+    return max(1, min(_NUM_PROBED, batch_size // _NUM_VERSIONS))
+
 
 def build_explainer(
     network: nn.Module, images: Tensor, settings: ModelSettings, *, num_classes: int | None, is_opaque: bool = False

@@ -1,19 +1,15 @@
 """Maps by methods that need many forwards of their own, through pytorch-grad-cam, for some examples only.
 
-The library's objects keep hooks on the network, copies of all that passed them, and replace a layer of it for a while;
-its context manager swallows exceptions, and each map leaves it rectified and stretched to 0..1. So none of its objects
-meets the network itself: it gets a wrapper, in which what the target layer puts out passes through a module of the
-wrapper's own, once a forward and as (B, C, h, w), whatever the network is. What is called are the pieces of its classes
-that come before the stretching. As the library does, this patches modules while it runs: not for several threads.
+The library's objects keep hooks on a network and copies of all that passed them, and replace one of its layers for a
+while; their context manager swallows exceptions, and they return maps rectified and stretched to 0..1. So they get a
+wrapper instead of the network: in it, the output of the target layer passes through a module of the wrapper, once per
+forward and as (B, C, h, w), whatever the network is. Only the parts of the library before the stretching are called.
 """
 
-import importlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from types import MappingProxyType, SimpleNamespace
+from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType, MappingProxyType, SimpleNamespace
 from typing import Any, Final
-from unittest import mock
 
 import numpy as np
 import torch
@@ -21,13 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from reportgen.cache import CamPair, EvaluationCache
+from reportgen.cache import CamPair, EvaluationCache, to_float16
 from reportgen.errors import LayerError, setting
-from reportgen.evidence.devices import memory_hint, resolve_device
+from reportgen.evidence.devices import on_device
 from reportgen.evidence.layers.outputs import extract_logits
 from reportgen.evidence.layers.target_layers import TargetLayer, find_target_layers
 from reportgen.evidence.methods.aggregation import aggregate_maps
-from reportgen.evidence.model_state import borrowed
 from reportgen.evidence.selected_examples import iterate_inputs, subset_examples
 from reportgen.inputs.data.evaluation_set import EvaluationSet
 from reportgen.inputs.networks.classifier import Classifier
@@ -39,7 +34,6 @@ log = logging.getLogger(__name__)
 MAX_SIDE: Final = 64
 """FullGrad's maps have the picture's own resolution: they are stored at the means over cells of at most this number."""
 
-_FLOAT16_MAX = float(np.finfo(np.float16).max)
 _NUM_PROBED = 4  # images, the first as in the pass, so that the same layer is found
 _NUM_LOADED = 16
 
@@ -95,23 +89,22 @@ def compute_selective_maps(
     methods = _selective(settings)
     if not methods or not len(positions):
         return {}
-    device, network = resolve_device(settings.device), classifier.module
+    network = classifier.module
     chosen = subset_examples(evaluation_set, positions)
     predicted = cache.logits[positions].argmax(axis=1).tolist()
     found: dict[str, list[tuple[Tensor, Tensor]]] = {method: [] for method in methods}
-    with memory_hint(settings.batch_size), borrowed(network, device):
+    with on_device(network, settings) as device:
         explain = prepare_selective(network, _load_probed(classifier, evaluation_set, device), settings)
         batches = iterate_inputs(
             chosen, classifier.preprocessing, device, batch_size=_NUM_LOADED, workers=settings.workers
         )
         images = (image for batch in batches for image in torch.split(batch, 1))
-        with silent_bars():
-            for image, label, said in zip(images, chosen.labels.tolist(), predicted, strict=True):
-                for method in methods:
-                    true = explain[method](image, label)
-                    found[method].append((true, true if said == label else explain[method](image, said)))
-                if progress is not None:
-                    progress(1)
+        for image, label, answer in zip(images, chosen.labels.tolist(), predicted, strict=True):
+            for method in methods:
+                true = explain[method](image, label)
+                found[method].append((true, true if answer == label else explain[method](image, answer)))
+            if progress is not None:
+                progress(1)
     return {method: _join(pairs, positions) for method, pairs in found.items()}
 
 
@@ -123,8 +116,8 @@ def check_selective(classifier: Classifier, evaluation_set: EvaluationSet, setti
         LayerError: no layer gives maps, or no layer has the biases that FullGrad needs.
         SettingsError: there is no such device, or its memory does not suffice.
     """
-    device, network = resolve_device(settings.device), classifier.module
-    with memory_hint(settings.batch_size), borrowed(network, device):
+    network = classifier.module
+    with on_device(network, settings) as device:
         prepare_selective(network, _load_probed(classifier, evaluation_set, device), settings)
 
 
@@ -153,22 +146,8 @@ def _selective(settings: ModelSettings) -> list[str]:
 
 
 def _join(pairs: Sequence[tuple[Tensor, Tensor]], positions: NDArray[np.int64]) -> CamPair:
-    true, predicted = (np.stack([_stored(pair[side]) for pair in pairs]) for side in (0, 1))
+    true, predicted = (np.stack([to_float16(pair[side].numpy()) for pair in pairs]) for side in (0, 1))
     return CamPair(true=true, predicted=predicted, positions=positions)
-
-
-def _stored(cam: Tensor) -> NDArray[np.float16]:
-    return cam.clamp(-_FLOAT16_MAX, _FLOAT16_MAX).numpy().astype(np.float16)
-
-
-@contextmanager
-def silent_bars() -> Iterator[None]:
-    """Within it, two of the library's modules draw no progress bar for each example."""
-    # pytorch_grad_cam has functions of the modules' names, so that only importlib reaches the modules themselves.
-    modules = [importlib.import_module(f"pytorch_grad_cam.{name}") for name in ("score_cam", "ablation_cam")]
-    silent = SimpleNamespace(tqdm=lambda steps: steps)
-    with mock.patch.object(modules[0], "tqdm", silent), mock.patch.object(modules[1], "tqdm", silent):
-        yield
 
 
 class _OneLayerNetwork(nn.Module):
@@ -213,8 +192,11 @@ class _OneLayerNetwork(nn.Module):
 def _prepare_scorecam(network: nn.Module, images: Tensor, settings: ModelSettings) -> Explain:
     from pytorch_grad_cam import ScoreCAM
 
+    class Quiet(ScoreCAM):  # type: ignore[misc]
+        get_cam_weights = _without_bars(ScoreCAM.get_cam_weights)
+
     def make(wrapper: _OneLayerNetwork) -> Any:
-        library = ScoreCAM(wrapper, [wrapper.place])
+        library = Quiet(wrapper, [wrapper.place])
         library.batch_size = settings.batch_size
         return library
 
@@ -224,6 +206,9 @@ def _prepare_scorecam(network: nn.Module, images: Tensor, settings: ModelSetting
 def _prepare_ablationcam(network: nn.Module, images: Tensor, settings: ModelSettings) -> Explain:
     from pytorch_grad_cam import AblationCAM
     from pytorch_grad_cam.ablation_layer import AblationLayer
+
+    class Quiet(AblationCAM):  # type: ignore[misc]
+        get_cam_weights = _without_bars(AblationCAM.get_cam_weights)
 
     class Zeroing(AblationLayer):  # type: ignore[misc]
         """Sets channels to 0, as the paper does.
@@ -238,9 +223,15 @@ def _prepare_ablationcam(network: nn.Module, images: Tensor, settings: ModelSett
             return cells
 
     def make(wrapper: _OneLayerNetwork) -> Any:
-        return AblationCAM(wrapper, [wrapper.place], ablation_layer=Zeroing(), batch_size=settings.batch_size)
+        return Quiet(wrapper, [wrapper.place], ablation_layer=Zeroing(), batch_size=settings.batch_size)
 
     return _prepare_layered(network, images, settings, make)
+
+
+def _without_bars(method: FunctionType) -> FunctionType:
+    """A copy of a function of the library that draws no progress bar: its `tqdm.tqdm` returns the plain steps."""
+    names = {**method.__globals__, "tqdm": SimpleNamespace(tqdm=lambda steps: steps)}
+    return FunctionType(method.__code__, names, method.__name__, method.__defaults__, method.__closure__)
 
 
 def _prepare_layered(

@@ -7,6 +7,7 @@ of the model's head (Adebayo et al. 2018), on some examples, in batches, on the 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -15,12 +16,11 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
-from reportgen.cache import BASELINES, CacheKey, EvaluationCache, Faithfulness, RemovalCurves
+from reportgen.cache import BASELINES, EvaluationCache, Faithfulness, RemovalCurves, to_float16
 from reportgen.errors import SettingsError, setting
-from reportgen.evidence.devices import memory_hint, resolve_device
+from reportgen.evidence.devices import on_device
 from reportgen.evidence.layers.outputs import extract_logits
-from reportgen.evidence.model_state import borrowed
-from reportgen.evidence.one_pass import run_one_pass
+from reportgen.evidence.methods.explainers import build_explainer, choose_num_probed
 from reportgen.evidence.selected_examples import iterate_inputs, subset_examples
 from reportgen.evidence.trust.head_shuffle import find_head_weights, shuffled
 from reportgen.evidence.trust.removal import NOISE, blur, fill_linearly, rank_pixels
@@ -57,8 +57,8 @@ def measure_faithfulness(
     and the network is asked for the probability of the class that it predicted for the whole picture.
 
     It costs 4 forwards of each example and 36 for each method and baseline, of which 18 take a linear system to be
-    solved first (on one processor 1 to 2 ms at 32 pixels, 70 to 300 ms at 224); then one pass over the sample with
-    shuffled weights. Never more pictures than a batch (or 9) are held.
+    solved first (on one processor 1 to 2 ms at 32 pixels, 70 to 300 ms at 224); then one forward and
+    backward of each with shuffled weights. Never more pictures than a batch (or 9) are held.
     The network is left as it was found.
 
     Args:
@@ -84,9 +84,9 @@ def measure_faithfulness(
     maps = {method: cache.cams[method].predicted[positions].astype(np.float32) for method in methods}
     seeds = chosen.example_index.tolist()
     explanations = {**maps, **_make_baselines(seeds, maps[methods[0]].shape[1:])}
-    device, network = resolve_device(settings.device), classifier.module
+    network = classifier.module
     found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in explanations}
-    with memory_hint(settings.batch_size), borrowed(network, device):
+    with on_device(network, settings) as device:
         chunk = max(1, settings.batch_size // (NUM_STEPS - 1))
         inputs = iterate_inputs(chosen, classifier.preprocessing, device, batch_size=chunk, workers=settings.workers)
         probability = _Probability(network, settings.batch_size, settings.precision)
@@ -101,13 +101,12 @@ def measure_faithfulness(
             if progress is not None:
                 progress(len(images))
             start += len(images)
+        randomised = _compare_randomised(classifier, chosen, predicted[positions], settings, maps, device=device)
     return Faithfulness(
         positions=positions,
         fractions=np.linspace(0, 1, NUM_STEPS + 1, dtype=np.float32),
         curves={name: _to_record(np.concatenate(parts)) for name, parts in found.items()},
-        randomised=_compare_randomised(
-            classifier, replace(chosen, labels=predicted[positions]), settings, maps, key=cache.key
-        ),
+        randomised=randomised,
     )
 
 
@@ -226,31 +225,44 @@ def _to_record(curves: NDArray[np.float32]) -> RemovalCurves:
 
 def _compare_randomised(
     classifier: Classifier,
-    predicted: EvaluationSet,
+    examples: EvaluationSet,
+    classes: NDArray[np.int64],
     settings: AnalyzeSettings,
     maps: Mapping[str, NDArray[np.float32]],
     *,
-    key: CacheKey,
+    device: torch.device,
 ) -> dict[str, NDArray[np.float32]]:
     """By method, the rank correlation of each map with that of the same class by the network with a shuffled head.
 
     Args:
-        classifier: the network.
-        predicted: the tested examples with the predicted classes for labels: the pass explains the labels.
-        settings: how the pass runs.
-        maps: by method, float32 (M, h, w), of the predicted class.
-        key: any.
+        classifier: the network, frozen on its device.
+        examples: the M tested examples.
+        classes: int64 (M,), the predicted classes.
+        settings: methods' options, layers, precision, batch size and workers.
+        maps: by method, float32 (M, h, w), of these classes.
+        device: where the network is.
     """
-    network, device = classifier.module, resolve_device(settings.device)
-    with borrowed(network, device):
-        image = next(iterate_inputs(predicted, classifier.preprocessing, device, batch_size=1, workers=0))
-        weights = find_head_weights(network, image, len(predicted.class_names))
+    network, num_classes = classifier.module, len(examples.class_names)
+    load = partial(iterate_inputs, examples, classifier.preprocessing, device, batch_size=settings.batch_size)
+    first = next(load(workers=0))
+    weights = find_head_weights(network, first[:1], num_classes)
     if not weights:
         log.info("no head was shuffled: the network does not end in a linear layer")
         return {}
+    found: dict[str, list[NDArray[np.float16]]] = {method: [] for method in maps}
     with shuffled(weights):
-        again = run_one_pass(classifier, predicted, replace(settings, methods=tuple(maps)), key)
-    return {method: correlate_ranks(cams, again.cams[method].true) for method, cams in maps.items()}
+        probed = first[: choose_num_probed(settings.batch_size)]
+        explainer = build_explainer(network, probed, replace(settings, methods=tuple(maps)), num_classes=num_classes)
+        with explainer:
+            for inputs, of in zip(load(workers=settings.workers), _split(classes, settings.batch_size), strict=True):
+                explained = explainer.explain(explainer.run(inputs), (torch.from_numpy(of).to(device),))
+                for method, (own,) in explained.items():
+                    found[method].append(to_float16(own.float().cpu().numpy()))
+    return {method: correlate_ranks(cams, np.concatenate(found[method])) for method, cams in maps.items()}
+
+
+def _split(values: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+    return [values[start : start + size] for start in range(0, len(values), size)]
 
 
 def correlate_ranks(

@@ -1,4 +1,4 @@
-"""A network with its last weights shuffled: what it learned of the classes is gone, everything else is as it was."""
+"""A network whose last weights are shuffled: what it learned about the classes is gone, everything else stays."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -51,13 +51,13 @@ def _is_onto_classes(matrix: Tensor, num_classes: int) -> bool:
 
 @contextmanager
 def shuffled(weights: Sequence[nn.Parameter]) -> Iterator[None]:
-    """Within it, the values of each of the weights stand at seeded random places of it; afterwards where they stood."""
+    """Within it, the values of each parameter are permuted at random, with a fixed seed; afterwards restored."""
     found = [weight.data for weight in weights]
     generator = torch.Generator().manual_seed(_SEED)
     try:
         for weight, values in zip(weights, found, strict=True):
             order = torch.randperm(values.numel(), generator=generator).to(values.device)
-            weight.data = values.flatten()[order].view(values.shape)
+            weight.data = torch.empty_like(values).copy_(values.flatten()[order].view(values.shape))  # its own layout
         yield
     finally:
         for weight, values in zip(weights, found, strict=True):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from reportgen.evidence.methods.explained_batch import Explainer
 from reportgen.evidence.methods.map_sources import LayerMaps, MapSource
-from reportgen.evidence.model_state import borrowed
+from reportgen.evidence.model_state import frozen
 from reportgen.inputs.preprocessing import Preprocessing
 from reportgen.methods import find_method
 
@@ -88,7 +88,7 @@ def recompute_maps(
     device = _float64_device(explainer.network)
     double = copy.deepcopy(explainer.network).to(device).double().to(memory_format=torch.contiguous_format)
     errors = RecomputeErrors(maps={method: [] for method in sample.maps})
-    with borrowed(double), Explainer(double, [source.on(double) for source in explainer.sources]) as exact:
+    with frozen(double), Explainer(double, [source.on(double) for source in explainer.sources]) as exact:
         for slot, view in enumerate(sample.views):
             # As the image requires a gradient, everything is recorded, and nothing is cut off at a layer.
             image = preprocessing.normalise(torch.from_numpy(view[None]).to(device)).double().requires_grad_()

@@ -24,7 +24,7 @@ from reportgen.inputs.data.arrays import ArrayImages
 from reportgen.inputs.data.evaluation_set import EvaluationSet, ImageSource
 from reportgen.inputs.data.image_files import FileImages
 from reportgen.inputs.data.sources.demo import DemoData
-from reportgen.inputs.preprocessing import Preprocessing
+from reportgen.inputs.preprocessing import Preprocessing, thumbnail
 from reportgen.settings import AnalyzeSettings
 
 log = logging.getLogger(__name__)
@@ -36,28 +36,26 @@ _ORIENTATION_TAG, _TURNED = 0x0112, (5, 6, 7, 8)
 
 
 def load_annotations(
-    settings: AnalyzeSettings,
-    evaluation_set: EvaluationSet,
-    preprocessing: Preprocessing,
-    thumbnail_size: tuple[int, int],
+    settings: AnalyzeSettings, evaluation_set: EvaluationSet, preprocessing: Preprocessing
 ) -> Annotations | None:
     """What people marked in the examples; `None` where no annotations are given. The demo knows its digits' boxes.
 
     Args:
-        settings: names the annotations.
+        settings: the annotations, and the thumbnails' size.
         evaluation_set: the N examples.
         preprocessing: how an image becomes what the model sees.
-        thumbnail_size: height and width in pixels of the thumbnails.
 
     Raises:
         DataError: the annotations cannot be read, or don't fit the images.
     """
+    if settings.annotations is None and DemoData.match(settings) is None:
+        return None
+    height, width, _ = thumbnail(preprocessing.view(evaluation_set.images[0]), settings.thumbnail_size).shape
+    thumbnail_size = (height, width)
     if settings.annotations is not None:
         return match_annotations(
             read_annotations(settings.annotations), evaluation_set, preprocessing, thumbnail_size=thumbnail_size
         )
-    if DemoData.match(settings) is None:
-        return None
     return _demo_annotations(evaluation_set, preprocessing, thumbnail_size)
 
 

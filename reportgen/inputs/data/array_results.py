@@ -1,7 +1,7 @@
 """From a `.npz` with what a model said elsewhere to a cache: no model, no pass, no torch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,18 +42,34 @@ _LEAST_PROBABILITY: Final = float(np.finfo(np.float32).tiny)
 _NO_MAPS: Final = "The model ran elsewhere, and its outputs came without class activation maps."
 _NO_IMAGES: Final = "The class activation maps are left out: the images to lay them over did not come with them."
 
+UNCHANGED: Final = Preprocessing(mean=(0.0,) * 3, std=(1.0,) * 3, source="the file")
+"""The file's images are what the model saw."""
+
 Members = Mapping[str, NDArray[Any]]
 
 
-def load_array_results(settings: AnalyzeSettings, key: CacheKey) -> EvaluationCache:
-    """The cache for the outputs in `settings.arrays`, in the file's order, limited where the settings say so.
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class ArrayResults:
+    """The outputs of a model that ran elsewhere.
+
+    Attributes:
+        cache: what a pass would have found.
+        evaluation_set: the examples with their images; `None` where the file holds no images.
+    """
+
+    cache: EvaluationCache
+    evaluation_set: EvaluationSet | None
+
+
+def load_array_results(settings: AnalyzeSettings, key: CacheKey) -> ArrayResults:
+    """The outputs in `settings.arrays`, in the file's order, limited where the settings say so.
 
     Labels are indices (N,) or one-hot (N, K). Of logits and probabilities the logits count; probabilities become
     logits by their logarithm, and a single column, the probability or logit of class 1, becomes two. Of names in the
     file and in `class_names_path` the latter count.
 
     Args:
-        settings: the file, class names, superclasses, annotations, limit and thumbnail size.
+        settings: the file, class names, superclasses, limit and thumbnail size.
         key: goes into the cache as it is.
 
     Raises:
@@ -101,7 +117,13 @@ def load_array_results(settings: AnalyzeSettings, key: CacheKey) -> EvaluationCa
         ),
         checks=(),
     )
-    return cache if settings.annotations is None else _add_annotations(cache, images, settings)
+    evaluation_set = None if images is None else _with_images(cache, images[picked])
+    if evaluation_set is None and settings.annotations is not None:
+        raise file.misfit(
+            "there are annotations, but no images",
+            f"Save images, uint8 (N, H, W, 3), beside the outputs, or omit {setting('annotations')}.",
+        )
+    return ArrayResults(cache=cache, evaluation_set=evaluation_set)
 
 
 def _is_known(name: str) -> bool:
@@ -282,19 +304,10 @@ def _read_columns(members: Members, file: NpzFile, count: int) -> dict[str, NDAr
     return columns
 
 
-def _add_annotations(
-    cache: EvaluationCache, images: NDArray[np.uint8] | None, settings: AnalyzeSettings
-) -> EvaluationCache:
-    from reportgen.inputs.annotations.matching import load_annotations
-
-    if images is None or cache.thumbnails is None:
-        raise DataError(
-            f"There are annotations, but {cache.provenance.data_name} holds no images.",
-            hint=f"Save images, uint8 (N, H, W, 3), beside the outputs, or omit {setting('annotations')}.",
-        )
-    evaluation_set = EvaluationSet(
+def _with_images(cache: EvaluationCache, images: NDArray[np.uint8]) -> EvaluationSet:
+    return EvaluationSet(
         name=cache.provenance.data_name,
-        images=ArrayImages(images[cache.example_index]),
+        images=ArrayImages(images),
         labels=cache.labels,
         example_ids=tuple(cache.example_id.tolist()),
         example_index=cache.example_index,
@@ -302,9 +315,6 @@ def _add_annotations(
         superclasses=cache.superclasses,
         normalisation=None,
     )
-    as_given = Preprocessing(mean=(0.0,) * 3, std=(1.0,) * 3, source="the file")
-    height, width = cache.thumbnails.shape[1:3]
-    return replace(cache, annotations=load_annotations(settings, evaluation_set, as_given, (height, width)))
 
 
 def _explain_no_maps(members: Members) -> str:

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from reportgen import __version__
 from reportgen.atomic import replacing
 from reportgen.errors import SiteError, setting
 from reportgen.report.urls import EXTERNAL_REL
+from reportgen.version import __version__
 
 MANIFEST_NAME = "manifest.json"
 STAGING_NAME = ".reportgen-staging"

@@ -23,7 +23,7 @@ from reportgen.evidence.attention.source import AttentionMaps
 from reportgen.evidence.attention.survey import find_attention
 from reportgen.evidence.attention.tap import Rollout
 from reportgen.evidence.layers.outputs import extract_logits
-from reportgen.evidence.model_state import borrowed
+from reportgen.evidence.model_state import frozen
 
 pytestmark = pytest.mark.extra
 
@@ -38,7 +38,7 @@ def images():
 
 def compute_maps(network, images, *, methods=("rollout", "chefer"), classes=CLASSES, plainly=False, **rollout):
     """Logits and maps by method, of one forward and one backward."""
-    with borrowed(network):
+    with frozen(network):
         source = AttentionMaps(find_attention(network, images), methods, rollout=Rollout(**rollout))
         with source.on(network) if plainly else source as source, ExitStack() as contexts:
             source.begin(contexts)
@@ -115,7 +115,7 @@ def test_logits_are_the_networks_own_and_nothing_is_left_behind(name, images):
 
 def test_rollout_records_nothing(images):
     network = build_vit("timm")
-    with borrowed(network):
+    with frozen(network):
         source = AttentionMaps(find_attention(network, images), ("rollout",), rollout=Rollout())
         assert not source.needs_gradients
         with source, ExitStack() as contexts:
@@ -127,7 +127,7 @@ def test_rollout_records_nothing(images):
 
 def test_nothing_before_the_first_attention_is_recorded(images):
     network = build_vit("timm")
-    with borrowed(network):
+    with frozen(network):
         source = AttentionMaps(find_attention(network, images), ("chefer",), rollout=Rollout())
         seen = {}
         for name in ("norm1", "norm2"):

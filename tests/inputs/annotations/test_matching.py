@@ -36,8 +36,8 @@ def make_set(ids=IDS, size=(6, 8)) -> EvaluationSet:
 
 
 def load(path, evaluation_set=None, preprocessing=None, size=(6, 8)):
-    settings = AnalyzeSettings(model="net.py:make", data="somewhere", annotations=path)
-    return load_annotations(settings, evaluation_set or make_set(), preprocessing or geometry(), size)
+    settings = AnalyzeSettings(model="net.py:make", data="somewhere", annotations=path, thumbnail_size=max(size))
+    return load_annotations(settings, evaluation_set or make_set(), preprocessing or geometry())
 
 
 def box(x0, y0, x1, y1, label="") -> dict:
@@ -246,7 +246,7 @@ def test_the_size_of_a_file_is_that_of_the_picture_as_it_is_seen(tmp_path, write
     annotations = write_labelme({"cat/1.json": [box(2, 1, 7, 4)], "dog/2.json": [box(2, 1, 7, 4)]})
     settings = AnalyzeSettings(model="net.py:make", data=str(tmp_path / "pictures"), annotations=annotations)
 
-    found = load_annotations(settings, load_evaluation_set(settings), geometry(), (6, 8))
+    found = load_annotations(settings, load_evaluation_set(settings), geometry())
 
     assert found.masks.sum(axis=(1, 2)).tolist() == [15, 15]
 
@@ -289,7 +289,7 @@ def test_the_demos_boxes_are_annotations_and_labelme_files_of_them_are_the_same(
 
     settings = AnalyzeSettings(model="demo", data="demo", limit=500)
     evaluation_set = load_evaluation_set(settings)
-    own = load_annotations(settings, evaluation_set, geometry(), (32, 32))
+    own = load_annotations(settings, evaluation_set, geometry())
     assert own.positions.tolist() == list(range(500))
     assert own.source == "the boxes of both digits, 500 of 500 images"
     demo = shared_test_set()
@@ -304,7 +304,6 @@ def test_the_demos_boxes_are_annotations_and_labelme_files_of_them_are_the_same(
         AnalyzeSettings(model="demo", data="demo", limit=500, annotations=tmp_path),
         evaluation_set,
         geometry(),
-        (32, 32),
     )
 
     assert written.positions.tolist() == chosen
@@ -320,9 +319,7 @@ def test_the_demos_boxes_follow_a_crop():
     settings = AnalyzeSettings(model="demo", data="demo", limit=50)
     evaluation_set = load_evaluation_set(settings)
 
-    whole, cut = (
-        load_annotations(settings, evaluation_set, geometry(crop=crop), (crop, crop)).masks for crop in (32, 24)
-    )
+    whole, cut = (load_annotations(settings, evaluation_set, geometry(crop=crop)).masks for crop in (32, 24))
 
     np.testing.assert_array_equal(cut, whole[:, 4:28, 4:28])
 
@@ -330,9 +327,9 @@ def test_the_demos_boxes_follow_a_crop():
 def test_the_demo_has_no_annotations_where_a_crop_leaves_nothing_of_its_digits():
     settings = AnalyzeSettings(model="demo", data="demo", limit=50)
     evaluation_set = load_evaluation_set(settings)
-    marked = load_annotations(settings, evaluation_set, geometry(), (32, 32)).masks[:, 16, 16]
+    marked = load_annotations(settings, evaluation_set, geometry()).masks[:, 16, 16]
 
     for is_marked in (True, False):
         one = evaluation_set.example_index[marked == is_marked][:1]
-        cut = load_annotations(settings, replace(evaluation_set, example_index=one), geometry(crop=1), (1, 1))
+        cut = load_annotations(settings, replace(evaluation_set, example_index=one), geometry(crop=1))
         assert (cut is not None) == is_marked

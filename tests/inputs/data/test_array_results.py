@@ -12,6 +12,7 @@ from scipy.special import log_softmax, softmax
 from reportgen.cache_file import load_cache, save_cache
 from reportgen.errors import DataError
 from reportgen.inputs.data.array_results import load_array_results
+from reportgen.pipeline import analyze
 from reportgen.settings import AnalyzeSettings
 
 LOGITS = np.random.default_rng(0).normal(size=(6, 3)) * 4
@@ -33,7 +34,7 @@ def write(tmp_path):
 
 def load(path: Path, **options):
     settings = AnalyzeSettings(arrays=path, **options)
-    return load_array_results(settings, compute_cache_key(settings))
+    return load_array_results(settings, compute_cache_key(settings)).cache
 
 
 def test_probabilities_come_back_from_the_logits(write):
@@ -175,11 +176,12 @@ def test_annotations_of_the_images_are_taken_along(write, pixels, tmp_path):
     mask[2:4, 4:8] = 255
     Image.fromarray(mask).save(folder / "d.png")
     path = write(images=pixels(6, 8, 8, 3), ids=np.array([f"{letter}.jpg" for letter in "abcdef"]))
-    annotations = load(path, annotations=folder).annotations
+    settings = AnalyzeSettings(arrays=path, annotations=folder)
+    annotations = analyze(settings, cache_path=tmp_path / "cache.npz").annotations
     assert annotations is not None
     assert annotations.positions.tolist() == [3]
     np.testing.assert_array_equal(annotations.masks[0], mask > 0)
-    with pytest.raises(DataError, match="holds no images"):
+    with pytest.raises(DataError, match="annotations, but no images"):
         load(write(), annotations=folder)
 
 

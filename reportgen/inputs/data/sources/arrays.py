@@ -10,7 +10,8 @@ from reportgen.inputs.source import Source
 from reportgen.settings import AnalyzeSettings
 
 if TYPE_CHECKING:
-    from reportgen.cache import CacheKey, EvaluationCache
+    from reportgen.cache import CacheKey
+    from reportgen.inputs.data.array_results import ArrayResults
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +42,8 @@ class ArraysFile(Source):
         (path,) = self.files().values()
         return file_digest(path)
 
-    def load(self, key: "CacheKey") -> "EvaluationCache":
-        """The cache for these outputs.
+    def load(self, key: "CacheKey") -> "ArrayResults":
+        """These outputs as a cache, and the examples with their images.
 
         Raises:
             DataError: the file cannot be read, or its members do not fit together.
