@@ -11,6 +11,7 @@ from reportgen.report.pictures import charts, figures, static_charts
 from reportgen.report.pictures.example_pictures import has_pictures
 from reportgen.report.urls import LABEL_ISSUES_CSV_PATH, class_figure_path, pair_figure_path
 from reportgen.report.words import summaries
+from reportgen.report.words.example_wording import confusion_text
 
 NUM_PAIR_FIGURES = 5
 
@@ -80,7 +81,7 @@ def list_downloads(cache: EvaluationCache, findings: Findings) -> Iterator[Downl
         true, predicted = cache.class_names[pair.true_index], cache.class_names[pair.predicted_index]
         yield Download(
             path=pair_figure_path(rank, true, predicted),
-            text=f"{true} predicted as {predicted} (PNG)",
+            text=f"{confusion_text(true, predicted)} (PNG)",
             make=partial(figures.confused_pair_figure, pair=pair),
         )
 

@@ -1,25 +1,25 @@
 """One example as a card: its photo, and its maps for the true and the predicted class."""
 
+from collections.abc import Sequence
+
 from reportgen.report.pages.context import RunContext
 from reportgen.report.pages.panels import make_map_panels
 from reportgen.report.pages.sheets import Sheet
 from reportgen.report.views.shared import CardGroup, ExampleCard, Link, Panel
-from reportgen.report.words.text import percent_text
+from reportgen.report.words.example_wording import GroupWording, confidence_text, photo_alt_text, true_class_text
 
 
 def make_group(
     context: RunContext,
     sheet: Sheet,
-    positions: tuple[int, ...],
+    positions: Sequence[int],
+    words: GroupWording,
     *,
     anchor: str,
-    title: str,
-    note: str,
-    empty_text: str,
 ) -> CardGroup:
     """The examples at these positions as a group of cards; their pictures lie in the sheet."""
     cards = tuple(make_card(context, sheet, position) for position in positions)
-    return CardGroup(anchor=anchor, title=title, note=note, cards=cards, empty_text=empty_text)
+    return CardGroup(anchor=anchor, title=words.title, note=words.note, cards=cards, empty_text=words.empty_text)
 
 
 def make_card(context: RunContext, sheet: Sheet, position: int) -> ExampleCard:
@@ -28,16 +28,15 @@ def make_card(context: RunContext, sheet: Sheet, position: int) -> ExampleCard:
     true = context.class_link(int(context.cache.labels[position]), page=sheet.page)
     predicted = context.class_link(int(predictions.predicted[position]), page=sheet.page)
     is_correct = bool(predictions.is_correct[position])
-    confidence = percent_text(float(predictions.confidence[position]))
     maps = () if sheet.maps is None else make_map_panels(context, sheet, sheet.maps, position)
     return ExampleCard(
         is_correct=is_correct,
         predicted=predicted,
         true=true,
-        confidence=confidence,
-        verdict="" if is_correct else _verdict(context, position, true),
+        confidence=confidence_text(context.findings, position),
+        verdict="" if is_correct else true_class_text(context.findings, position, true=true.text),
         example_id=image_link(context, position, page=sheet.page),
-        panels=(*_photo_panels(sheet, position, true, predicted, confidence), *maps),
+        panels=(*_photo_panels(context, sheet, position, true.text, predicted.text), *maps),
     )
 
 
@@ -50,18 +49,9 @@ def image_link(context: RunContext, position: int, *, page: str) -> Link:
     return Link(text=str(context.cache.example_id[position]), url=url)
 
 
-def _verdict(context: RunContext, position: int, true: Link) -> str:
-    predictions = context.findings.predictions
-    probability = percent_text(float(predictions.true_probability[position]))
-    return f"{true.text[:1].upper()}{true.text[1:]}: {probability}, rank {int(predictions.true_rank[position])}"
-
-
-def _photo_panels(sheet: Sheet, position: int, true: Link, predicted: Link, confidence: str) -> tuple[Panel, ...]:
+def _photo_panels(context: RunContext, sheet: Sheet, position: int, true: str, predicted: str) -> tuple[Panel, ...]:
     photo = sheet.photo(position)
     if photo is None:
         return ()
-    if true == predicted:
-        alt = f"Photo of {true.text}, predicted correctly with {confidence} confidence"
-    else:
-        alt = f"Photo of {true.text}, predicted as {predicted.text} with {confidence} confidence"
-    return (Panel(kind="photo", title="photo", detail=true.text, alt=alt, photo=photo, evidence=None),)
+    alt = photo_alt_text(context.findings, position, true=true, predicted=predicted)
+    return (Panel(kind="photo", title="photo", detail=true, alt=alt, photo=photo, evidence=None),)

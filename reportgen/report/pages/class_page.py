@@ -7,7 +7,7 @@ import numpy as np
 from reportgen.analysis.focus import mean_maps
 from reportgen.analysis.intervals import Estimate, Proportion
 from reportgen.analysis.metrics import ClassCount, ClassMetrics
-from reportgen.analysis.selection import HIGH_CONFIDENCE, ClassSelection
+from reportgen.analysis.selection import HIGH_CONFIDENCE
 from reportgen.report.pages.annotation_section import make_annotation_panel
 from reportgen.report.pages.cards import make_group
 from reportgen.report.pages.context import ReportContext, RunContext
@@ -24,6 +24,7 @@ from reportgen.report.pictures.example_pictures import has_pictures
 from reportgen.report.urls import class_figure_path, class_path, class_stem, relative_url
 from reportgen.report.views.class_view import ClassPage, CountRow, CountTable
 from reportgen.report.views.shared import CardGroup, Fact, Link, SiteFrame
+from reportgen.report.words.example_wording import describe_best, describe_mistaken, describe_worst
 from reportgen.report.words.text import (
     DASH,
     count_text,
@@ -228,65 +229,24 @@ def _count_row(link: Link, images: Link | None, count: int, total: int, longest:
 
 def _groups(context: RunContext, sheet: Sheet, class_index: int) -> tuple[CardGroup, ...]:
     name = context.class_name(class_index)
-    metrics = context.findings.classes[class_index]
-    selection = context.findings.selections[class_index]
-    num_mistakes = metrics.recall.total - metrics.recall.count
-    num_called_wrongly = metrics.precision.total - metrics.precision.count
-    return (
-        make_group(
-            context,
-            sheet,
-            selection.worst,
-            anchor="worst",
-            title="Errors with the highest confidence"
-            if num_mistakes
-            else "Correct predictions with the lowest confidence",
-            note=_worst_note(context, selection, metrics.recall),
-            empty_text=f"The test set has no images of {name}.",
-        ),
-        make_group(
-            context,
-            sheet,
-            selection.best,
-            anchor="best",
-            title="Correct predictions with the highest confidence",
-            note=f"{count_text(len(selection.best))} of {plural_text(metrics.recall.count, 'correct prediction')},"
-            " by descending confidence.",
-            empty_text=f"No image of {name} is classified correctly.",
-        ),
-        make_group(
-            context,
-            sheet,
-            selection.mistaken,
-            anchor="mistaken",
-            title=f"Mistaken for {name}",
-            note=f"{count_text(len(selection.mistaken))} of {plural_text(num_called_wrongly, 'image')} of other classes"
-            f" predicted as {name}, by descending confidence."
-            f" {_set_aside_text(selection.num_mistaken_set_aside)}".rstrip(),
-            empty_text=f"No image of another class is predicted as {name}.",
-        ),
+    metrics, selection = context.findings.classes[class_index], context.findings.selections[class_index]
+    num_correct = int(np.count_nonzero(context.findings.predictions.is_correct[list(selection.worst)]))
+    worst = describe_worst(
+        name,
+        metrics.recall,
+        num_errors=len(selection.worst) - num_correct,
+        num_correct=num_correct,
+        num_set_aside=selection.num_worst_set_aside,
     )
-
-
-def _worst_note(context: RunContext, selection: ClassSelection, recall: Proportion) -> str:
-    is_correct = context.findings.predictions.is_correct
-    num_right = sum(bool(is_correct[position]) for position in selection.worst)
-    num_wrong = len(selection.worst) - num_right
-    num_mistakes = recall.total - recall.count
-    sentences = []
-    if num_wrong:
-        sentences.append(f"{count_text(num_wrong)} of {plural_text(num_mistakes, 'error')}, by descending confidence.")
-    if num_right:
-        rest = f"{count_text(num_right)} of {plural_text(recall.count, 'correct prediction')}, by ascending confidence."
-        sentences.append(f"Then {rest}" if num_wrong else rest)
-    sentences.append(_set_aside_text(selection.num_worst_set_aside))
-    return " ".join(filter(None, sentences))
-
-
-def _set_aside_text(num_set_aside: int) -> str:
-    if not num_set_aside:
-        return ""
-    return f"Not shown: {plural_text(num_set_aside, 'possible label error')} with a higher confidence."
+    best = describe_best(name, metrics.recall, num_shown=len(selection.best))
+    mistaken = describe_mistaken(
+        name, metrics, num_shown=len(selection.mistaken), num_set_aside=selection.num_mistaken_set_aside
+    )
+    return (
+        make_group(context, sheet, selection.worst, worst, anchor="worst"),
+        make_group(context, sheet, selection.best, best, anchor="best"),
+        make_group(context, sheet, selection.mistaken, mistaken, anchor="mistaken"),
+    )
 
 
 def _list_pages(context: ReportContext) -> list[PageEntry]:

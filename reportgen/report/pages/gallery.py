@@ -13,6 +13,7 @@ from reportgen.report.pages.sheets import Sheet
 from reportgen.report.urls import class_path, relative_url
 from reportgen.report.views.class_view import Gallery, GalleryItem, ImageDetail
 from reportgen.report.views.shared import Crop, ItemLayers, Link
+from reportgen.report.words.example_wording import confidence_text, confusion_text, outcome_text
 from reportgen.report.words.text import count_text, peak_text, percent_text, plural_text
 
 NUM_TOP_CLASSES = 5
@@ -59,7 +60,7 @@ def gallery_link(context: RunContext, true_index: int, predicted_index: int, *, 
     name = context.class_name(true_index)
     path = class_path(true_index, name)
     return Link(
-        text=f"{plural_text(count, 'image')} of {name} predicted as {context.class_name(predicted_index)}",
+        text=f"{plural_text(count, 'image')} of {confusion_text(name, context.class_name(predicted_index))}",
         url=f"{'' if path == page else relative_url(path, page=page)}#{_filter_state(predicted_index)}",
     )
 
@@ -83,7 +84,6 @@ def _make_item(context: RunContext, sheet: Sheet, position: int, *, is_first: bo
     predicted = context.class_name(predicted_index)
     confidence = float(predictions.confidence[position])
     is_correct = bool(predictions.is_correct[position])
-    words = f"{'Correct' if is_correct else f'Predicted: {predicted}'} ({percent_text(confidence)})"
     photo = sheet.photo(position)
     maps = make_layers(context, sheet.maps, position)
     layers = maps.layers if photo is None else (("photo", photo), *maps.layers)
@@ -91,10 +91,11 @@ def _make_item(context: RunContext, sheet: Sheet, position: int, *, is_first: bo
         number=str(context.cache.example_index[position]),
         is_correct=is_correct,
         name=str(context.cache.example_id[position]),
-        label=words,
+        label=f"{outcome_text(context.findings, position, predicted=predicted)}"
+        f" ({confidence_text(context.findings, position)})",
         caption="" if is_correct else predicted,
         anchor=_filter_state(predicted_index) if is_first and not is_correct else "",
-        confidence=percent_text(confidence, digits=0),
+        confidence=confidence_text(context.findings, position, digits=0),
         confidence_value=f"{confidence:.4f}",
         predicted_value=str(predicted_index),
         column_values=" ".join(str(column.codes[position]) for column in context.grouping),

@@ -47,7 +47,8 @@ from reportgen.report.views.index_view import (
     SuperclassRow,
     SuperclassSummary,
 )
-from reportgen.report.views.shared import CardGroup, Cell, Fact, Link, SiteFrame
+from reportgen.report.views.shared import Cell, Fact, Link, SiteFrame
+from reportgen.report.words.example_wording import describe_confident_errors
 from reportgen.report.words.phrases import interval_text, number_ci_text, points_ci_text
 from reportgen.report.words.run_facts import check_sentences, run_facts, run_summary
 from reportgen.report.words.text import (
@@ -59,7 +60,7 @@ from reportgen.report.words.text import (
     plural_text,
     points_text,
 )
-from reportgen.report.words.wording import describe, headline
+from reportgen.report.words.wording import describe, headline, rules_text
 
 NUM_FINDING_LINKS = 8
 
@@ -86,7 +87,7 @@ def make_index_page(report: ReportContext, frame: SiteFrame) -> tuple[IndexPage,
             strip=_draw_strip(context),
             findings=fired,
             unfired=unfired,
-            findings_note=_findings_note(len(fired), len(items)),
+            findings_note=rules_text(findings),
             matrix=make_class_matrix(context),
             pairs=tuple(
                 _pair_row(context, sheet, pair, examples)
@@ -106,7 +107,17 @@ def make_index_page(report: ReportContext, frame: SiteFrame) -> tuple[IndexPage,
             single_file_note=first_method_note(context),
             legend=None if context.maps is None else context.maps.legend("Low evidence is transparent"),
             annotations=make_annotation_summary(context),
-            confident_errors=_confident_errors(context, sheet, errors),
+            confident_errors=make_group(
+                context,
+                sheet,
+                errors,
+                describe_confident_errors(
+                    num_shown=len(errors),
+                    total=findings.num_confident_errors,
+                    num_set_aside=findings.num_confident_errors_set_aside,
+                ),
+                anchor="confident-errors",
+            ),
             issues=_issues_link(context),
             rows=tuple(_class_row(context, metrics) for metrics in findings.classes),
             equal_support=_equal_support(context),
@@ -225,14 +236,6 @@ def _null_text(error: CalibrationError) -> str:
 
 def _number_fact(name: str, measured: Estimate) -> Fact:
     return Fact(name=name, value=number_text(measured.value), detail=number_ci_text(measured))
-
-
-def _findings_note(num_fired: int, num_rules: int) -> str:
-    return (
-        f"{num_fired} of {num_rules} rules fired. A rule fires only if a confidence bound, not the point estimate,"
-        " crosses"
-        " its threshold."
-    )
 
 
 def _finding_item(context: RunContext, index: int) -> FindingItem:
@@ -384,29 +387,6 @@ def _calibration_sentence(context: RunContext) -> str:
         " held-out half"
         f" from {number_text(scaling.log_loss_before.value)} to {number_text(scaling.log_loss_after.value)}"
         f" ({number_ci_text(change)} for the difference). It changes no prediction."
-    )
-
-
-def _confident_errors(context: RunContext, sheet: Sheet, errors: tuple[int, ...]) -> CardGroup:
-    findings = context.findings
-    sure = percent_text(HIGH_CONFIDENCE, digits=0)
-    note = (
-        f"{count_text(len(errors))} of {plural_text(findings.num_confident_errors, 'error')} with a confidence of"
-        f" {sure} or more, by descending confidence."
-    )
-    if findings.num_confident_errors_set_aside:
-        excluded = plural_text(findings.num_confident_errors_set_aside, "possible label error")
-        note += f" Not shown: {excluded}, listed on a separate page."
-    return make_group(
-        context,
-        sheet,
-        errors,
-        anchor="confident-errors",
-        title="High-confidence errors",
-        note=note,
-        empty_text=f"All errors with a confidence of {sure} or more are possible label errors."
-        if findings.num_confident_errors
-        else f"No errors have a confidence of {sure} or more.",
     )
 
 

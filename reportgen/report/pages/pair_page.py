@@ -20,13 +20,13 @@ from reportgen.report.pictures.colormaps import DIFFERENCE_COLORMAP, EVIDENCE_CO
 from reportgen.report.urls import INDEX_PATH, pair_path, pair_stem, relative_url
 from reportgen.report.views.pair_view import PairPage
 from reportgen.report.views.shared import Fact, Link, SiteFrame
+from reportgen.report.words.example_wording import confusion_text, describe_confusions
 from reportgen.report.words.phrases import interval_text, number_ci_text
 from reportgen.report.words.text import (
     count_text,
     number_text,
     percent_interval_text,
     percent_text,
-    plural_text,
 )
 
 NUM_PAIR_EXAMPLES = 24
@@ -99,7 +99,7 @@ def make_pair_page(context: RunContext, frame: SiteFrame, place: int) -> tuple[P
     ]
     true = context.class_link(pair.true_index, page=page)
     predicted = context.class_link(pair.predicted_index, page=page)
-    told = _tell(context, focus)
+    maps_text = _describe_maps(context, focus)
     return (
         PairPage(
             frame=frame,
@@ -109,22 +109,20 @@ def make_pair_page(context: RunContext, frame: SiteFrame, place: int) -> tuple[P
             position=f"pair {place + 1} of {len(pairs)}",
             previous=neighbours[0],
             following=neighbours[1],
-            verdict=told.verdict,
-            evidence=told.evidence,
-            advice=told.advice,
-            facts=(*_facts(pair, true.text, predicted.text), *told.facts),
+            verdict=maps_text.verdict,
+            evidence=maps_text.evidence,
+            advice=maps_text.advice,
+            facts=(*_facts(pair, true.text, predicted.text), *maps_text.facts),
             means=mean_figures,
             groups=tuple(
                 make_group(
                     context,
                     sheet,
-                    tuple(shown),
+                    shown,
+                    describe_confusions(label, said, num_shown=len(shown), total=total),
                     anchor=anchor,
-                    title=f"{a} predicted as {b}",
-                    note=f"{count_text(len(shown))} of {plural_text(total, 'image')}, by descending confidence.",
-                    empty_text=f"No image of {a} is predicted as {b}.",
                 )
-                for anchor, a, b, shown, total in (
+                for anchor, label, said, shown, total in (
                     ("forth", true.text, predicted.text, forth, pair.share.count),
                     ("back", predicted.text, true.text, back, pair.reverse.count),
                 )
@@ -147,7 +145,7 @@ def _examples(context: RunContext, true_index: int, predicted_index: int) -> lis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
+class _MapsText:
     """What the maps of a pair's errors show, in words, or why they show nothing."""
 
     verdict: str
@@ -156,11 +154,11 @@ class _Told:
     facts: tuple[Fact, ...]
 
 
-def _tell(context: RunContext, focus: PairFocus | None) -> _Told:
+def _describe_maps(context: RunContext, focus: PairFocus | None) -> _MapsText:
     found = context.findings.focus
     comparison = None if found is None else found.comparison
     if focus is not None and comparison is not None:
-        return _Told(
+        return _MapsText(
             verdict=VERDICTS[focus.verdict],
             advice=ADVICE[focus.verdict],
             evidence=_evidence(comparison, focus),
@@ -172,7 +170,7 @@ def _tell(context: RunContext, focus: PairFocus | None) -> _Told:
         else f"The maps by {context.maps.words.title} are class-agnostic, so they cannot show whether both classes"
         " draw on the same region."
     )
-    return _Told(verdict=VERDICTS[PairVerdict.UNDECIDED], advice=why, evidence="", facts=())
+    return _MapsText(verdict=VERDICTS[PairVerdict.UNDECIDED], advice=why, evidence="", facts=())
 
 
 def _evidence(found: MapComparison, focus: PairFocus) -> str:
@@ -201,7 +199,7 @@ def _evidence(found: MapComparison, focus: PairFocus) -> str:
 def _facts(pair: ConfusedPair, true: str, predicted: str) -> tuple[Fact, ...]:
     return tuple(
         Fact(
-            name=f"{label} predicted as {said}",
+            name=confusion_text(label, said),
             value=count_text(share.count),
             detail=f"of {count_text(share.total)}: {percent_text(share.value)} ({interval_text(share)})",
         )
@@ -238,7 +236,7 @@ def _means(context: RunContext, pair: ConfusedPair, maps: MapSet, *, page: str, 
     for label, said in ((pair.true_index, pair.predicted_index), (pair.predicted_index, pair.true_index)):
         mean = mean_maps(maps.cam, np.flatnonzero((labels == label) & (predicted == said)))
         names = context.class_name(label), context.class_name(said)
-        over = f"{names[0]} predicted as {names[1]}"
+        over = confusion_text(*names)
         if maps.is_class_agnostic:
             shown.append((mean, mean.true, "for all classes", over))
         else:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from reportgen.analysis.confusion import ConfusedPair
 from reportgen.analysis.findings import Findings
-from reportgen.analysis.intervals import Proportion
 from reportgen.analysis.metrics import ClassMetrics
 from reportgen.cache import EvaluationCache
 from reportgen.methods import LOGIT_UNITS, find_method
@@ -22,6 +21,15 @@ from reportgen.report.pictures.canvas import Canvas, TextStyle, class_name, sour
 from reportgen.report.pictures.colormaps import DEFAULT_COLORMAP, color_levels
 from reportgen.report.pictures.example_pictures import ExamplePictures, has_pictures, make_pictures, picture_size
 from reportgen.report.pictures.palette import INK, QUIET, RIGHT, RULE, WRONG
+from reportgen.report.words.example_wording import (
+    GroupWording,
+    confidence_text,
+    describe_best,
+    describe_confusions,
+    describe_worst,
+    outcome_text,
+    true_class_text,
+)
 from reportgen.report.words.run_facts import grid_text, no_maps_text
 from reportgen.report.words.text import count_text, peak_text, percent_interval_text, percent_text, plural_text
 
@@ -94,9 +102,7 @@ class _CountList:
 class _Column:
     """Examples under one heading, and numbers below them."""
 
-    title: str
-    note: str
-    empty_text: str
+    words: GroupWording
     cards: tuple[_Card, ...]
     num_panels: int
     lists: tuple[_CountList, ...] = ()
@@ -129,17 +135,21 @@ def class_figure(cache: EvaluationCache, findings: Findings, class_index: int) -
     metrics = findings.classes[class_index]
     selection = findings.selections[class_index]
     name = class_name(cache, class_index)
+    shown = selection.worst[:NUM_WORST]
+    num_correct = int(np.count_nonzero(findings.predictions.is_correct[list(shown)]))
     worst = _Column(
-        title=_worst_title(metrics.recall),
-        note=_worst_note(metrics, findings, selection.worst[:NUM_WORST]),
-        empty_text=f"The test set has no image of {name}.",
-        cards=_make_cards(cache, findings, selection.worst[:NUM_WORST]),
+        words=describe_worst(
+            name,
+            metrics.recall,
+            num_errors=len(shown) - num_correct,
+            num_correct=num_correct,
+            num_set_aside=selection.num_worst_set_aside,
+        ),
+        cards=_make_cards(cache, findings, shown),
         num_panels=_num_panels(cache, is_correct=metrics.recall.count == metrics.recall.total),
     )
     best = _Column(
-        title="Most confident correct images",
-        note=f"{len(selection.best[:NUM_BEST])} of {count_text(metrics.recall.count)}",
-        empty_text=f"No image of {name} is classified correctly.",
+        words=describe_best(name, metrics.recall, num_shown=len(selection.best[:NUM_BEST])),
         cards=_make_cards(cache, findings, selection.best[:NUM_BEST]),
         num_panels=_num_panels(cache, is_correct=True),
         lists=tuple(
@@ -162,9 +172,7 @@ def confused_pair_figure(cache: EvaluationCache, findings: Findings, pair: Confu
     true, predicted = class_name(cache, pair.true_index), class_name(cache, pair.predicted_index)
     columns = tuple(
         _Column(
-            title=f"{first} predicted as {second}",
-            note=f"{min(count, NUM_OF_PAIR)} of {count_text(count)}",
-            empty_text=f"No {first} is predicted as {second}.",
+            words=describe_confusions(first, second, num_shown=min(count, NUM_OF_PAIR), total=count),
             cards=_make_cards(cache, findings, _select_confused(cache, findings, first_index, second_index)),
             num_panels=_num_panels(cache, is_correct=False),
         )
@@ -242,12 +250,12 @@ def _draw_list(canvas: Canvas, left: int, top: int, width: int, counts: _CountLi
 
 
 def _draw_heading(canvas: Canvas, left: int, baseline: int, width: int, column: _Column) -> None:
-    room = width - text_width(column.note, _NOTE) - 12
-    end = canvas.write(left, baseline, column.title, _GROUP, max_width=room)
+    note = column.words.short_note
+    end = canvas.write(left, baseline, column.words.title, _GROUP, max_width=width - text_width(note, _NOTE) - 12)
     if column.cards:
-        canvas.write(end + 12, baseline, column.note, _NOTE)
+        canvas.write(end + 12, baseline, note, _NOTE)
     else:
-        canvas.write(left, baseline + 34, column.empty_text, _NOTE, max_width=width)
+        canvas.write(left, baseline + 34, column.words.empty_text, _NOTE, max_width=width)
 
 
 def _draw_card(canvas: Canvas, card: _Card, left: int, top: int, *, width: int, slot_width: int) -> None:
@@ -318,17 +326,13 @@ def _make_card(cache: EvaluationCache, findings: Findings, position: int, pictur
     predictions = findings.predictions
     true = class_name(cache, int(cache.labels[position]))
     predicted = class_name(cache, int(predictions.predicted[position]))
-    confidence = percent_text(float(predictions.confidence[position]))
     is_correct = bool(predictions.is_correct[position])
-    panels = tuple(_make_panels(cache, position, pictures, true, predicted, is_correct=is_correct))
-    if is_correct:
-        return _Card(verdict="Correct", rest=f", confidence {confidence}", color=RIGHT.light, panels=panels)
-    probability = percent_text(float(predictions.true_probability[position]))
+    confidence = f" ({confidence_text(findings, position)})"
     return _Card(
-        verdict=f"Predicted as {predicted}",
-        rest=f", confidence {confidence}; true class {probability}",
-        color=WRONG.light,
-        panels=panels,
+        verdict=outcome_text(findings, position, predicted=predicted),
+        rest=confidence if is_correct else f"{confidence}. {true_class_text(findings, position, true=true)}",
+        color=RIGHT.light if is_correct else WRONG.light,
+        panels=tuple(_make_panels(cache, position, pictures, true, predicted, is_correct=is_correct)),
     )
 
 
@@ -381,21 +385,3 @@ def _class_sentence(metrics: ClassMetrics) -> str:
         f"{sentence} · precision {percent_text(precision.value)} ({percent_interval_text(precision)}),"
         f" {count_text(precision.count)} of {count_text(precision.total)}"
     )
-
-
-def _worst_title(recall: Proportion) -> str:
-    if not recall.total:
-        return "Images"
-    return "Most confident errors" if recall.count < recall.total else "Least confident correct images"
-
-
-def _worst_note(metrics: ClassMetrics, findings: Findings, shown: Sequence[int]) -> str:
-    """How many of how many; and what follows where the errors do not fill the column."""
-    num_errors = metrics.recall.total - metrics.recall.count
-    num_wrong = int(np.count_nonzero(~findings.predictions.is_correct[list(shown)]))
-    num_aside = findings.selections[metrics.class_index].num_worst_set_aside
-    aside = f", {plural_text(num_aside, 'label issue')} set aside" if num_aside else ""
-    if not num_errors:
-        return f"{len(shown)} of {count_text(metrics.recall.count)}"
-    rest = ", then correct ones" if num_wrong < len(shown) else ""
-    return f"{num_wrong} of {count_text(num_errors)}{aside}{rest}"

@@ -21,7 +21,7 @@ from reportgen.report.words.text import (
     points_text,
     value_text,
 )
-from reportgen.report.words.wording import describe, headline
+from reportgen.report.words.wording import describe, headline, rules_text
 
 _TEXT_WIDTH = 88
 _NUM_LISTED = 10
@@ -84,11 +84,7 @@ def recommendations_text(cache: EvaluationCache, findings: Findings) -> str:
     rest = [describe(item, cache, findings) for item in findings.recommendations if not item.fired]
     sections = [
         _title(headline(findings, cache), "="),
-        _wrapped(
-            f"{len(fired)} of {len(fired) + len(rest)} rules fired. A rule fires only if a confidence bound, not the"
-            " point"
-            " estimate, crosses its threshold. The finding that concerns the most images comes first."
-        ),
+        _wrapped(f"{rules_text(findings)} The finding that concerns the most images comes first."),
     ]
     for number, text in enumerate(fired, start=1):
         sections += [

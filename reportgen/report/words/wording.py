@@ -84,6 +84,15 @@ def _degree(gap: Estimate) -> str:
     return "slightly " if farthest < 0.06 else "severely " if nearest > 0.1 else ""
 
 
+def rules_text(findings: Findings) -> str:
+    """How many rules fired, and what makes a rule fire."""
+    num_fired = sum(item.fired for item in findings.recommendations)
+    return (
+        f"{num_fired} of {len(findings.recommendations)} rules fired. A rule fires only if a confidence bound, not the"
+        " point estimate, crosses its threshold."
+    )
+
+
 def describe(recommendation: Recommendation, cache: EvaluationCache, findings: Findings) -> RecommendationText:
     """A rule's result in words."""
     match recommendation.rule:

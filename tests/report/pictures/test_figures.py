@@ -42,17 +42,18 @@ def test_each_example_of_a_class_is_shown_with_what_was_said_of_it(small_cache, 
     page = record_page(figures, figures.class_figure, small_cache, small_findings, 1)
     selection, predictions = small_findings.selections[1], small_findings.predictions
     names = small_cache.class_names
-    verdicts = [text for text in page.texts if text.startswith("Predicted as ") or text == "Correct"]
+    verdicts = [text for text in page.texts if text.startswith("Predicted: ") or text == "Correct"]
     expected = [
-        "Correct" if predictions.is_correct[at] else f"Predicted as {names[predictions.predicted[at]]}"
+        "Correct" if predictions.is_correct[at] else f"Predicted: {names[predictions.predicted[at]]}"
         for at in (*selection.worst, *selection.best)
     ]
     assert verdicts == expected
-    rests = [text for text in page.texts if text.startswith(", confidence ")]
+    rests = [text for text in page.texts if text.startswith(" (")]
     for text, at in zip(rests, (*selection.worst, *selection.best), strict=True):
-        assert text.startswith(f", confidence {percent_text(predictions.confidence[at])}")
+        assert text.startswith(f" ({percent_text(predictions.confidence[at])})")
         if not predictions.is_correct[at]:
-            assert text.endswith(f"; true class {percent_text(predictions.true_probability[at])}")
+            probability, rank = percent_text(predictions.true_probability[at]), predictions.true_rank[at]
+            assert text.endswith(f". A/b: {probability}, rank {rank}")
 
 
 def test_a_mistake_shows_four_pictures_and_a_right_answer_three(small_cache, small_findings, record_page):
@@ -102,8 +103,8 @@ def test_a_column_says_how_many_of_its_mistakes_it_shows(small_cache, small_find
     is_correct = small_findings.predictions.is_correct[positions]
     wrong, right = positions[~is_correct].tolist(), positions[is_correct].tolist()
     assert note(wrong[:5]) == "5 of 9"
-    assert note([*wrong[:3], *right[:2]]) == "3 of 9, then correct ones"
-    assert note(wrong[1:4], num_worst_set_aside=1) == "3 of 9, 1 label issue set aside"
+    assert note([*wrong[:3], *right[:2]]) == "3 of 9, then correct images"
+    assert note(wrong[1:4], num_worst_set_aside=1) == "3 of 9, 1 possible label error not shown"
 
 
 def test_a_class_figure_names_its_source_and_its_numbers(small_cache, small_findings, record_page):
@@ -120,7 +121,7 @@ def test_a_class_figure_names_its_source_and_its_numbers(small_cache, small_find
     ("class_index", "sentences"),
     [
         (2, ["Least confident correct images", "Mistaken for this class"]),
-        (5, ["No image of this class in the test set", "The test set has no image of no, images."]),
+        (5, ["No image of this class in the test set", "The test set has no images of no, images."]),
     ],
 )
 def test_a_class_without_mistakes_or_images_says_so(small_cache, small_findings, record_page, class_index, sentences):
@@ -145,10 +146,10 @@ def test_a_pair_is_shown_both_ways_by_falling_confidence(small_cache, small_find
     assert page.texts[0] == "a/b → con"
     assert "a/b predicted as con" in page.texts
     assert "con predicted as a/b" in page.texts
-    assert page.texts.count("Predicted as con") == 4
-    assert page.texts.count("Predicted as a/b") == 2
+    assert page.texts.count("Predicted: con") == 4
+    assert page.texts.count("Predicted: a/b") == 2
     told = " ".join(page.texts)
-    confidences = [float(number) for number in re.findall(r", confidence [<>]?([\d.]+)%; true class", told)][:4]
+    confidences = [float(number) for number in re.findall(r" \([<>]?([\d.]+)%\)\. A/b: ", told)][:4]
     assert len(confidences) == 4
     assert confidences == sorted(confidences, reverse=True)
     assert "4 of 12 images of a/b are predicted as con: 33.3% (13.8–60.9%); in reverse 2 of 12" in told
@@ -159,7 +160,7 @@ def test_a_pair_that_is_confused_one_way_only_says_so(small_cache, small_finding
     pair = next(pair for pair in small_findings.pairs if pair.reverse.count == 0 and pair.reverse.total)
     page = record_page(figures, figures.confused_pair_figure, small_cache, small_findings, pair)
     names = small_cache.class_names
-    assert f"No {names[pair.predicted_index]} is predicted as {names[pair.true_index]}." in page.texts
+    assert f"No image of {names[pair.predicted_index]} is predicted as {names[pair.true_index]}." in page.texts
 
 
 def test_a_pair_with_a_class_without_images_is_drawn(small_cache, small_findings):
