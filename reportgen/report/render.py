@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import chain, zip_longest
 
 from jinja2 import Environment
+from markupsafe import Markup
 
 from reportgen.analysis.findings import Findings
 from reportgen.cache import EvaluationCache
@@ -15,11 +16,11 @@ from reportgen.report.pages.context import ReportContext, RunContext, make_run_c
 from reportgen.report.pages.page_kind import Context, PageKind, make_navigation
 from reportgen.report.pages.registry import EXPLANATION_KINDS, REPORT_KINDS
 from reportgen.report.pictures.charts import plotly_script
-from reportgen.report.pictures.colormaps import COUNT_COLORMAPS, filter_tables, opacity_table
+from reportgen.report.pictures.filters import define_filters
 from reportgen.report.presentation import Presentation
 from reportgen.report.templating import find_templates, make_environment, render_page
 from reportgen.report.urls import ANNOTATIONS_CSS_PATH, VARIANTS_CSS_PATH, class_path, root_url
-from reportgen.report.views.shared import FilterSpec, SiteFrame
+from reportgen.report.views.shared import SiteFrame
 
 SiteFile = tuple[str, bytes]
 """Relative POSIX path and content."""
@@ -39,7 +40,7 @@ def render_site(cache: EvaluationCache, findings: Findings, presentation: Presen
         description="",
         logo=presentation.branding.logo_path,
         extra_css=presentation.branding.extra_css_path,
-        filters=(),
+        filters=Markup(),
         styles=tuple(_list_styles(context)),
     )
     yield ".nojekyll", b""
@@ -63,7 +64,7 @@ def render_explanations(explanations: Explanations) -> Iterator[SiteFile]:
         description="",
         logo="",
         extra_css="",
-        filters=(),
+        filters=Markup(),
     )
     yield "assets/report.css", (templates / "assets" / "report.css").read_bytes()
     yield "assets/explanations.css", (templates / "explanations.css").read_bytes()
@@ -77,7 +78,7 @@ def _render_pages(
     kinds = [kind for kind in kinds if kind.is_in(context)]
     frame = replace(frame, navigation=make_navigation(kinds))
     for kind in kinds:
-        filters = _make_filters(kind.colormaps)
+        filters = define_filters(kind.colormaps)
         for place, entry in enumerate(kind.list_pages(context)):
             page_frame = replace(frame, root=root_url(entry.path), description=entry.description, filters=filters)
             page, files = kind.build(context, page_frame, place)
@@ -103,22 +104,6 @@ def _is_usual(run: RunContext) -> bool:
     has_all = run.cache.thumbnails is not None and run.maps is not None and not run.grouping
     has_all = has_all and run.findings.faithfulness is None
     return has_all and len(run.methods) == 1 and run.maps is not None and not run.maps.is_class_agnostic
-
-
-def _make_filters(colormaps: tuple[str, ...]) -> tuple[FilterSpec, ...]:
-    """Each colormap of maps twice, alone and over a photo; those of counts once, with nothing where there is none."""
-    specs = []
-    for name in colormaps:
-        if name in COUNT_COLORMAPS:
-            specs.append((name, name, opacity_table(name)))
-        else:
-            specs += [(name, name, "1 1"), (f"{name}-overlay", name, opacity_table(name))]
-    return tuple(_make_filter(*spec) for spec in specs)
-
-
-def _make_filter(name: str, colormap: str, opacity: str) -> FilterSpec:
-    tables = filter_tables(colormap)
-    return FilterSpec(name=name, red=tables.red, green=tables.green, blue=tables.blue, opacity=opacity)
 
 
 def _render_assets(presentation: Presentation, class_names: Sequence[str]) -> Iterator[SiteFile]:

@@ -20,6 +20,7 @@ from reportgen.report.pages.page_kind import PageEntry, PageKind
 from reportgen.report.pages.sheets import Sheet, make_sheet
 from reportgen.report.pictures.colormaps import DIFFERENCE_COLORMAP, EVIDENCE_COLORMAPS
 from reportgen.report.pictures.diagrams.confidence_histogram import draw_confidence_histogram
+from reportgen.report.pictures.diagrams.meter import draw_meter
 from reportgen.report.pictures.example_pictures import has_pictures
 from reportgen.report.urls import class_figure_path, class_path, class_stem, relative_url
 from reportgen.report.views.class_view import ClassPage, CountRow, CountTable
@@ -223,7 +224,7 @@ def _count_row(link: Link, images: Link | None, count: int, total: int, longest:
         count=count_text(count),
         images=images,
         share=f"{percent_text(share.value, digits=0)} ({percent_interval_text(share, digits=0)})",
-        bar_width=f"{100 * count / longest:.1f}",
+        bar=draw_meter(count / longest),
     )
 
 

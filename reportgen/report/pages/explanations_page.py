@@ -15,6 +15,7 @@ from reportgen.explanation import ClassMap, Explanations, ImageExplanation
 from reportgen.methods import find_method
 from reportgen.report.pages.map_sheet import Files
 from reportgen.report.pages.page_kind import PageEntry, PageKind
+from reportgen.report.pictures.diagrams.meter import draw_meter
 from reportgen.report.pictures.images import colored_map, encode_png, evidence, overlay, peaks
 from reportgen.report.urls import INDEX_PATH, make_slug
 from reportgen.report.views.explanations_view import (
@@ -178,7 +179,7 @@ def _likely_classes(explanations: Explanations, image: ImageExplanation) -> Iter
         yield LikelyClass(
             name=explanations.class_names[index],
             probability=percent_text(probability),
-            bar_width=f"{100 * probability:.1f}",
+            bar=draw_meter(probability),
         )
 
 

@@ -33,6 +33,7 @@ from reportgen.report.pages.pair_page import pair_link
 from reportgen.report.pages.sheets import Sheet, make_sheet
 from reportgen.report.pages.slice_tables import make_slice_tables
 from reportgen.report.pictures.colormaps import COUNT_COLORMAPS, DEFAULT_COLORMAP
+from reportgen.report.pictures.diagrams.meter import draw_meter
 from reportgen.report.pictures.diagrams.recall_strip import StripClass, draw_recall_strip
 from reportgen.report.pictures.diagrams.reliability import draw_reliability
 from reportgen.report.pictures.images import confusion_picture
@@ -331,7 +332,7 @@ def _superclass_summary(context: RunContext) -> SuperclassSummary | None:
                 support=count_text(recall.total),
                 recall=_percent_cell(recall.value),
                 interval=percent_interval_text(recall),
-                recall_bar=_bar(recall.value),
+                recall_bar=draw_meter(recall.value),
                 inside=Cell(text=f"{count_text(num_inside)} of {count_text(num_mistakes)}", sort_value=str(num_inside)),
             )
         )
@@ -405,7 +406,7 @@ def _coverage_row(target: CoverageTarget) -> CoverageRow:
             threshold=DASH,
             coverage=DASH,
             coverage_interval="not reached",
-            coverage_bar="0",
+            coverage_bar=draw_meter(0),
             accuracy=DASH,
         )
     return CoverageRow(
@@ -413,7 +414,7 @@ def _coverage_row(target: CoverageTarget) -> CoverageRow:
         threshold=percent_text(point.threshold, digits=0),
         coverage=percent_text(point.coverage.value, digits=0),
         coverage_interval=percent_interval_text(point.coverage, digits=0),
-        coverage_bar=_bar(point.coverage.value),
+        coverage_bar=draw_meter(point.coverage.value),
         accuracy=f"{percent_text(point.accuracy.value)} ({percent_interval_text(point.accuracy)})",
     )
 
@@ -436,10 +437,6 @@ def _percent_cell(value: float) -> Cell:
     return Cell(text=text, sort_value=f"{100 * value:.6f}" if text.startswith(("<", ">")) else "")
 
 
-def _bar(value: float) -> str:
-    return "0" if value != value else f"{100 * value:.1f}"  # noqa: PLR0124  NaN
-
-
 def _equal_support(context: RunContext) -> str:
     """The number of images per class; empty where it differs between classes and needs a column."""
     supports = {metrics.recall.total for metrics in context.findings.classes}
@@ -454,7 +451,7 @@ def _class_row(context: RunContext, metrics: ClassMetrics) -> ClassRow:
         support=count_text(metrics.recall.total),
         recall=_percent_cell(metrics.recall.value),
         recall_interval=percent_interval_text(metrics.recall, digits=0),
-        recall_bar=_bar(metrics.recall.value),
+        recall_bar=draw_meter(metrics.recall.value),
         precision=_percent_cell(metrics.precision.value),
         f1=_percent_cell(metrics.f1.value),
         confidence=_percent_cell(metrics.mean_confidence.value),

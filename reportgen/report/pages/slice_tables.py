@@ -2,6 +2,7 @@
 
 from reportgen.analysis.slices import ColumnSlices, Slice
 from reportgen.report.pages.context import RunContext
+from reportgen.report.pictures.diagrams.meter import draw_meter
 from reportgen.report.views.index_view import SliceRow, SliceTable
 from reportgen.report.views.shared import Cell
 from reportgen.report.words.text import count_text, percent_interval_text, percent_text, value_text
@@ -26,6 +27,6 @@ def _row(column: ColumnSlices, found: Slice) -> SliceRow:
         count=count_text(found.accuracy.total),
         accuracy=Cell(text=percent_text(found.accuracy.value), sort_value=f"{100 * found.accuracy.value:.6f}"),
         interval=percent_interval_text(found.accuracy),
-        bar=f"{100 * found.accuracy.value:.1f}",
+        bar=draw_meter(found.accuracy.value),
         standing=standing,
     )

@@ -54,7 +54,7 @@ def per_class_accuracy_chart(cache: EvaluationCache, findings: Findings) -> str:
     weak = findings.weak_classes
     is_weak = [metrics.class_index in weak for metrics in measured]
     groups = (
-        ("Below average by more than chance explains", "wrong", is_weak),
+        ("Recall significantly below the accuracy", "wrong", is_weak),
         ("Other classes", "right", [not found for found in is_weak]),
     )
     layout = {

@@ -122,14 +122,13 @@ class CountRow:
         count: number of examples.
         images: the count in words, leading to the gallery that shows them; `None` where it shows none of them.
         share: the count as a share, with its interval.
-        bar_width: length of the bar in hundredths of the longest.
     """
 
     link: Link
     count: str
     images: Link | None
     share: str
-    bar_width: str
+    bar: Markup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from reportgen.report.views.shared import Link, SiteFrame, Sprite
 
 
@@ -29,12 +31,11 @@ class LikelyClass:
     Attributes:
         name: the class.
         probability: as text.
-        bar_width: share of a full bar, in per cent.
     """
 
     name: str
     probability: str
-    bar_width: str
+    bar: Markup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

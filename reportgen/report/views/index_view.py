@@ -115,7 +115,7 @@ class SliceRow:
     count: str
     accuracy: Cell
     interval: str
-    bar: str
+    bar: Markup
     standing: str
 
 
@@ -136,7 +136,7 @@ class CoverageRow:
     threshold: str
     coverage: str
     coverage_interval: str
-    coverage_bar: str
+    coverage_bar: Markup
     accuracy: str
 
 
@@ -149,7 +149,7 @@ class ClassRow:
     support: str
     recall: Cell
     recall_interval: str
-    recall_bar: str
+    recall_bar: Markup
     precision: Cell
     f1: Cell
     confidence: Cell
@@ -165,7 +165,7 @@ class SuperclassRow:
     support: str
     recall: Cell
     interval: str
-    recall_bar: str
+    recall_bar: Markup
     inside: Cell
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
@@ -228,25 +230,6 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FilterSpec:
-    """An SVG filter that turns grey into colour.
-
-    Attributes:
-        name: the filter's id.
-        red: `tableValues` of the red channel.
-        green: of the green channel.
-        blue: of the blue channel.
-        opacity: of the alpha channel.
-    """
-
-    name: str
-    red: str
-    green: str
-    blue: str
-    opacity: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteFrame:
     """What every page of a site shares.
 
@@ -266,6 +249,6 @@ class SiteFrame:
     description: str
     logo: str
     extra_css: str
-    filters: tuple[FilterSpec, ...]
+    filters: Markup
     styles: tuple[str, ...] = ()
     navigation: tuple[Link, ...] = ()

@@ -52,7 +52,7 @@ def test_orange_dots_are_the_classes_that_the_finding_counts(cache: EvaluationCa
 
     headline = re.search(r'id="finding-weak-classes"><div><b>(\w+) classes', index)[1]
     assert int(headline) == len(orange)
-    assert f"Orange: the {len(orange)} classes below the average" in index
+    assert f"Orange: the {len(orange)} classes with a recall significantly below the accuracy" in index
 
     chart = site["charts/per_class_accuracy.html"].decode()
     traces = json.loads(re.search(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', chart)[1])["traces"]

@@ -76,7 +76,7 @@ def _weak_text(classes: Sequence[StripClass]) -> str:
     if not num_weak:
         return ""
     what = "the class" if num_weak == 1 else f"the {count_text(num_weak)} classes"
-    return f" Orange: {what} below the average by more than chance explains among {count_text(len(classes))}."
+    return f" Orange: {what} with a recall significantly below the accuracy."
 
 
 def _draw_class(axes: Axes, x: float, item: StripClass) -> Markup:

@@ -10,6 +10,7 @@ from reportgen.analysis.findings import Findings
 from reportgen.analysis.intervals import Estimate, Proportion, chance_band
 from reportgen.report.pictures.diagrams.confidence_histogram import draw_confidence_histogram
 from reportgen.report.pictures.diagrams.iou_sweep import Sweep, draw_iou_sweep
+from reportgen.report.pictures.diagrams.meter import draw_meter
 from reportgen.report.pictures.diagrams.recall_strip import StripClass, draw_recall_strip
 from reportgen.report.pictures.diagrams.reliability import draw_reliability
 from reportgen.report.pictures.diagrams.removal_curves import Curve, draw_curve_samples, draw_curves
@@ -45,7 +46,7 @@ def test_the_strip_ranks_classes_by_recall_and_marks_the_weak_ones(strip_classes
     assert links[0].find("title").text.startswith("<45>: recall 90.0% (")
     low, high = chance_band(0.6, 50)
     assert f"{100 * low:.0f}% to {100 * high:.0f}%" in strip.note
-    assert strip.note.endswith("Orange: the class below the average by more than chance explains among 3.")
+    assert strip.note.endswith("Orange: the class with a recall significantly below the accuracy.")
     assert parse(strip.picture).get("aria-label").endswith("from <45> 90% to <20> 40%")
 
 
@@ -84,6 +85,13 @@ def test_bars_of_the_histogram_add_up_to_their_counts():
     assert heights == [[88, 44], [44, 44]]  # three images reach from bottom to top, 132 units
     assert float(bars[0]["wrong"].get("y")) + 44 == float(bars[0]["right"].get("y"))
     assert parsed.get("aria-label").startswith("Histogram of confidence: 5 images, 2 misclassified")
+
+
+@pytest.mark.parametrize(("fraction", "width"), [(0.0, "0.0%"), (0.6567, "65.7%"), (1.0, "100.0%"), (np.nan, "0.0%")])
+def test_a_meter_is_as_long_as_its_fraction(fraction: float, width: str):
+    parsed = parse(draw_meter(fraction))
+    assert parsed.find("rect").get("width") == width
+    assert parsed.get("aria-hidden") == "true"
 
 
 def test_a_histogram_of_nothing_has_no_bar():
