@@ -13,4 +13,4 @@ def draw_meter(fraction: float) -> Markup:
     It is decorative: the number stands beside it.
     """
     percent = 0.0 if math.isnan(fraction) else 100 * fraction
-    return element("svg", element("rect", width=f"{percent:.1f}%", height=8), class_="meter", aria_hidden="true")
+    return element("svg", element("rect", width=f"{percent:.1f}%"), class_="meter", aria_hidden="true")
