@@ -209,7 +209,7 @@ def test_an_image_opens_in_detail_with_its_five_likeliest_classes(
     assert dialog.locator("ol li").all_text_contents() == expected
     assert str(evaluation.example_id[position]) in (dialog.text_content() or "")
     num_wrong = len([p for p in found.selections[0].gallery if not found.predictions.is_correct[p]])
-    assert dialog.locator("ul li").first.text_content() == f"mistake 1 of {num_wrong} by falling confidence"
+    assert dialog.locator("ul li").first.text_content() == f"error 1 of {num_wrong} by descending confidence"
     assert state(page) == {"image": [str(mistake)]}
 
 
@@ -217,7 +217,7 @@ def test_the_detail_view_tells_a_right_answers_rank(open_page: OpenPage, path: s
     right = [p for p in found.selections[0].gallery if found.predictions.is_correct[p]]
     page = open_page(f"{path}#image={evaluation.example_index[right[1]]}")
     first = page.locator("dialog.image ul li").first
-    assert first.text_content() == f"right answer 2 of {len(right)} by rising confidence"
+    assert first.text_content() == f"correct prediction 2 of {len(right)} by ascending confidence"
 
 
 def test_the_detail_view_walks_by_arrow_keys_and_gives_the_focus_back(page: Page, found: Findings, mistake: int):

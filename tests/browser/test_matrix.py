@@ -43,7 +43,7 @@ READ_ALL = r"""() => {
 
 
 def expected_texts(names: tuple[str, ...], confusion: Confusion, row: int, column: int) -> list[str]:
-    """What is said of a cell between classes, in the words and numbers of the Python side."""
+    """The description of a cell between classes, in the words and numbers of the Python side."""
     support, called = confusion.sum(axis=1).tolist(), confusion.sum(axis=0).tolist()
     count = int(confusion[row, column])
 
@@ -53,22 +53,22 @@ def expected_texts(names: tuple[str, ...], confusion: Confusion, row: int, colum
             percent_interval_text(Proportion(count=part, total=total), digits=0),
         )
 
-    first, second = f"no image of {names[row]}", f"nothing is called {names[column]}"
+    first, second = f"no images of {names[row]}", f"{names[column]} is never predicted"
     if support[row]:
         part, interval = of(count, support[row])
-        end = "named right" if row == column else f"taken for {names[column]}"
+        end = "classified correctly" if row == column else f"predicted as {names[column]}"
         first = f"{part} {names[row]} ({interval}) {end}"
     if called[column]:
         share = Proportion(count=count, total=called[column])
         interval = percent_interval_text(share, digits=0)
-        second = f"{percent_text(share.value, digits=0)} ({interval}) of what is called {names[column]}"
+        second = f"{percent_text(share.value, digits=0)} ({interval}) of images predicted as {names[column]}"
     if row == column:
         return [first, second]
-    reverse = f"no image of {names[column]}"
+    reverse = f"no images of {names[column]}"
     if support[column]:
         part, interval = of(int(confusion[column, row]), support[column])
         reverse = f"{part} ({interval})"
-    return [first, second, f"the other way: {reverse}"]
+    return [first, second, f"in reverse: {reverse}"]
 
 
 def pixels(page: Page) -> np.ndarray:
@@ -238,7 +238,7 @@ def test_with_more_cells_than_pixels_no_mistake_is_lost(open_page: OpenPage):
 def test_a_model_without_mistakes_has_a_matrix_too(open_page: OpenPage, evaluation: EvaluationCache):
     page = open_page("index.html", replaced={"**/confusion.js": data_script(np.diag([5] * 12))})
     assert not pixels(page).any()
-    expect(page.locator(".cm-unit")).to_have_text("No image is taken for another class.")
+    expect(page.locator(".cm-unit")).to_have_text("The model makes no errors.")
     expect(page.locator(".cm-largest")).to_be_hidden()
 
 
@@ -284,7 +284,7 @@ def test_the_readout_is_polite_to_keys_and_silent_under_the_mouse(index: Page):
     expect(readout).to_have_attribute("aria-live", "polite")
 
 
-def test_a_superclass_tells_mistakes_inside_from_right_answers(
+def test_a_superclass_separates_errors_within_it_from_correct_predictions(
     index: Page, evaluation: EvaluationCache, found: Findings
 ):
     choose(index, "level", "superclasses")
@@ -295,9 +295,9 @@ def test_a_superclass_tells_mistakes_inside_from_right_answers(
     said = index.locator(".cm-readout p").all_text_contents()
     interval = percent_interval_text(recall, digits=0)
     assert said[0] == (
-        f"{recall.count} of {recall.total} {found.superclasses.names[0]} ({interval}) stay in the superclass"
+        f"{recall.count} of {recall.total} {found.superclasses.names[0]} ({interval}) stay within the superclass"
     )
-    assert said[1] == f"{right} named right, {recall.count - right} taken for another class of it"
+    assert said[1] == f"{right} correct, {recall.count - right} predicted as another class of the superclass"
 
 
 # ---- The cursor
@@ -457,7 +457,7 @@ def test_the_section_on_superclasses_leads_to_their_matrix(index: Page):
 def test_a_part_can_be_enlarged_and_the_cursor_walks_out_of_it(open_page: OpenPage, wide_site: Path):
     page = open_page("index.html", folder=wide_site)
     assert page.locator(".cm-rows .cm-name").count() < 60
-    page.get_by_role("button", name="Enlarge").click()
+    page.get_by_role("button", name="Zoom in").click()
     assert page.locator(".cm-rows .cm-name").count() == 30
     plot = page.locator(".cm-plot")
     expect(plot).to_be_focused()

@@ -119,7 +119,7 @@ def test_an_address_shows_the_method_that_its_sender_saw(open_class: OpenPage):
     assert parse_qs(urlsplit(page.url).fragment) == {"method": ["rollout"]}
     other = open_class(f"#{urlsplit(page.url).fragment}")
     assert first_card(other) == first_card(page)
-    assert "where it looked" in first_card(other)
+    assert "for all classes" in first_card(other)
     assert other.locator('input[name="map"][value="difference"]').is_disabled()
     choose(other, "gradcam")
     assert other.locator('input[name="map"][value="difference"]').is_enabled()
@@ -132,7 +132,7 @@ def test_the_detail_view_follows_the_method(open_class: OpenPage, cache: Evaluat
     assert f"peak {peak}" in page.locator("dialog.image").inner_text()
     page = open_class(f"#method=rollout&image={number}")
     text = page.locator("dialog.image").inner_text()
-    assert "whatever the class" in text
+    assert "for all classes" in text
     assert "difference" not in text
     assert "patient" in text
 
@@ -150,20 +150,20 @@ def test_an_example_without_a_map_by_the_method_says_so(open_class: OpenPage, ca
 def test_without_scripts_the_first_method_is_shown(open_class: OpenPage):
     page = open_class("#method=rollout", scripts=False)
     assert not page.locator('input[name="method"]').first.is_visible()
-    assert "where it looked" not in first_card(page)
+    assert "for all classes" not in first_card(page)
 
 
 def test_a_hostile_method_changes_nothing(open_class: OpenPage):
     page = open_class('#method="]<b>')
-    assert "where it looked" not in first_card(page)
+    assert "for all classes" not in first_card(page)
     assert page.locator("[data-gallery-count]").inner_text() == "40 of 40 shown"
 
 
 def test_pair_pages_have_the_same_choice(open_page: OpenPage, folder: Path):
     path = min(folder.glob("pairs/*.html")).relative_to(folder).as_posix()
     page = open_page(f"{path}#method=rollout", folder=folder)
-    assert "where it looked" in page.locator(".card").first.inner_text()
-    assert "where it looked" in page.locator(".means").inner_text()
+    assert "for all classes" in page.locator(".card").first.inner_text()
+    assert "for all classes" in page.locator(".means").inner_text()
 
 
 def test_a_column_filters_the_gallery_and_stands_in_the_address(
@@ -221,4 +221,4 @@ def test_the_detail_view_opens_whatever_there_is_to_show(open_page: OpenPage, pa
     path = min(partial_site.glob("classes/000-*.html")).relative_to(partial_site).as_posix()
     page = open_page(path, folder=partial_site)
     page.locator(".gallery a").first.click()
-    assert "Likeliest classes" in page.locator("dialog.image").inner_text()
+    assert "Most probable classes" in page.locator("dialog.image").inner_text()

@@ -81,7 +81,7 @@ def test_a_class_is_found_by_name_from_any_page(open_page: OpenPage, evaluation:
 def test_a_name_that_no_class_has_is_said_to_be_unknown(index: Page):
     index.locator("#class-finder").fill("no such class")
     index.keyboard.press("Enter")
-    assert index.evaluate("document.getElementById('class-finder').validationMessage") == "No class has this name."
+    assert index.evaluate("document.getElementById('class-finder').validationMessage") == "No class matches this name."
 
 
 def test_without_scripts_nothing_pretends_to_work(open_page: OpenPage, site: Path):
