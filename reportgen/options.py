@@ -189,7 +189,7 @@ _map_options = _options(
     _path_option(
         "--annotations",
         metavar="PATH",
-        help="What people marked in the images: LabelMe or COCO JSON, or a folder of LabelMe files or mask pictures.",
+        help="Annotations of the images: LabelMe or COCO JSON, or a folder of LabelMe files or mask pictures.",
     ),
 )
 
@@ -234,7 +234,7 @@ _preprocessing_options = _options(
     ),
     _option("--std", metavar="R,G,B", callback=_parse_numbers, help="Channel standard deviations."),
     _option("--resize", type=int, metavar="PIXELS", help="Resize the shorter side to this."),
-    _option("--crop", type=int, metavar="PIXELS", help="Then cut out the centred square of this side."),
+    _option("--crop", type=int, metavar="PIXELS", help="Then crop the center square of this side."),
 )
 
 _device_option = _option(
@@ -297,7 +297,7 @@ _content_options = _options(
         default=_DEFAULT_SETTINGS.iou_threshold,
         show_default=True,
         metavar="SHARE",
-        help="Share of its peak from which on a map covers an annotated place.",
+        help="Fraction of its peak above which a map counts as covering a pixel.",
     ),
     _option(
         "--keep-label-issues",
@@ -322,7 +322,7 @@ _explained_options = _options(
         "classes",
         metavar="NAME|INDEX",
         multiple=True,
-        help="Class to explain, as often as there are classes.  [default: the predicted one]",
+        help="Class to explain; repeat for several.  [default: the predicted class]",
     ),
     _path_option(
         "--out",

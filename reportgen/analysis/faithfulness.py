@@ -32,9 +32,9 @@ class Verdict(StrEnum):
     in the others not told apart. NOT_TOLD_APART: none differs by more than chance explains.
     """
 
-    BEATS = "beats both baselines"
-    PARTLY = "beats a baseline in part"
-    NOT_TOLD_APART = "not told apart from the baselines"
+    BEATS = "better than both baselines"
+    PARTLY = "partly better than a baseline"
+    NOT_TOLD_APART = "not significantly different from the baselines"
     WORSE = "worse than a baseline"
 
 

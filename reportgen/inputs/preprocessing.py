@@ -57,7 +57,7 @@ class Preprocessing:
             side = "both sides" if self.squash else "the shorter side"
             steps.append(f"{side} resized to {self.resize} px ({self.interpolation})")
         if self.crop is not None:
-            steps.append(f"centre crop of {self.crop} px")
+            steps.append(f"center crop of {self.crop} px")
         steps.append(f"scaled to [0, 1], mean {_numbers_text(self.mean)}, std {_numbers_text(self.std)}")
         return f"{'; '.join(steps)} (from {self.source})"
 
@@ -188,7 +188,7 @@ def _resolve_normalisation(
     if data_default is not None:
         return data_default, "the data set's statistics"
     raise SettingsError(
-        "Neither the model nor the data says how images are normalised.",
+        "Neither the model nor the data says how images are normalized.",
         hint="Give the statistics that training used, of images scaled to [0, 1], such as "
         f"{setting('mean', (0.485, 0.456, 0.406))} and {setting('std', (0.229, 0.224, 0.225))}, "
         f"and {setting('resize')} and {setting('crop')} if training used them.",

@@ -77,7 +77,7 @@ def test_every_interpolation_name_is_pillows():
 def test_description_names_each_step_and_the_source():
     text = make(resize=256, crop=224, interpolation="bicubic").describe()
     assert text == (
-        "the shorter side resized to 256 px (bicubic); centre crop of 224 px; "
+        "the shorter side resized to 256 px (bicubic); center crop of 224 px; "
         "scaled to [0, 1], mean 0.5, 0.4, 0.3, std 0.2, 0.25, 0.3 (from a test)"
     )
     assert "both sides resized to 384 px" in make(resize=384, squash=True).describe()

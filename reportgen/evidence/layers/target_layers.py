@@ -219,7 +219,7 @@ def _describe(
     if sum(output.has_weights for output in behind) > _MAX_SHARE_BEHIND * num_weighted:
         warnings.append(
             f"Most of the network's layers lie behind `{chosen.name}`: its maps show where early features matter, not "
-            "where the network has recognised something."
+            "where the network has recognized something."
         )
     if is_bypassed and _reads_last(network, images, outputs, chosen, is_given=is_given):
         warnings.append(

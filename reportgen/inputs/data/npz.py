@@ -84,7 +84,7 @@ class NpzFile:
         if images.dtype != np.uint8:
             raise self.misfit(
                 f"images are {images.dtype}, not uint8",
-                "Save the pictures before any normalisation, as uint8 from 0 to 255.",
+                "Save the images before any normalization, as uint8 from 0 to 255.",
             )
         is_grey = images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 1)
         if not is_grey and (images.ndim != 4 or images.shape[3] != 3):

@@ -182,7 +182,7 @@ def _as_label(target: Any, title: str) -> int:
     value = target.item() if hasattr(target, "item") and getattr(target, "ndim", 0) == 0 else target
     if isinstance(value, bool) or not isinstance(value, int):
         raise DataError(
-            f"torchvision's {title} is labelled with {type(target).__name__}, not with one class for each image.",
+            f"torchvision's {title} is labeled with {type(target).__name__}, not with one class for each image.",
             hint="Give a classification data set, such as torchvision:MNIST.",
         )
     return value

@@ -230,7 +230,7 @@ def _without_activation(model: Any, size: tuple[int, int]) -> tuple[Any, str]:
     kind = "softmax" if is_softmax else getattr(activation, "__name__", "")
     put_on = {"softmax": lambda logits: logits.softmax(dim=1), "sigmoid": torch.sigmoid}.get(kind)
     if put_on is None:
-        return model, f"its last layer {last.name} has no softmax or sigmoid, so its outputs are taken for logits."
+        return model, f"its last layer {last.name} has no softmax or sigmoid, so its outputs are treated as logits."
     noise = 255 * torch.rand(_NUM_CHECKED, *size, 3, generator=torch.Generator().manual_seed(0))
     before = _run(model, noise)
     bare = model

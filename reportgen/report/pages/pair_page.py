@@ -42,7 +42,7 @@ VERDICTS = {
 ADVICE = {
     PairVerdict.SAME_PLACE: "Cropping or hiding the background is unlikely to separate the classes. Try finer features:"
     " higher resolution or a contrastive loss with the other class as hard negative. Ask an expert whether the classes"
-    " can be told apart at this image size.",
+    " can be distinguished at this image size.",
     PairVerdict.ELSEWHERE: "The prediction relies on another region than the evidence for the true class."
     " Augmentation that keeps the object (CutMix, random crops) and images with other backgrounds may separate the"
     " classes.",

@@ -185,7 +185,7 @@ def test_outputs_without_an_activation_are_taken_for_logits(caplog):
     model = make_model(layers.Dense(3))
     before = outputs_of(model)
     assert torch.equal(wrap_keras(model, name="a test").module(IMAGES), before)
-    assert "taken for logits" in caplog.text
+    assert "treated as logits" in caplog.text
 
 
 def test_activation_that_cannot_be_told_from_probabilities_stays(caplog):
