@@ -279,16 +279,7 @@ def _render(
     from reportgen.report.render import render_site
 
     with observer.stage("Analyse"):
-        findings = compute_findings(
-            cache,
-            num_worst=settings.num_worst,
-            num_best=settings.num_best,
-            num_mistaken=settings.num_mistaken,
-            num_pairs=settings.num_pairs,
-            num_gallery=settings.num_gallery,
-            keep_label_issues=settings.keep_label_issues,
-            iou_threshold=settings.iou_threshold,
-        )
+        findings = compute_findings(cache, settings)
         chosen = choose_classes(cache, findings, settings.classes)
     with observer.stage("Write the site"):
         site = write_site(settings.out, render_site(cache, findings, presentation))

@@ -71,7 +71,11 @@ def test_labelme_files_of_twenty_images_give_the_same_iou_as_the_boxes(
 
 
 def test_maps_hold_more_of_their_evidence_in_the_boxes_than_a_blob(findings: Findings):
-    for group in (findings.annotations.right, findings.annotations.wrong_true, findings.annotations.wrong_predicted):
+    for group in (
+        findings.annotations.right,
+        findings.annotations.misclassified_true,
+        findings.annotations.misclassified_predicted,
+    ):
         assert group.energy_gain.low > 0.1
         assert group.hits_gain.low > 0
 

@@ -147,9 +147,9 @@ class AnnotationFindings:
         blob: the centred blob on each example.
         overall_true: the true class's map, over all annotated examples.
         overall_predicted: the predicted class's map, likewise.
-        right: the map of the class that is both, over right answers.
-        wrong_true: the true class's map, over mistakes.
-        wrong_predicted: the predicted class's map, over mistakes.
+        correct: the map of the class that is both, over right answers.
+        misclassified_true: the true class's map, over mistakes.
+        misclassified_predicted: the predicted class's map, over mistakes.
         sweep_true: mean IoU of the true class's map at each of `SWEEP_THRESHOLDS`.
         sweep_predicted: the same of the predicted class's map.
         sweep_blob: the same of the blob.
@@ -163,9 +163,9 @@ class AnnotationFindings:
     blob: Agreements
     overall_true: GroupAgreement
     overall_predicted: GroupAgreement
-    right: GroupAgreement
-    wrong_true: GroupAgreement
-    wrong_predicted: GroupAgreement
+    correct: GroupAgreement
+    misclassified_true: GroupAgreement
+    misclassified_predicted: GroupAgreement
     sweep_true: tuple[Estimate, ...]
     sweep_predicted: tuple[Estimate, ...]
     sweep_blob: tuple[Estimate, ...]
@@ -201,7 +201,7 @@ def compute_annotation_findings(
         predicted = _with_rows(true, is_wrong, others)
     shape = masks.shape[1:]
     blob = compare_maps(
-        np.broadcast_to(centred_blob((shape[0], shape[1])), masks.shape), masks, iou_threshold=iou_threshold
+        np.broadcast_to(centered_blob((shape[0], shape[1])), masks.shape), masks, iou_threshold=iou_threshold
     )
     everyone = np.arange(len(positions))
     right, wrong = np.flatnonzero(~is_wrong), np.flatnonzero(is_wrong)
@@ -215,9 +215,9 @@ def compute_annotation_findings(
         blob=blob,
         overall_true=_summarise(true, blob, everyone),
         overall_predicted=_summarise(predicted, blob, everyone),
-        right=_summarise(true, blob, right),
-        wrong_true=_summarise(true, blob, wrong),
-        wrong_predicted=_summarise(predicted, blob, wrong),
+        correct=_summarise(true, blob, right),
+        misclassified_true=_summarise(true, blob, wrong),
+        misclassified_predicted=_summarise(predicted, blob, wrong),
         sweep_true=sweeps[0],
         sweep_predicted=sweeps[1],
         sweep_blob=sweeps[2],
@@ -233,7 +233,7 @@ def compute_annotation_findings(
     )
 
 
-def centred_blob(size: tuple[int, int]) -> NDArray[np.float64]:
+def centered_blob(size: tuple[int, int]) -> NDArray[np.float64]:
     """The map that knows nothing of the picture: a Gaussian in its middle, float64 (height, width), at most 1."""
     rows, columns = (np.exp(-((((np.arange(n) + 0.5) / n - 0.5) / BLOB_SIGMA) ** 2) / 2) for n in size)
     return np.outer(rows, columns)

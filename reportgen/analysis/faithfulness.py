@@ -105,7 +105,7 @@ class MethodFaithfulness:
     correlation: Estimate | None
 
     @property
-    def ignores_the_head(self) -> bool:
+    def is_insensitive_to_head(self) -> bool:
         """Whether the maps change little when what the head has learned is destroyed."""
         return self.correlation is not None and self.correlation.low > HIGH_CORRELATION
 

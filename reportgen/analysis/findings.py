@@ -1,12 +1,12 @@
 """All findings in one frozen record: the only thing that the report reads besides the cache."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reportgen.analysis.annotations import (
-    DEFAULT_IOU_THRESHOLD,
     AnnotationFindings,
     compute_annotation_findings,
 )
@@ -20,7 +20,6 @@ from reportgen.analysis.confusion import (
     order_by_similarity,
     order_by_superclass,
 )
-from reportgen.analysis.coverage import Coverage, compute_coverage
 from reportgen.analysis.faithfulness import FaithfulnessFindings, compute_faithfulness
 from reportgen.analysis.focus import FocusStatistics, compute_focus
 from reportgen.analysis.label_issues import LabelIssues, find_label_issues
@@ -33,9 +32,13 @@ from reportgen.analysis.pair_focus import (
 )
 from reportgen.analysis.predictions import Predictions, compute_predictions
 from reportgen.analysis.recommendations import Recommendation, Rule, apply_rules
-from reportgen.analysis.selection import NUM_GALLERY, ClassSelection, find_confident_errors, select_examples
+from reportgen.analysis.selection import ClassSelection, find_confident_errors, select_examples
+from reportgen.analysis.selective_prediction import SelectivePrediction, compute_selective_prediction
 from reportgen.analysis.slices import ColumnSlices, compute_slices
 from reportgen.cache import EvaluationCache
+from reportgen.settings import RenderSettings
+
+DEFAULT_SETTINGS: Final = RenderSettings()
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -52,7 +55,7 @@ class Findings:
         pairs: the most confused ordered pairs, falling by count, then by share, then by indices.
         superclasses: the mistakes seen through the superclasses, where those are known.
         calibration: how confidence and accuracy agree.
-        coverage: how much it may answer alone to be as right as asked.
+        selective_prediction: how much it may answer alone to be as right as asked.
         focus: where it was looking, by the cache's first CAM method; `None` without maps.
         pair_focus: where it was looking in the mistakes of each of `pairs`, in their order; empty where no map is
             a class's own.
@@ -75,7 +78,7 @@ class Findings:
     pairs: tuple[ConfusedPair, ...]
     superclasses: SuperclassFindings | None
     calibration: Calibration
-    coverage: Coverage
+    selective_prediction: SelectivePrediction
     focus: FocusStatistics | None
     pair_focus: tuple[PairFocus, ...]
     faithfulness: FaithfulnessFindings | None
@@ -96,38 +99,20 @@ class Findings:
     def weak_classes(self) -> frozenset[int]:
         """Indices of the classes that the rule about weak classes reports; empty where it does not fire."""
         rule = next(item for item in self.recommendations if item.rule is Rule.WEAK_CLASSES)
-        found = (evidence.class_index for evidence in rule.evidence if rule.fired)
+        found = (evidence.class_index for evidence in rule.measurements if rule.fired)
         return frozenset(index for index in found if index is not None)
 
 
 def compute_findings(
     cache: EvaluationCache,
-    *,
-    num_worst: int = 5,
-    num_best: int = 3,
-    num_mistaken: int = 3,
-    num_pairs: int = 15,
-    num_gallery: int = NUM_GALLERY,
-    keep_label_issues: bool = False,
-    iou_threshold: float = DEFAULT_IOU_THRESHOLD,
+    settings: RenderSettings = DEFAULT_SETTINGS,
 ) -> Findings:
-    """Everything that the report tells about a cache; the same cache gives the same findings.
-
-    Args:
-        cache: what the one pass found.
-        num_worst: worst examples shown per class.
-        num_best: best examples shown per class.
-        num_mistaken: examples of other classes, mistaken for the class, shown per class.
-        num_pairs: most confused pairs.
-        num_gallery: examples in each class's gallery.
-        keep_label_issues: whether label issues stay among the worst, the mistaken and the confident errors.
-        iou_threshold: share of its peak from which on a map covers a place, when it is compared with annotations.
-    """
+    """Everything that the report says about a cache; the same cache and settings give the same findings."""
     labels, num_classes, groups = cache.labels, cache.num_classes, cache.superclasses
     predictions = compute_predictions(cache.logits, labels)
     confusion = compute_confusion(labels, predictions.predicted, num_classes)
     calibration = compute_calibration(predictions, cache.logits, labels)
-    pairs = find_confused_pairs(confusion, num_pairs, None if groups is None else groups.superclass_of)
+    pairs = find_confused_pairs(confusion, settings.num_pairs, None if groups is None else groups.superclass_of)
     cam = next(iter(cache.cams.values()), None)
     focus = None if cam is None else compute_focus(cam, predictions)
     overlaps: tuple[PairOverlap, ...] = ()
@@ -137,7 +122,7 @@ def compute_findings(
         overlaps = count_pair_overlaps(comparison, labels, predicted, num_classes)
         pair_focus = compute_pair_focus(comparison, overlaps, pairs, labels=labels, predicted=predicted)
     issues = find_label_issues(cache.logits, labels)
-    set_aside = () if keep_label_issues else tuple(issue.position for issue in issues.issues)
+    set_aside = () if settings.keep_label_issues else tuple(issue.position for issue in issues.issues)
     confident_errors = find_confident_errors(predictions, set_aside=set_aside)
     superclasses = None if groups is None else compute_superclass_findings(confusion, groups)
     return Findings(
@@ -149,7 +134,7 @@ def compute_findings(
         pairs=pairs,
         superclasses=superclasses,
         calibration=calibration,
-        coverage=compute_coverage(predictions),
+        selective_prediction=compute_selective_prediction(predictions),
         focus=focus,
         pair_focus=pair_focus,
         faithfulness=None if cache.faithfulness is None else compute_faithfulness(cache.faithfulness),
@@ -158,15 +143,12 @@ def compute_findings(
             predictions,
             labels,
             num_classes,
-            num_worst=num_worst,
-            num_best=num_best,
-            num_mistaken=num_mistaken,
-            num_gallery=num_gallery,
+            settings,
             set_aside=set_aside,
         ),
         confident_errors=confident_errors,
         num_confident_errors_set_aside=len(find_confident_errors(predictions)) - len(confident_errors),
-        annotations=_compare_annotations(cache, predictions, iou_threshold),
+        annotations=_compare_annotations(cache, predictions, settings.iou_threshold),
         slices=compute_slices(cache.columns, predictions.is_correct),
         recommendations=apply_rules(
             predictions,

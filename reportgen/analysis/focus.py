@@ -37,14 +37,14 @@ class MapStatistics:
         spread: float64 (N,), effective share in (0, 1] of the picture's area that holds the evidence: exp of the
             entropy of its distribution over the cells, over their number. 1 for a uniform map, 1 / cells for a single
             cell.
-        centre_distance: float64 (N,), from the centre of the evidence to the picture's centre, in units of the
+        center_distance: float64 (N,), from the centre of the evidence to the picture's centre, in units of the
             picture's sides: 0 for a uniform map, 0.5 in the middle of an edge, less than 0.708.
         is_blank: bool (N,), whether no location supports the class.
     """
 
     border_share: NDArray[np.float64]
     spread: NDArray[np.float64]
-    centre_distance: NDArray[np.float64]
+    center_distance: NDArray[np.float64]
     is_blank: NDArray[np.bool_]
 
 
@@ -54,18 +54,18 @@ class FocusStatistic:
 
     Attributes:
         overall: the predicted class's map, over all answers.
-        right: the predicted class's map, over right answers.
-        wrong: the same over wrong answers.
-        wrong_true: the true class's map, over wrong answers; the same as `wrong` where one map stands for every class.
+        correct: the predicted class's map, over right answers.
+        misclassified: the same over wrong answers.
+        misclassified_true: the true class's map, over errors; equal to `misclassified` for class-agnostic maps.
         difference: wrong - right, among examples with the same predicted class, so that classes that are often wrong
             and look alike in this respect do not make it; it may differ from the difference of both means.
         uniform: what a uniform map would give.
     """
 
     overall: Estimate
-    right: Estimate
-    wrong: Estimate
-    wrong_true: Estimate
+    correct: Estimate
+    misclassified: Estimate
+    misclassified_true: Estimate
     difference: Estimate
     uniform: float
 
@@ -79,8 +79,8 @@ class MapComparison:
         overlap: float64 (N,), cosine in [0, 1] of both maps' positive parts: 1 where they are the same but for a
             factor, as for right answers, 0 where no cell supports both classes. NaN where a map is blank.
         blank_true: examples whose true class no location supports, out of all.
-        blank_true_wrong: the same among wrong answers.
-        overlap_mistakes: mean overlap over wrong answers.
+        blank_true_misclassified: the same among wrong answers.
+        overlap_misclassified: mean overlap over wrong answers.
         overlap_unrelated: mean overlap of one wrong answer's true-class map with another's predicted-class map, over
             pairs of images drawn at random: what overlap is worth where the image has nothing to do with it. High in
             any model that mostly looks at the middle.
@@ -91,8 +91,8 @@ class MapComparison:
     true: MapStatistics
     overlap: NDArray[np.float64]
     blank_true: Proportion
-    blank_true_wrong: Proportion
-    overlap_mistakes: Estimate
+    blank_true_misclassified: Proportion
+    overlap_misclassified: Estimate
     overlap_unrelated: Estimate
     unrelated_median: float
     unrelated_high: float
@@ -106,9 +106,9 @@ class FocusStatistics:
         predicted: statistics of the predicted class's map.
         border_share: share of the evidence near the border.
         spread: effective share of the area that holds the evidence.
-        centre_distance: how far from the centre the evidence lies.
-        sure_spread: mean spread of the predicted class's map over the third with the highest confidence.
-        unsure_spread: the same over the third with the lowest.
+        center_distance: how far from the centre the evidence lies.
+        high_confidence_spread: mean spread of the predicted class's map over the third with the highest confidence.
+        low_confidence_spread: the same over the third with the lowest.
         spread_difference: unsure - sure, among examples with the same predicted class.
         comparison: how both maps of an example differ; `None` where one map stands for every class.
     """
@@ -116,9 +116,9 @@ class FocusStatistics:
     predicted: MapStatistics
     border_share: FocusStatistic
     spread: FocusStatistic
-    centre_distance: FocusStatistic
-    sure_spread: Estimate
-    unsure_spread: Estimate
+    center_distance: FocusStatistic
+    high_confidence_spread: Estimate
+    low_confidence_spread: Estimate
     spread_difference: Estimate
     comparison: MapComparison | None
 
@@ -153,9 +153,9 @@ def compute_focus(cam: CamPair, predictions: Predictions) -> FocusStatistics:
         predicted=predicted,
         border_share=_focus(true.border_share, predicted.border_share, predictions, 1.0, UNIFORM_BORDER_SHARE),
         spread=_focus(true.spread, predicted.spread, predictions, 1.0, 1.0),
-        centre_distance=_focus(true.centre_distance, predicted.centre_distance, predictions, math.sqrt(0.5), 0.0),
-        sure_spread=mean_estimate(predicted.spread[compared & is_sure], within=(0, 1)),
-        unsure_spread=mean_estimate(predicted.spread[compared & is_unsure], within=(0, 1)),
+        center_distance=_focus(true.center_distance, predicted.center_distance, predictions, math.sqrt(0.5), 0.0),
+        high_confidence_spread=mean_estimate(predicted.spread[compared & is_sure], within=(0, 1)),
+        low_confidence_spread=mean_estimate(predicted.spread[compared & is_unsure], within=(0, 1)),
         spread_difference=difference_within(
             predicted.spread[compared], is_unsure[compared], predictions.predicted[compared]
         ),
@@ -172,8 +172,8 @@ def _compare_maps(cam: CamPair, true: MapStatistics, predictions: Predictions) -
         true=true,
         overlap=overlap,
         blank_true=Proportion(count=num_blank, total=len(overlap)),
-        blank_true_wrong=Proportion(count=num_blank_wrong, total=int(np.count_nonzero(is_wrong))),
-        overlap_mistakes=mean_estimate(overlap[is_wrong & is_overlap], within=(0, 1)),
+        blank_true_misclassified=Proportion(count=num_blank_wrong, total=int(np.count_nonzero(is_wrong))),
+        overlap_misclassified=mean_estimate(overlap[is_wrong & is_overlap], within=(0, 1)),
         overlap_unrelated=unrelated,
         unrelated_median=median,
         unrelated_high=high,
@@ -223,7 +223,7 @@ def compute_map_statistics(maps: NDArray[np.float16]) -> MapStatistics:
     return MapStatistics(
         border_share=np.clip(1 - sums[:, 0], 0, 1),
         spread=np.clip(np.exp(entropy) / (height * width), 0, 1),
-        centre_distance=np.hypot(sums[:, 1], sums[:, 2]),
+        center_distance=np.hypot(sums[:, 1], sums[:, 2]),
         is_blank=is_blank,
     )
 
@@ -274,9 +274,9 @@ def _focus(
     bounds = (0.0, largest)
     return FocusStatistic(
         overall=mean_estimate(predicted[has_predicted], within=bounds),
-        right=mean_estimate(predicted[has_predicted & ~is_wrong], within=bounds),
-        wrong=mean_estimate(predicted[has_predicted & is_wrong], within=bounds),
-        wrong_true=mean_estimate(true[~np.isnan(true) & is_wrong], within=bounds),
+        correct=mean_estimate(predicted[has_predicted & ~is_wrong], within=bounds),
+        misclassified=mean_estimate(predicted[has_predicted & is_wrong], within=bounds),
+        misclassified_true=mean_estimate(true[~np.isnan(true) & is_wrong], within=bounds),
         difference=difference_within(
             predicted[has_predicted], is_wrong[has_predicted], predictions.predicted[has_predicted]
         ),

@@ -65,19 +65,19 @@ class LabelIssues:
     Attributes:
         issues: by falling margin, ties by position.
         found: the issues out of all examples that are as sure of a class as an issue is of the one suggested.
-        num_foreseen: how many of those sure examples the probabilities themselves expect to contradict a label of a
+        num_expected: how many of those sure examples the probabilities themselves expect to contradict a label of a
             like class. More issues than that are evidence of wrong labels. As many are no evidence against any label,
             and none for all: the temperature is fitted on the same labels, and takes wrong ones for unsureness.
         min_probability: the probability that the suggested class has to reach at least.
-        num_plain: how many confident learning alone would have flagged.
+        num_confident_learning: how many confident learning alone would have flagged.
         temperature: what the logits were divided by before the softmax: fitted on all examples.
     """
 
     issues: tuple[LabelIssue, ...]
     found: Proportion
-    num_foreseen: float
+    num_expected: float
     min_probability: float
-    num_plain: int
+    num_confident_learning: int
     temperature: float
 
 
@@ -127,18 +127,18 @@ def find_label_issues(logits: NDArray[np.float32], labels: NDArray[np.int64]) ->
 
     is_alike = _confusability(stray) >= least_confusability - ROUNDING
     np.fill_diagonal(is_alike, False)
-    num_foreseen, num_plain = 0.0, 0
+    num_expected, num_confident_learning = 0.0, 0
     for block in row_blocks(*logits.shape):
         probabilities = scaled_probabilities(logits[block], temperature)
         sure = is_sure[block]
-        num_foreseen += float(np.einsum("nk,nk->", probabilities[sure], is_alike[predicted[block][sure]]))
-        num_plain += _count_contradicted(probabilities, labels[block], thresholds)
+        num_expected += float(np.einsum("nk,nk->", probabilities[sure], is_alike[predicted[block][sure]]))
+        num_confident_learning += _count_contradicted(probabilities, labels[block], thresholds)
     return LabelIssues(
         issues=tuple(issues[at] for at in np.argsort(-margins, kind="stable")),
         found=Proportion(count=len(issues), total=int(np.count_nonzero(is_sure)), exact=True),
-        num_foreseen=num_foreseen,
+        num_expected=num_expected,
         min_probability=least_confidence,
-        num_plain=num_plain,
+        num_confident_learning=num_confident_learning,
         temperature=temperature,
     )
 

@@ -68,8 +68,8 @@ class ClassMetrics:
         f1: harmonic mean of both; the interval is that of the Jaccard index J = TP / (TP + FP + FN), F1 = 2J / (1 + J);
             NaN where the class has no support and is never predicted.
         mean_confidence: mean confidence over its examples.
-        mean_confidence_right: the same over those predicted right.
-        mean_confidence_wrong: the same over those predicted wrong.
+        mean_confidence_correct: the same over those predicted right.
+        mean_confidence_errors: the same over those predicted wrong.
         recall_rank: 1 for the highest recall; equal recalls share the lowest rank; 0 where the class has no support.
         num_confident_errors: its mistakes with a confidence of at least `HIGH_CONFIDENCE`.
         mistaken_for: what its examples are mistaken for: predicted class and count, falling, ties by index.
@@ -81,8 +81,8 @@ class ClassMetrics:
     precision: Proportion
     f1: Estimate
     mean_confidence: Estimate
-    mean_confidence_right: Estimate
-    mean_confidence_wrong: Estimate
+    mean_confidence_correct: Estimate
+    mean_confidence_errors: Estimate
     recall_rank: int
     num_confident_errors: int
     mistaken_for: tuple[ClassCount, ...]
@@ -176,8 +176,8 @@ def compute_class_metrics(
                 precision=Proportion(count=int(right[k]), total=int(predicted[k])),
                 f1=_f1_estimate(int(right[k]), int(support[k] + predicted[k] - right[k])),
                 mean_confidence=mean_estimate(confidence, within=(0, 1)),
-                mean_confidence_right=mean_estimate(confidence[is_correct], within=(0, 1)),
-                mean_confidence_wrong=mean_estimate(confidence[~is_correct], within=(0, 1)),
+                mean_confidence_correct=mean_estimate(confidence[is_correct], within=(0, 1)),
+                mean_confidence_errors=mean_estimate(confidence[~is_correct], within=(0, 1)),
                 recall_rank=int(ranks[k]),
                 num_confident_errors=int(confident_errors[k]),
                 mistaken_for=_falling_counts(mistakes[k]),

@@ -61,8 +61,8 @@ class PairOverlap:
 class PairFocus:
     """Where the model looked in the mistakes between the two classes of a confused pair.
 
-    To be held against `MapComparison.overlap_unrelated` and `MapComparison.overlap_mistakes`: the maps of two classes
-    whose weights are alike overlap on any image.
+    Compare with `MapComparison.overlap_unrelated` and `MapComparison.overlap_misclassified`: the maps of two classes
+    with similar weights overlap on any image.
 
     Attributes:
         forth: mean overlap of both maps over the pair's own mistakes.

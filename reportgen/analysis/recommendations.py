@@ -53,7 +53,7 @@ class Rule(StrEnum):
       or a third of the way from chance to all of them where that is less.
     - symmetric-pairs: examples of a class predicted as the other out of its support, in both directions, against
       `PAIR_FACTOR` times what each of the remaining classes gets on average, and at least `MIN_PAIR_SHARE`.
-    - swallowing-classes: examples taken from other classes out of all mistakes that involve the class, against
+    - over-predicted-classes: examples taken from other classes out of all mistakes that involve the class, against
       `EVEN_SHARE`.
     - weak-classes: the class's recall, against the accuracy over all examples.
     - background-focus: the share of evidence near the border in wrong answers less that in right ones of the same
@@ -78,7 +78,7 @@ class Rule(StrEnum):
     CONFIDENT_ERRORS = "confident-errors"
     SUPERCLASS_ERRORS = "superclass-errors"
     SYMMETRIC_PAIRS = "symmetric-pairs"
-    SWALLOWING_CLASSES = "swallowing-classes"
+    OVER_PREDICTED_CLASSES = "over-predicted-classes"
     WEAK_CLASSES = "weak-classes"
     BACKGROUND_FOCUS = "background-focus"
     DIFFUSE_FOCUS = "diffuse-focus"
@@ -88,7 +88,7 @@ class Rule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Measurement:
     """One measured quantity held against a threshold.
 
     Attributes:
@@ -142,7 +142,7 @@ class Recommendation:
 
     rule: Rule
     fired: bool
-    evidence: tuple[Evidence, ...]
+    measurements: tuple[Measurement, ...]
     num_tested: int
 
 
@@ -169,12 +169,12 @@ def apply_rules(
     """
     gap = calibration.gap
     found = (
-        _conclude(Rule.OVERCONFIDENCE, [Evidence(measured=gap, threshold=MIN_GAP, fires_above=True)], 1),
-        _conclude(Rule.UNDERCONFIDENCE, [Evidence(measured=gap, threshold=-MIN_GAP, fires_above=False)], 1),
+        _conclude(Rule.OVERCONFIDENCE, [Measurement(measured=gap, threshold=MIN_GAP, fires_above=True)], 1),
+        _conclude(Rule.UNDERCONFIDENCE, [Measurement(measured=gap, threshold=-MIN_GAP, fires_above=False)], 1),
         _find_confident_errors(predictions),
         _find_superclass_errors(superclasses),
         _find_symmetric_pairs(confusion),
-        _find_swallowing_classes(confusion),
+        _find_over_predicted_classes(confusion),
         _find_weak_classes(confusion),
         _find_background_focus(focus),
         _find_diffuse_focus(focus),
@@ -186,14 +186,14 @@ def apply_rules(
     return tuple(sorted(found, key=lambda r: -_num_concerned(r) if r.fired else math.inf))
 
 
-def _conclude(rule: Rule, tested: Sequence[Evidence], num_tested: int) -> Recommendation:
+def _conclude(rule: Rule, tested: Sequence[Measurement], num_tested: int) -> Recommendation:
     """The evidence that crosses its threshold, strongest first; else the first of those that came nearest."""
-    strongest_first = sorted(tested, key=lambda evidence: -evidence.excess)
-    crossing = tuple(evidence for evidence in strongest_first if evidence.crosses)
+    strongest_first = sorted(tested, key=lambda measurement: -measurement.excess)
+    crossing = tuple(measurement for measurement in strongest_first if measurement.crosses)
     return Recommendation(
         rule=rule,
         fired=bool(crossing),
-        evidence=crossing or tuple(strongest_first[:1]),
+        measurements=crossing or tuple(strongest_first[:1]),
         num_tested=num_tested,
     )
 
@@ -201,16 +201,16 @@ def _conclude(rule: Rule, tested: Sequence[Evidence], num_tested: int) -> Recomm
 def _num_concerned(recommendation: Recommendation) -> float:
     """Number of examples behind what fired: the mistakes in question, or those that the confidences did not foresee."""
     total = 0.0
-    for evidence in recommendation.evidence:
-        measured = evidence.measured
+    for measurement in recommendation.measurements:
+        measured = measurement.measured
         if recommendation.rule is Rule.BACKGROUND_FOCUS:
-            total += (measured.value - evidence.threshold) * measured.n
+            total += (measured.value - measurement.threshold) * measured.n
         elif isinstance(measured, Estimate):
             total += abs(measured.value) * measured.n
         elif recommendation.rule is Rule.WEAK_CLASSES:
             total += measured.total - measured.count
         else:
-            total += measured.count + (evidence.reverse.count if evidence.reverse is not None else 0)
+            total += measured.count + (measurement.reverse.count if measurement.reverse is not None else 0)
     return total
 
 
@@ -219,12 +219,12 @@ def _find_confident_errors(predictions: Predictions) -> Recommendation:
     num_sure = int(np.count_nonzero(is_sure))
     if num_sure == 0:
         return _conclude(Rule.CONFIDENT_ERRORS, [], 0)
-    evidence = Evidence(
+    measurement = Measurement(
         measured=Proportion(count=int(np.count_nonzero(is_sure & ~predictions.is_correct)), total=num_sure, exact=True),
         threshold=float(np.mean(1 - predictions.confidence[is_sure])),
         fires_above=True,
     )
-    return _conclude(Rule.CONFIDENT_ERRORS, [evidence], 1)
+    return _conclude(Rule.CONFIDENT_ERRORS, [measurement], 1)
 
 
 def _find_superclass_errors(superclasses: SuperclassFindings | None) -> Recommendation:
@@ -233,8 +233,8 @@ def _find_superclass_errors(superclasses: SuperclassFindings | None) -> Recommen
     chance = superclasses.chance
     threshold = min(SUPERCLASS_FACTOR * chance, chance + (1 - chance) / 3)
     inside = replace(superclasses.inside, exact=True)
-    evidence = Evidence(measured=inside, threshold=threshold, fires_above=True)
-    return _conclude(Rule.SUPERCLASS_ERRORS, [evidence], 1)
+    measurement = Measurement(measured=inside, threshold=threshold, fires_above=True)
+    return _conclude(Rule.SUPERCLASS_ERRORS, [measurement], 1)
 
 
 def _find_symmetric_pairs(confusion: NDArray[np.int64]) -> Recommendation:
@@ -267,8 +267,8 @@ def _find_symmetric_pairs(confusion: NDArray[np.int64]) -> Recommendation:
     excess = np.minimum(low - threshold, reverse_low - reverse_threshold)
     # Of up to half a million pairs only those that fire, or else the nearest, become evidence.
     chosen = np.flatnonzero(excess > ROUNDING) if (excess > ROUNDING).any() else np.argsort(-excess, kind="stable")[:1]
-    evidence = [
-        Evidence(
+    measurements = [
+        Measurement(
             measured=Proportion(count=int(mistakes[i, j]), total=int(support[i]), level=level, exact=True),
             threshold=float(threshold[at]),
             fires_above=True,
@@ -278,10 +278,10 @@ def _find_symmetric_pairs(confusion: NDArray[np.int64]) -> Recommendation:
         )
         for at, i, j in zip(chosen.tolist(), first[chosen].tolist(), second[chosen].tolist(), strict=True)
     ]
-    return _conclude(Rule.SYMMETRIC_PAIRS, evidence, num_tested)
+    return _conclude(Rule.SYMMETRIC_PAIRS, measurements, num_tested)
 
 
-def _find_swallowing_classes(confusion: NDArray[np.int64]) -> Recommendation:
+def _find_over_predicted_classes(confusion: NDArray[np.int64]) -> Recommendation:
     """Classes that take more examples from others than they lose: a sign test on the mistakes that involve them.
 
     A class without support has nothing to lose, and is not tested.
@@ -290,8 +290,8 @@ def _find_swallowing_classes(confusion: NDArray[np.int64]) -> Recommendation:
     taken, lost = mistakes.sum(axis=0), mistakes.sum(axis=1)
     tested = np.flatnonzero((confusion.sum(axis=1) > 0) & (taken + lost > 0))
     level = _family_level(len(tested))
-    evidence = [
-        Evidence(
+    measurements = [
+        Measurement(
             measured=Proportion(count=int(taken[k]), total=int(taken[k] + lost[k]), level=level, exact=True),
             threshold=EVEN_SHARE,
             fires_above=True,
@@ -299,7 +299,7 @@ def _find_swallowing_classes(confusion: NDArray[np.int64]) -> Recommendation:
         )
         for k in tested
     ]
-    return _conclude(Rule.SWALLOWING_CLASSES, evidence, len(tested))
+    return _conclude(Rule.OVER_PREDICTED_CLASSES, measurements, len(tested))
 
 
 def _find_weak_classes(confusion: NDArray[np.int64]) -> Recommendation:
@@ -307,8 +307,8 @@ def _find_weak_classes(confusion: NDArray[np.int64]) -> Recommendation:
     accuracy = float(right.sum() / support.sum())
     tested = np.flatnonzero(support)
     level = _family_level(len(tested))
-    evidence = [
-        Evidence(
+    measurements = [
+        Measurement(
             measured=Proportion(count=int(right[k]), total=int(support[k]), level=level, exact=True),
             threshold=accuracy,
             fires_above=False,
@@ -316,7 +316,7 @@ def _find_weak_classes(confusion: NDArray[np.int64]) -> Recommendation:
         )
         for k in tested
     ]
-    return _conclude(Rule.WEAK_CLASSES, evidence, len(tested))
+    return _conclude(Rule.WEAK_CLASSES, measurements, len(tested))
 
 
 def _find_background_focus(focus: FocusStatistics | None) -> Recommendation:
@@ -324,7 +324,7 @@ def _find_background_focus(focus: FocusStatistics | None) -> Recommendation:
         return _conclude(Rule.BACKGROUND_FOCUS, [], 0)
     border = focus.border_share
     tested = [
-        Evidence(measured=measured, threshold=threshold, fires_above=True)
+        Measurement(measured=measured, threshold=threshold, fires_above=True)
         for measured, threshold in ((border.difference, MIN_BORDER_EXCESS), (border.overall, border.uniform))
         if not math.isnan(measured.low)
     ]
@@ -335,24 +335,24 @@ def _find_diffuse_focus(focus: FocusStatistics | None) -> Recommendation:
     if focus is None or math.isnan(focus.spread_difference.low):
         return _conclude(Rule.DIFFUSE_FOCUS, [], 0)
     difference = focus.spread_difference
-    evidence = Evidence(measured=difference, threshold=MIN_SPREAD_EXCESS, fires_above=True)
-    return _conclude(Rule.DIFFUSE_FOCUS, [evidence], 1)
+    measurement = Measurement(measured=difference, threshold=MIN_SPREAD_EXCESS, fires_above=True)
+    return _conclude(Rule.DIFFUSE_FOCUS, [measurement], 1)
 
 
 def _find_pairs(rule: Rule, overlaps: Sequence[PairOverlap], shares: Sequence[Proportion]) -> Recommendation:
-    evidence = [
-        Evidence(measured=share, threshold=MAJORITY, fires_above=True, pair=overlap.pair)
+    measurements = [
+        Measurement(measured=share, threshold=MAJORITY, fires_above=True, pair=overlap.pair)
         for overlap, share in zip(overlaps, shares, strict=True)
     ]
-    return _conclude(rule, evidence, len(evidence))
+    return _conclude(rule, measurements, len(measurements))
 
 
 def _find_label_issues(label_issues: LabelIssues) -> Recommendation:
     found = label_issues.found
     if found.total == 0:
         return _conclude(Rule.LABEL_ISSUES, [], 0)
-    evidence = Evidence(measured=found, threshold=label_issues.num_foreseen / found.total, fires_above=True)
-    return _conclude(Rule.LABEL_ISSUES, [evidence], 1)
+    measurement = Measurement(measured=found, threshold=label_issues.num_expected / found.total, fires_above=True)
+    return _conclude(Rule.LABEL_ISSUES, [measurement], 1)
 
 
 def _family_level(num_tested: int) -> float:

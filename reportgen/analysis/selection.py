@@ -17,9 +17,6 @@ HIGH_CONFIDENCE = 0.9
 NUM_CONFIDENT_ERRORS = 6
 """Mistakes with a high confidence that the first page shows."""
 
-NUM_GALLERY = 200
-"""Examples of a class that its gallery shows."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassSelection:
@@ -47,11 +44,8 @@ def select_examples(
     predictions: Predictions,
     labels: NDArray[np.int64],
     num_classes: int,
+    settings: RenderSettings,
     *,
-    num_worst: int,
-    num_best: int,
-    num_mistaken: int,
-    num_gallery: int = NUM_GALLERY,
     set_aside: Collection[int] = (),
 ) -> tuple[ClassSelection, ...]:
     """The examples shown for each of the K classes, in index order; fewer where a class has fewer.
@@ -60,10 +54,7 @@ def select_examples(
         predictions: what the model said of N examples.
         labels: int64 (N,), true class index.
         num_classes: K.
-        num_worst: how many of each class's worst.
-        num_best: how many of its best.
-        num_mistaken: how many examples of other classes that were mistaken for it.
-        num_gallery: how many of its examples in the gallery.
+        settings: the number of examples of each kind.
         set_aside: positions that are neither among the worst nor among the mistaken, such as those of label issues.
     """
     # A stable sort leaves equal confidences in the order of position, in both directions.
@@ -79,13 +70,13 @@ def select_examples(
     is_aside = _mask(set_aside, len(labels))
     selections = []
     for k in range(num_classes):
-        worst, num_worst_set_aside = _pass_over(instructive[k], is_aside, num_worst)
-        taken, num_mistaken_set_aside = _pass_over(mistaken[k], is_aside, num_mistaken)
+        worst, num_worst_set_aside = _pass_over(instructive[k], is_aside, settings.num_worst)
+        taken, num_mistaken_set_aside = _pass_over(mistaken[k], is_aside, settings.num_mistaken)
         selections.append(
             ClassSelection(
-                gallery=tuple(instructive[k][:num_gallery].tolist()),
+                gallery=tuple(instructive[k][: settings.num_gallery].tolist()),
                 worst=worst,
-                best=tuple(surest[k][:num_best].tolist()),
+                best=tuple(surest[k][: settings.num_best].tolist()),
                 mistaken=taken,
                 num_worst_set_aside=num_worst_set_aside,
                 num_mistaken_set_aside=num_mistaken_set_aside,
@@ -147,16 +138,13 @@ def find_shown_positions(cache: EvaluationCache) -> NDArray[np.int64]:
 
     The worst, the best and the mistaken ones of each class page, and the confident errors of the first page.
     """
-    shown = RenderSettings()
     predictions = compute_predictions(cache.logits, cache.labels)
     issues = [issue.position for issue in find_label_issues(cache.logits, cache.labels).issues]
     selections = select_examples(
         predictions,
         cache.labels,
         cache.num_classes,
-        num_worst=shown.num_worst,
-        num_best=shown.num_best,
-        num_mistaken=shown.num_mistaken,
+        RenderSettings(),
         set_aside=issues,
     )
     positions = set(find_confident_errors(predictions, set_aside=issues)[:NUM_CONFIDENT_ERRORS])

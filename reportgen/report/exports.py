@@ -25,7 +25,7 @@ from reportgen.analysis.findings import Findings
 from reportgen.analysis.intervals import Proportion
 from reportgen.analysis.label_issues import LabelIssue
 from reportgen.analysis.metrics import ClassCount, ClassMetrics
-from reportgen.analysis.recommendations import Evidence, Recommendation
+from reportgen.analysis.recommendations import Measurement, Recommendation
 from reportgen.analysis.selection import HIGH_CONFIDENCE
 from reportgen.cache import EvaluationCache
 from reportgen.report.words.wording import describe, headline
@@ -59,8 +59,8 @@ def _class_row(cache: EvaluationCache, metrics: ClassMetrics) -> Sequence[Any]:
         recall.value, recall.low, recall.high, metrics.recall_rank or None,
         precision.total, precision.value, precision.low, precision.high,
         f1.value, f1.low, f1.high,
-        metrics.mean_confidence.value, metrics.mean_confidence_right.value, metrics.mean_confidence_wrong.value,
-        metrics.num_confident_errors,
+        metrics.mean_confidence.value, metrics.mean_confidence_correct.value,
+        metrics.mean_confidence_errors.value, metrics.num_confident_errors,
         *_first_count(cache, metrics.mistaken_for), *_first_count(cache, metrics.mistaken_by),
     )  # fmt: skip
 
@@ -181,7 +181,7 @@ def metrics_json(cache: EvaluationCache, findings: Findings) -> str:
         "num_classes": cache.num_classes,
         "overall": _plain(findings.overall),
         "calibration": _plain(findings.calibration),
-        "coverage": _plain(findings.coverage),
+        "selective_prediction": _plain(findings.selective_prediction),
         "high_confidence_errors": {"min_confidence": HIGH_CONFIDENCE, "count": findings.num_confident_errors},
         "label_issues": {**_plain(findings.label_issues), "issues": len(findings.label_issues.issues)},
         "focus": _plain(findings.focus),
@@ -238,7 +238,7 @@ def annotation_report_json(cache: EvaluationCache, findings: Findings) -> str:
     assert found is not None, "only called where something is annotated"
     groups = {
         name: _group(getattr(found, name))
-        for name in ("overall_true", "overall_predicted", "right", "wrong_true", "wrong_predicted")
+        for name in ("overall_true", "overall_predicted", "correct", "misclassified_true", "misclassified_predicted")
     }
     sweeps = {"true": found.sweep_true, "predicted": found.sweep_predicted, "blob": found.sweep_blob}
     by_class = (
@@ -340,11 +340,11 @@ def _recommendation(item: Recommendation, cache: EvaluationCache, findings: Find
         "evidence_text": text.evidence,
         "details": text.details,
         "num_tested": item.num_tested,
-        "evidence": [_evidence(found, cache) for found in item.evidence],
+        "measurements": [_measurement(found, cache) for found in item.measurements],
     }
 
 
-def _evidence(found: Evidence, cache: EvaluationCache) -> dict[str, Any]:
+def _measurement(found: Measurement, cache: EvaluationCache) -> dict[str, Any]:
     return {
         "class": None if found.class_index is None else cache.class_names[found.class_index],
         "pair": None if found.pair is None else [cache.class_names[index] for index in found.pair],

@@ -10,7 +10,7 @@ from sklearn.metrics import jaccard_score
 
 from reportgen.analysis.annotations import (
     SWEEP_THRESHOLDS,
-    centred_blob,
+    centered_blob,
     compare_maps,
     compute_annotation_findings,
 )
@@ -144,7 +144,7 @@ def test_the_unit_of_a_map_changes_nothing(seed):
 
 
 def test_the_blob_is_centred_and_a_quarter_of_the_picture_wide():
-    blob = centred_blob((40, 80))
+    blob = centered_blob((40, 80))
 
     np.testing.assert_allclose(blob, blob[::-1, ::-1])
     density = stats.norm(scale=1 / 4).pdf((np.arange(80) + 0.5) / 80 - 0.5)
@@ -181,17 +181,17 @@ def test_groups_are_right_answers_and_mistakes_and_classes(make_predictions):
     for group, scores, rows in (
         (found.overall_true, true, right | True),
         (found.overall_predicted, predicted, right | True),
-        (found.right, true, right),
-        (found.wrong_true, true, ~right),
-        (found.wrong_predicted, predicted, ~right),
+        (found.correct, true, right),
+        (found.misclassified_true, true, ~right),
+        (found.misclassified_predicted, predicted, ~right),
     ):
         assert group.n == group.maps.iou.n == group.blob.iou.n == rows.sum()
         assert group.maps.iou.value == pytest.approx(scores.iou[rows].mean())
         assert group.maps.hits.count == scores.is_hit[rows].sum()
         assert group.maps.energy_inside.value == pytest.approx(np.nanmean(scores.energy_inside[rows]))
         assert group.num_blank == scores.is_blank[rows].sum()
-    assert found.wrong_predicted.num_blank == 1
-    assert found.wrong_predicted.maps.energy_inside.n == found.wrong_predicted.n - 1
+    assert found.misclassified_predicted.num_blank == 1
+    assert found.misclassified_predicted.maps.energy_inside.n == found.misclassified_predicted.n - 1
     assert [group.class_index for group in found.classes] == [0, 1]
     for group in found.classes:
         rows = labels[annotations.positions] == group.class_index
@@ -203,7 +203,7 @@ def test_groups_are_right_answers_and_mistakes_and_classes(make_predictions):
 def test_the_gain_over_the_blob_is_paired(make_predictions):
     found, _, annotations, *_ = find(make_predictions)
     shape = annotations.masks.shape
-    blob = compare_maps(np.broadcast_to(centred_blob(shape[1:]), shape), annotations.masks, iou_threshold=0.4)
+    blob = compare_maps(np.broadcast_to(centered_blob(shape[1:]), shape), annotations.masks, iou_threshold=0.4)
     group, true = found.overall_true, found.true
 
     np.testing.assert_array_equal(found.blob.iou, blob.iou)
@@ -232,7 +232,7 @@ def test_a_map_that_knows_no_classes_is_compared_once(make_predictions):
     found = compute_annotation_findings(agnostic, annotations, predictions, labels, 3)
 
     assert found.predicted is found.true
-    assert found.wrong_true == found.wrong_predicted
+    assert found.misclassified_true == found.misclassified_predicted
 
 
 def test_groups_without_examples_have_no_means(make_predictions):
@@ -241,7 +241,7 @@ def test_groups_without_examples_have_no_means(make_predictions):
 
     found = compute_annotation_findings(cam, annotations, all_right, labels, 3)
 
-    assert found.wrong_true.n == 0
-    assert math.isnan(found.wrong_true.maps.iou.value)
-    assert math.isnan(found.wrong_true.maps.hits.value)
-    assert found.right.n == len(annotations.positions)
+    assert found.misclassified_true.n == 0
+    assert math.isnan(found.misclassified_true.maps.iou.value)
+    assert math.isnan(found.misclassified_true.maps.hits.value)
+    assert found.correct.n == len(annotations.positions)

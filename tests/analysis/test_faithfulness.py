@@ -161,8 +161,8 @@ def test_correlation_with_a_shuffled_head_is_the_mean_of_what_is_defined():
     gradcam, rollout = found.methods
     assert gradcam.correlation.value == pytest.approx(0.3)
     assert gradcam.correlation.n == 3
-    assert not gradcam.ignores_the_head
-    assert rollout.ignores_the_head
+    assert not gradcam.is_insensitive_to_head
+    assert rollout.is_insensitive_to_head
     without = compute_faithfulness(_measured({"gradcam": 0.1}))
     assert without.methods[0].correlation is None
-    assert not without.methods[0].ignores_the_head
+    assert not without.methods[0].is_insensitive_to_head

@@ -11,6 +11,7 @@ from reportgen.analysis.focus import compute_overlap
 from reportgen.analysis.intervals import Estimate, Proportion
 from reportgen.analysis.recommendations import Rule
 from reportgen.cache import CamPair
+from reportgen.settings import RenderSettings
 
 
 def _random(n, k, seed=0):
@@ -43,7 +44,7 @@ def _same(a, b):
 
 def test_findings_are_those_of_the_parts(make_cache):
     logits, labels = _random(300, 6)
-    found = compute_findings(make_cache(logits, labels, [0, 0, 0, 1, 1, 1]), num_worst=4, num_pairs=7)
+    found = compute_findings(make_cache(logits, labels, [0, 0, 0, 1, 1, 1]), RenderSettings(num_worst=4, num_pairs=7))
     predicted = logits.argmax(axis=1)
     assert found.overall.top1 == Proportion(count=int((predicted == labels).sum()), total=300)
     np.testing.assert_array_equal(found.confusion.sum(axis=1), np.bincount(labels))
@@ -55,7 +56,7 @@ def test_findings_are_those_of_the_parts(make_cache):
     assert found.overall.top1.count + found.superclasses.inside.count == found.superclasses.accuracy.count
     assert found.calibration.error.n == 300
     assert list(found.class_order) == list(range(6))
-    assert found.coverage.curve[-1].accuracy == found.overall.top1
+    assert found.selective_prediction.curve[-1].accuracy == found.overall.top1
     assert found.label_issues.found.total <= 300
 
 
@@ -65,7 +66,7 @@ def test_focus_is_that_of_the_caches_maps_and_of_its_pairs(make_cache):
     cache = make_cache(logits, labels)
     maps = rng.standard_normal((2, 300, 5, 5)).astype(np.float16)
     cache = dataclasses.replace(cache, cams={"gradcam": CamPair(true=maps[0], predicted=maps[1])})
-    found = compute_findings(cache, num_pairs=6)
+    found = compute_findings(cache, RenderSettings(num_pairs=6))
     np.testing.assert_array_equal(found.focus.comparison.overlap, compute_overlap(cache.cams["gradcam"]))
     assert len(found.pair_focus) == len(found.pairs) == 6
     for pair, item in zip(found.pairs, found.pair_focus, strict=True):
@@ -93,7 +94,7 @@ def test_same_cache_gives_the_same_findings_and_is_left_alone(make_cache):
 
 def test_selection_size_changes_no_number(make_cache):
     cache = make_cache(*_random(120, 5))
-    small = compute_findings(cache, num_worst=0, num_best=0, num_mistaken=0, num_pairs=0)
+    small = compute_findings(cache, RenderSettings(num_worst=0, num_best=0, num_mistaken=0, num_pairs=0))
     large = compute_findings(cache)
     shown = {"selections": (), "pairs": (), "pair_focus": ()}
     a, b = (list(_leaves(dataclasses.replace(found, **shown))) for found in (small, large))
@@ -110,7 +111,7 @@ def test_label_issues_are_kept_apart_unless_told_otherwise(make_cache):
     swapped = np.arange(40)
     labels[swapped] ^= 1
     cache = make_cache(logits, labels)
-    apart, kept = compute_findings(cache), compute_findings(cache, keep_label_issues=True)
+    apart, kept = compute_findings(cache), compute_findings(cache, RenderSettings(keep_label_issues=True))
     issues = {issue.position for issue in apart.label_issues.issues}
     assert len(issues & set(swapped.tolist())) > 30
 
@@ -199,7 +200,7 @@ def test_without_maps_there_is_no_focus_and_nothing_else_changes(make_cache):
     assert found.pair_focus == ()
     for item in found.recommendations:
         if item.rule in MAP_RULES:
-            assert (item.fired, item.evidence, item.num_tested) == (False, (), 0)
+            assert (item.fired, item.measurements, item.num_tested) == (False, (), 0)
     without = {"focus": None, "pair_focus": (), "recommendations": ()}
     a, b = (list(_leaves(dataclasses.replace(f, **without))) for f in (with_maps, found))
     assert all(_same(x, y) for x, y in zip(a, b, strict=True))

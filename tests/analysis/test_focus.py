@@ -17,7 +17,7 @@ from reportgen.analysis.focus import (
 from reportgen.analysis.intervals import Proportion
 from reportgen.cache import CamPair
 
-STATISTICS = ("border_share", "spread", "centre_distance")
+STATISTICS = ("border_share", "spread", "center_distance")
 
 
 def _cam(true, predicted):
@@ -50,7 +50,7 @@ def test_two_by_two_map_by_hand():
     found = compute_map_statistics(np.array([[[3, 1], [0, -5]]], np.float16))
     assert found.border_share[0] == pytest.approx(1 - 0.75**2)  # every quarter has as much of the border
     assert found.spread[0] == pytest.approx(0.75**-0.75 * 0.25**-0.25 / 4)
-    assert found.centre_distance[0] == pytest.approx(math.hypot(0.25, 0.125))
+    assert found.center_distance[0] == pytest.approx(math.hypot(0.25, 0.125))
     assert not found.is_blank[0]
 
 
@@ -65,7 +65,7 @@ def test_uniform_map_is_the_reference_on_every_grid(shape):
     found = compute_map_statistics(np.full((1, *shape), 0.3, np.float16))
     assert found.border_share[0] == pytest.approx(UNIFORM_BORDER_SHARE) == pytest.approx(0.4375)
     assert found.spread[0] == pytest.approx(1)
-    assert found.centre_distance[0] == pytest.approx(0, abs=1e-12)
+    assert found.center_distance[0] == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (7, 7), (8, 8), (10, 10), (4, 8), (5, 16)])
@@ -150,18 +150,20 @@ def test_groups_are_right_and_wrong_and_blank_maps_do_not_count(make_predictions
     wrong = labels != predicted
     found = compute_focus(cam, make_predictions(labels, predicted, np.linspace(0.2, 0.9, 40)))
     assert found.comparison.blank_true == Proportion(count=2, total=40)
-    assert found.comparison.blank_true_wrong == Proportion(count=int(wrong[3]) + int(wrong[7]), total=int(wrong.sum()))
+    assert found.comparison.blank_true_misclassified == Proportion(
+        count=int(wrong[3]) + int(wrong[7]), total=int(wrong.sum())
+    )
     for name in STATISTICS:
         statistic = getattr(found, name)
         expected = np.array([_reference(m)[STATISTICS.index(name)] if (m > 0).any() else np.nan for m in cam.predicted])
         expected_true = np.array([_reference(m)[STATISTICS.index(name)] if (m > 0).any() else np.nan for m in cam.true])
         assert statistic.overall.value == pytest.approx(np.nanmean(expected), abs=5e-3)
-        assert statistic.right.value == pytest.approx(np.nanmean(expected[~wrong]), abs=5e-3)
-        assert statistic.wrong.value == pytest.approx(np.nanmean(expected[wrong]), abs=5e-3)
-        assert statistic.wrong_true.value == pytest.approx(np.nanmean(expected_true[wrong]), abs=5e-3)
-        assert (statistic.overall.n, statistic.right.n + statistic.wrong.n) == (39, 39)
-        assert statistic.wrong_true.n == np.count_nonzero(wrong & ~np.isin(np.arange(40), [3, 7]))
-    assert found.comparison.overlap_mistakes.value == pytest.approx(np.nanmean(found.comparison.overlap[wrong]))
+        assert statistic.correct.value == pytest.approx(np.nanmean(expected[~wrong]), abs=5e-3)
+        assert statistic.misclassified.value == pytest.approx(np.nanmean(expected[wrong]), abs=5e-3)
+        assert statistic.misclassified_true.value == pytest.approx(np.nanmean(expected_true[wrong]), abs=5e-3)
+        assert (statistic.overall.n, statistic.correct.n + statistic.misclassified.n) == (39, 39)
+        assert statistic.misclassified_true.n == np.count_nonzero(wrong & ~np.isin(np.arange(40), [3, 7]))
+    assert found.comparison.overlap_misclassified.value == pytest.approx(np.nanmean(found.comparison.overlap[wrong]))
 
 
 def test_difference_is_within_predicted_classes(make_predictions):
@@ -175,7 +177,7 @@ def test_difference_is_within_predicted_classes(make_predictions):
     cam = _cam(maps, maps)
     found = compute_focus(cam, make_predictions(np.where(wrong, 2, predicted), predicted, rng.random(n)))
     border = found.border_share
-    assert border.wrong.low > border.right.high
+    assert border.misclassified.low > border.correct.high
     assert border.difference.low < 0 < border.difference.high
     maps[wrong, 1:-1, 1:-1] *= 0.5
     cam = _cam(maps, maps)
@@ -190,14 +192,16 @@ def test_sure_and_unsure_are_the_outer_thirds(make_predictions):
     found = compute_focus(cam, make_predictions(labels, labels, confidence))
     order = np.argsort(confidence)
     spread = found.predicted.spread
-    assert found.unsure_spread.value == pytest.approx(spread[order[:10]].mean())
-    assert found.sure_spread.value == pytest.approx(spread[order[-10:]].mean())
-    assert found.spread_difference.value == pytest.approx(found.unsure_spread.value - found.sure_spread.value)
+    assert found.low_confidence_spread.value == pytest.approx(spread[order[:10]].mean())
+    assert found.high_confidence_spread.value == pytest.approx(spread[order[-10:]].mean())
+    assert found.spread_difference.value == pytest.approx(
+        found.low_confidence_spread.value - found.high_confidence_spread.value
+    )
 
 
 def test_equal_confidences_have_no_thirds(make_predictions):
     found = compute_focus(_random_cam(30), make_predictions([0] * 30, [0] * 30, [0.5] * 30))
-    assert (found.sure_spread.n, found.unsure_spread.n, found.spread_difference.n) == (0, 0, 0)
+    assert (found.high_confidence_spread.n, found.low_confidence_spread.n, found.spread_difference.n) == (0, 0, 0)
 
 
 def test_unrelated_overlap_is_that_of_every_pair_of_different_mistakes(make_predictions):
@@ -242,7 +246,7 @@ def test_fewer_than_two_mistakes_have_no_baseline(make_predictions):
     found = compute_focus(_random_cam(5), make_predictions([0] * 5, [0, 0, 0, 1, 0], [0.5] * 5))
     assert math.isnan(found.comparison.overlap_unrelated.value)
     assert math.isnan(found.comparison.unrelated_high)
-    assert found.comparison.overlap_mistakes.n == 1
+    assert found.comparison.overlap_misclassified.n == 1
 
 
 def test_focus_does_not_depend_on_the_order_of_examples(make_predictions):
@@ -256,7 +260,7 @@ def test_focus_does_not_depend_on_the_order_of_examples(make_predictions):
     )
     np.testing.assert_array_equal(second.comparison.overlap, first.comparison.overlap[order])
     for name in STATISTICS:
-        for field in ("right", "wrong", "difference"):
+        for field in ("correct", "misclassified", "difference"):
             a, b = (getattr(getattr(found, name), field) for found in (first, second))
             assert (b.value, b.low, b.high, b.n) == pytest.approx((a.value, a.low, a.high, a.n))
     # 60 examples are few enough for all of their pairs.

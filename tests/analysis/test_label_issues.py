@@ -42,16 +42,16 @@ def _reference(logits, labels):
 
     least_confidence = MIN_CONFIDENCE if k >= MIN_CLASSES else MIN_CONFIDENCE_ALONE
     least_confusability = max(MIN_CONFUSABILITY, 2 / (k - 1)) if k >= MIN_CLASSES else 0.0
-    issues, num_plain, num_foreseen = {}, 0, 0.0
+    issues, num_confident_learning, num_expected = {}, 0, 0.0
     of_class = [np.flatnonzero(labels == c) for c in range(k)]
     shares = np.array([[stray_share(of_class[a], a, b) if a != b else 0.0 for b in range(k)] for a in range(k)])
     for m in range(n):
         i, j = labels[m], p[m].argmax()
         if p[m, j] >= least_confidence and p[m, j] >= thresholds[j]:
             alike = [c for c in range(k) if c != j and np.sqrt(shares[c, j] * shares[j, c]) >= least_confusability]
-            num_foreseen += sum(p[m, c] for c in alike)
+            num_expected += sum(p[m, c] for c in alike)
         reached = [c for c in range(k) if p[m, c] >= thresholds[c]]
-        num_plain += bool(reached) and max(reached, key=lambda c, m=m: p[m, c]) != i
+        num_confident_learning += bool(reached) and max(reached, key=lambda c, m=m: p[m, c]) != i
         if i == j or p[m, j] < least_confidence or p[m, j] < thresholds[j]:
             continue
         others = [o for o in range(n) if labels[o] == i and o != m]
@@ -59,7 +59,7 @@ def _reference(logits, labels):
         confusability = np.sqrt(stray_share(others, i, j) * stray_share(members, j, i))
         if confusability >= least_confusability:
             issues[m] = confusability
-    return issues, num_plain, num_foreseen, p
+    return issues, num_confident_learning, num_expected, p
 
 
 @pytest.mark.parametrize(("n", "k"), [(300, 2), (300, 3), (150, 6), (400, 12)])
@@ -71,10 +71,10 @@ def test_issues_are_the_definition(n, k, temperature):
     labels = np.minimum(labels, k - 1)
     labels[: n // 40] = labels[: n // 40] ^ 1 if k % 2 == 0 else (labels[: n // 40] + 1) % k
     found = find_label_issues(logits, labels)
-    expected, num_plain, num_foreseen, p = _reference(logits, labels)
+    expected, num_confident_learning, num_expected, p = _reference(logits, labels)
     assert sorted(_positions(found)) == sorted(expected)
-    assert found.num_plain == num_plain
-    assert found.num_foreseen == pytest.approx(num_foreseen)
+    assert found.num_confident_learning == num_confident_learning
+    assert found.num_expected == pytest.approx(num_expected)
     assert len(expected) >= 1
     for issue in found.issues:
         m = issue.position
@@ -100,7 +100,7 @@ def test_labels_taken_for_a_like_class_are_caught_and_wild_ones_are_left_to_the_
     caught = set(_positions(found))
     assert len(caught & set(swapped.tolist())) >= 76
     assert len(caught & set(wild.tolist())) <= 4
-    assert found.found.low * found.found.total > found.num_foreseen
+    assert found.found.low * found.found.total > found.num_expected
 
 
 def test_lone_contradiction_does_not_make_its_own_classes_alike():
@@ -124,7 +124,7 @@ def test_an_example_reaches_the_average_of_its_equals():
     labels = np.arange(217) % 7
     found = find_label_issues(of_class[labels], labels)
     assert found.found.total == 6 * 31
-    assert found.num_plain == 0
+    assert found.num_confident_learning == 0
 
 
 @pytest.mark.parametrize(("k", "seeds"), [(2, 20), (4, 20), (10, 40), (40, 20)])
@@ -133,9 +133,9 @@ def test_clean_labels_show_as_many_issues_as_are_foreseen(k, seeds):
     proven, found_total, foreseen_total = 0, 0, 0.0
     for seed in range(seeds):
         found = find_label_issues(*_paired_world(1500, k, seed=seed))
-        proven += found.found.low * found.found.total > found.num_foreseen
+        proven += found.found.low * found.found.total > found.num_expected
         found_total += found.found.count
-        foreseen_total += found.num_foreseen
+        foreseen_total += found.num_expected
     assert proven <= max(1, 0.06 * seeds)
     assert foreseen_total > 20
     assert found_total == pytest.approx(foreseen_total, rel=0.12)
@@ -149,7 +149,7 @@ def test_overconfidence_is_no_evidence_against_labels(temperature):
     scaled = find_label_issues((logits * np.float32(temperature)), labels)
     assert len(plain.issues) > 5
     assert set(_positions(scaled)) == set(_positions(plain))
-    assert scaled.num_foreseen == pytest.approx(plain.num_foreseen, rel=1e-3)
+    assert scaled.num_expected == pytest.approx(plain.num_expected, rel=1e-3)
 
 
 def test_issues_do_not_depend_on_how_many_are_worked_on_at_a_time(monkeypatch):
@@ -159,8 +159,8 @@ def test_issues_do_not_depend_on_how_many_are_worked_on_at_a_time(monkeypatch):
     blocks = find_label_issues(logits, labels)
     assert len(whole.issues) > 3
     assert _positions(blocks) == _positions(whole)
-    assert blocks.num_plain == whole.num_plain
-    assert blocks.num_foreseen == pytest.approx(whole.num_foreseen)
+    assert blocks.num_confident_learning == whole.num_confident_learning
+    assert blocks.num_expected == pytest.approx(whole.num_expected)
 
 
 def test_confusability_goes_both_ways(monkeypatch):
@@ -177,7 +177,7 @@ def test_confusability_goes_both_ways(monkeypatch):
             strayed[labels == of, of], strayed[labels == of, to] = 0, -2
         found = find_label_issues(strayed.astype(np.float32), labels)
         assert found.found.total > 100
-        return found.num_foreseen
+        return found.num_expected
 
     assert foreseen((0, 1), (1, 2), (2, 0)) == 0
     assert foreseen((0, 1), (1, 0)) > 1
@@ -195,7 +195,7 @@ def test_right_answers_are_no_issues_and_nothing_is_foreseen_of_the_certain():
     labels = np.arange(30) % 6
     found = find_label_issues((30 * np.eye(6)[labels]).astype(np.float32), labels)
     assert found.issues == ()
-    assert found.num_foreseen == pytest.approx(0, abs=1e-9)
+    assert found.num_expected == pytest.approx(0, abs=1e-9)
     assert (found.found.count, found.found.total) == (0, 30)
 
 
@@ -213,6 +213,6 @@ def test_order_of_examples_changes_nothing_but_ties(n, k, seed, data):
     order = np.array(data.draw(st.permutations(range(n))))
     found, shuffled = find_label_issues(logits, labels), find_label_issues(logits[order], labels[order])
     assert sorted(order[_positions(shuffled)].tolist()) == sorted(_positions(found))
-    assert shuffled.num_foreseen == pytest.approx(found.num_foreseen, rel=1e-4, abs=1e-9)
-    assert shuffled.num_plain == found.num_plain
+    assert shuffled.num_expected == pytest.approx(found.num_expected, rel=1e-4, abs=1e-9)
+    assert shuffled.num_confident_learning == found.num_confident_learning
     assert found.found.count == len(found.issues)

@@ -112,9 +112,9 @@ def test_three_classes_and_an_absent_one_by_hand(make_predictions):
     assert (first.recall, first.precision) == (Proportion(count=2, total=4), Proportion(count=2, total=4))
     assert (second.recall, second.precision) == (Proportion(count=2, total=2), Proportion(count=2, total=4))
     assert first.mean_confidence.value == pytest.approx(0.7625)
-    assert first.mean_confidence_right.value == pytest.approx(0.8)
-    assert first.mean_confidence_wrong.value == pytest.approx(0.725)
-    assert (second.mean_confidence_wrong.n, third.mean_confidence_right.n) == (0, 1)
+    assert first.mean_confidence_correct.value == pytest.approx(0.8)
+    assert first.mean_confidence_errors.value == pytest.approx(0.725)
+    assert (second.mean_confidence_errors.n, third.mean_confidence_correct.n) == (0, 1)
     assert [c.num_confident_errors for c in (first, second, third, absent)] == [1, 0, 2, 0]
     assert [c.recall_rank for c in (first, second, third, absent)] == [2, 1, 3, 0]
     assert first.mistaken_for == (ClassCount(class_index=1, count=1), ClassCount(class_index=2, count=1))

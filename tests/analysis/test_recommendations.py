@@ -10,7 +10,7 @@ from reportgen.analysis.intervals import Estimate, Proportion
 from reportgen.analysis.label_issues import find_label_issues
 from reportgen.analysis.pair_focus import count_pair_overlaps
 from reportgen.analysis.predictions import compute_predictions
-from reportgen.analysis.recommendations import Evidence, Recommendation, Rule, apply_rules
+from reportgen.analysis.recommendations import Measurement, Recommendation, Rule, apply_rules
 from reportgen.cache import CamPair, Superclasses
 
 
@@ -61,11 +61,11 @@ def _of_logits(logits, labels, *, superclass_of=None, maps=None):
     )
     assert sorted(r.rule for r in found) == sorted(Rule)
     for r in found:
-        assert r.fired == any(e.crosses for e in r.evidence)
-        assert all(e.crosses for e in r.evidence) if r.fired else len(r.evidence) <= 1
-        assert r.evidence or r.num_tested == 0 or r.rule is Rule.SYMMETRIC_PAIRS
-        assert r.num_tested or not r.evidence
-        excesses = [e.excess for e in r.evidence]
+        assert r.fired == any(e.crosses for e in r.measurements)
+        assert all(e.crosses for e in r.measurements) if r.fired else len(r.measurements) <= 1
+        assert r.measurements or r.num_tested == 0 or r.rule is Rule.SYMMETRIC_PAIRS
+        assert r.num_tested or not r.measurements
+        excesses = [e.excess for e in r.measurements]
         assert excesses == sorted(excesses, reverse=True)
     assert [r.fired for r in found] == sorted((r.fired for r in found), reverse=True)
     return {r.rule: r for r in found}
@@ -90,7 +90,7 @@ def test_evenly_spread_mistakes_of_a_calibrated_model_fire_nothing():
         Rule.CONFIDENT_ERRORS: 0,
         Rule.SUPERCLASS_ERRORS: 1,
         Rule.SYMMETRIC_PAIRS: 45,
-        Rule.SWALLOWING_CLASSES: 10,
+        Rule.OVER_PREDICTED_CLASSES: 10,
         Rule.WEAK_CLASSES: 10,
         Rule.BACKGROUND_FOCUS: 0,
         Rule.DIFFUSE_FOCUS: 0,
@@ -108,9 +108,9 @@ def test_gap_fires_on_its_bound(confidence, over, under):
     # Accuracy 0.8 of 1000: 0.775 to 0.824, so that a gap of 0.04 does not surely exceed 0.02.
     found = _found(_even(4, 250, 50), confidence=confidence)
     assert (found[Rule.OVERCONFIDENCE].fired, found[Rule.UNDERCONFIDENCE].fired) == (over, under)
-    (evidence,) = found[Rule.OVERCONFIDENCE].evidence
-    assert isinstance(evidence.measured, Estimate)
-    assert (evidence.threshold, evidence.fires_above) == (0.02, True)
+    (measurement,) = found[Rule.OVERCONFIDENCE].measurements
+    assert isinstance(measurement.measured, Estimate)
+    assert (measurement.threshold, measurement.fires_above) == (0.02, True)
 
 
 @pytest.mark.parametrize(("num_wrong", "fired"), [(2, False), (10, False), (15, False), (20, True)])
@@ -119,16 +119,16 @@ def test_confident_errors_fire_beyond_what_their_confidence_admits(num_wrong, fi
     labels = np.zeros(300, dtype=np.int64)
     predicted = np.concatenate([np.arange(200) < num_wrong, np.ones(100)]).astype(np.int64)
     found = _of_logits(_logits(predicted, 2, np.repeat([0.95, 0.6], [200, 100])), labels)[Rule.CONFIDENT_ERRORS]
-    (evidence,) = found.evidence
-    assert evidence.measured == Proportion(count=num_wrong, total=200, exact=True)
-    assert evidence.threshold == pytest.approx(0.05, abs=1e-6)
+    (measurement,) = found.measurements
+    assert measurement.measured == Proportion(count=num_wrong, total=200, exact=True)
+    assert measurement.threshold == pytest.approx(0.05, abs=1e-6)
     assert found.fired is fired
 
 
 def test_a_single_mistake_does_not_refute_confidence():
     labels, predicted = np.zeros(50, dtype=np.int64), (np.arange(50) == 7).astype(np.int64)
     found = _of_logits(_logits(predicted, 2, 0.997), labels)[Rule.CONFIDENT_ERRORS]
-    assert Proportion(count=1, total=50).low > found.evidence[0].threshold  # Wilson's bound would have fired
+    assert Proportion(count=1, total=50).low > found.measurements[0].threshold  # Wilson's bound would have fired
     assert not found.fired
 
 
@@ -140,10 +140,10 @@ def test_superclass_errors_fire_far_beyond_chance():
         confusion[i, i + 1] += 9
         confusion[i, i] -= 9
     found = _found(confusion, superclass_of=groups)[Rule.SUPERCLASS_ERRORS]
-    (evidence,) = found.evidence
+    (measurement,) = found.measurements
     assert found.fired
-    assert evidence.threshold == pytest.approx(3 / 11)
-    assert evidence.measured == Proportion(count=12 + 6 * 9, total=132 + 6 * 9, exact=True)
+    assert measurement.threshold == pytest.approx(3 / 11)
+    assert measurement.measured == Proportion(count=12 + 6 * 9, total=132 + 6 * 9, exact=True)
 
 
 @pytest.mark.parametrize(
@@ -152,14 +152,14 @@ def test_superclass_errors_fire_far_beyond_chance():
 )
 def test_superclass_threshold_stays_within_reach(superclass_of, threshold):
     found = _found(_even(4, 100, 30), superclass_of=superclass_of)[Rule.SUPERCLASS_ERRORS]
-    assert found.evidence[0].threshold == pytest.approx(threshold)
+    assert found.measurements[0].threshold == pytest.approx(threshold)
     assert not found.fired
 
 
 def test_superclass_rule_has_nothing_to_measure_without_superclasses_or_mistakes():
     for found in (_found(_even(4, 100, 30)), _found(np.diag([5, 5]), superclass_of=[0, 0])):
         assert found[Rule.SUPERCLASS_ERRORS] == Recommendation(
-            rule=Rule.SUPERCLASS_ERRORS, fired=False, evidence=(), num_tested=0
+            rule=Rule.SUPERCLASS_ERRORS, fired=False, measurements=(), num_tested=0
         )
 
 
@@ -174,15 +174,17 @@ def _with_pair(forth, back):
 
 def test_pair_fires_only_where_it_is_confused_both_ways():
     found = _found(_with_pair(40, 30))[Rule.SYMMETRIC_PAIRS]
-    (evidence,) = found.evidence
+    (measurement,) = found.measurements
     level = 1 - 0.05 / 190
     assert found.fired
     assert found.num_tested == 190
-    assert evidence.pair == (3, 8)
-    assert evidence.measured == Proportion(count=41, total=200, level=level, exact=True)
-    assert evidence.reverse == Proportion(count=31, total=200, level=level, exact=True)
+    assert measurement.pair == (3, 8)
+    assert measurement.measured == Proportion(count=41, total=200, level=level, exact=True)
+    assert measurement.reverse == Proportion(count=31, total=200, level=level, exact=True)
     # 18 other mistakes, and one more, over the 18 remaining classes: five times the average.
-    assert (evidence.threshold, evidence.reverse_threshold) == pytest.approx((5 * 19 / 18 / 200, 5 * 19 / 18 / 200))
+    assert (measurement.threshold, measurement.reverse_threshold) == pytest.approx(
+        (5 * 19 / 18 / 200, 5 * 19 / 18 / 200)
+    )
     assert not _found(_with_pair(40, 0))[Rule.SYMMETRIC_PAIRS].fired
     assert not _found(_with_pair(0, 40))[Rule.SYMMETRIC_PAIRS].fired
 
@@ -190,8 +192,8 @@ def test_pair_fires_only_where_it_is_confused_both_ways():
 def test_pair_that_comes_nearest_is_told_where_none_fires():
     found = _found(_with_pair(12, 8))[Rule.SYMMETRIC_PAIRS]
     assert not found.fired
-    assert [evidence.pair for evidence in found.evidence] == [(3, 8)]
-    assert found.evidence[0].excess < 0
+    assert [measurement.pair for measurement in found.measurements] == [(3, 8)]
+    assert found.measurements[0].excess < 0
 
 
 def test_pair_counts_by_its_weaker_direction():
@@ -200,8 +202,8 @@ def test_pair_counts_by_its_weaker_direction():
     confusion[5, 5] -= 59
     confusion[6, 6] -= 23
     found = _found(confusion)[Rule.SYMMETRIC_PAIRS]
-    assert [evidence.pair for evidence in found.evidence] == [(3, 8), (5, 6)]
-    first = found.evidence[0]
+    assert [measurement.pair for measurement in found.measurements] == [(3, 8), (5, 6)]
+    first = found.measurements[0]
     assert first.excess == min(first.measured.low - first.threshold, first.reverse.low - first.reverse_threshold)
 
 
@@ -209,7 +211,7 @@ def test_rare_confusion_is_no_pair_however_rare_the_others():
     confusion = np.diag([2000] * 30)
     confusion[2, 4] = confusion[4, 2] = 12
     found = _found(confusion)[Rule.SYMMETRIC_PAIRS]
-    assert found.evidence[0].threshold == 0.01
+    assert found.measurements[0].threshold == 0.01
     assert not found.fired
     confusion[2, 4] = confusion[4, 2] = 70
     assert _found(confusion)[Rule.SYMMETRIC_PAIRS].fired
@@ -222,12 +224,12 @@ def test_two_classes_are_no_pair():
 @pytest.mark.parametrize(("confusion", "num_tested"), [(np.diag([9, 9, 9]), 3), (np.diag([9, 0, 0]), 0)])
 def test_pairs_without_a_mistake_were_looked_at_all_the_same(confusion, num_tested):
     found = _found(confusion)[Rule.SYMMETRIC_PAIRS]
-    assert (found.evidence, found.num_tested) == ((), num_tested)
+    assert (found.measurements, found.num_tested) == ((), num_tested)
 
 
 def test_pair_among_three_classes_is_found():
     found = _found([[60, 39, 1], [35, 64, 1], [1, 1, 98]])[Rule.SYMMETRIC_PAIRS]
-    assert [evidence.pair for evidence in found.evidence] == [(0, 1)]
+    assert [measurement.pair for measurement in found.measurements] == [(0, 1)]
     assert found.fired
 
 
@@ -238,7 +240,7 @@ def test_pair_needs_support_on_both_sides():
     confusion[2] = [0, 10, 90, 0]
     found = _found(confusion)[Rule.SYMMETRIC_PAIRS]
     assert found.num_tested == 3
-    assert all(3 not in evidence.pair for evidence in found.evidence)
+    assert all(3 not in measurement.pair for measurement in found.measurements)
 
 
 def test_class_that_takes_more_than_it_loses_swallows():
@@ -246,17 +248,17 @@ def test_class_that_takes_more_than_it_loses_swallows():
     for k in (0, 1, 2, 3, 5, 6):
         confusion[k, 4] += 6
         confusion[k, k] -= 6
-    found = _found(confusion)[Rule.SWALLOWING_CLASSES]
-    (evidence,) = found.evidence
+    found = _found(confusion)[Rule.OVER_PREDICTED_CLASSES]
+    (measurement,) = found.measurements
     assert found.fired
-    assert evidence.class_index == 4
-    assert evidence.threshold == 0.5
-    assert evidence.measured == Proportion(count=54, total=72, level=1 - 0.05 / 10, exact=True)
+    assert measurement.class_index == 4
+    assert measurement.threshold == 0.5
+    assert measurement.measured == Proportion(count=54, total=72, level=1 - 0.05 / 10, exact=True)
 
 
 def test_class_without_support_does_not_swallow():
     confusion = np.array([[50, 0, 50], [0, 50, 50], [0, 0, 0]])
-    found = _found(confusion)[Rule.SWALLOWING_CLASSES]
+    found = _found(confusion)[Rule.OVER_PREDICTED_CLASSES]
     assert found.num_tested == 2
     assert not found.fired
 
@@ -267,17 +269,17 @@ def test_weak_classes_fire_below_the_overall_accuracy_worst_first():
         confusion[k, (k + 1) % 20] += extra
         confusion[k, k] -= extra
     found = _found(confusion)[Rule.WEAK_CLASSES]
-    assert [evidence.class_index for evidence in found.evidence] == [7, 11]
-    assert found.evidence[0].measured == Proportion(count=41, total=100, level=1 - 0.05 / 20, exact=True)
-    assert found.evidence[0].threshold == pytest.approx(np.trace(confusion) / confusion.sum())
-    assert not found.evidence[0].fires_above
+    assert [measurement.class_index for measurement in found.measurements] == [7, 11]
+    assert found.measurements[0].measured == Proportion(count=41, total=100, level=1 - 0.05 / 20, exact=True)
+    assert found.measurements[0].threshold == pytest.approx(np.trace(confusion) / confusion.sum())
+    assert not found.measurements[0].fires_above
 
 
 @pytest.mark.parametrize(("k", "support", "recall"), [(100, 100, 0.99), (100, 100, 0.7), (30, 10, 0.9), (3, 10, 0.8)])
 def test_equally_good_classes_seldom_look_weak_or_greedy_or_paired(k, support, recall):
     """One test set in twenty may fire; with Wilson's bounds the first case fires in every third."""
     rng = np.random.default_rng(0)
-    fired = dict.fromkeys((Rule.WEAK_CLASSES, Rule.SWALLOWING_CLASSES, Rule.SYMMETRIC_PAIRS), 0)
+    fired = dict.fromkeys((Rule.WEAK_CLASSES, Rule.OVER_PREDICTED_CLASSES, Rule.SYMMETRIC_PAIRS), 0)
     labels = np.repeat(np.arange(k), support)
     for _ in range(30):
         wrong = rng.random(len(labels)) >= recall
@@ -322,26 +324,26 @@ def test_rules_that_did_not_fire_stand_in_their_own_order():
 )
 def test_degenerate_test_sets_fire_no_rule_about_classes(confusion):
     found = _found(confusion, superclass_of=[0] * len(confusion))
-    for rule in (Rule.SUPERCLASS_ERRORS, Rule.SYMMETRIC_PAIRS, Rule.SWALLOWING_CLASSES, Rule.WEAK_CLASSES):
+    for rule in (Rule.SUPERCLASS_ERRORS, Rule.SYMMETRIC_PAIRS, Rule.OVER_PREDICTED_CLASSES, Rule.WEAK_CLASSES):
         assert not found[rule].fired
 
 
 def test_undefined_bound_never_crosses():
     undefined = Estimate(value=math.nan, low=math.nan, high=math.nan, n=0)
     for above in (True, False):
-        evidence = Evidence(measured=undefined, threshold=0.0, fires_above=above)
-        assert evidence.excess == -math.inf
-        assert not evidence.crosses
+        measurement = Measurement(measured=undefined, threshold=0.0, fires_above=above)
+        assert measurement.excess == -math.inf
+        assert not measurement.crosses
 
 
 @pytest.mark.parametrize("above", [True, False])
 def test_a_bound_within_rounding_of_its_threshold_does_not_cross(above):
-    def evidence(beyond):
+    def measurement(beyond):
         bound = 0.3 + beyond if above else 0.3 - beyond
         measured = Estimate(value=bound, low=bound, high=bound, n=9)
-        return Evidence(measured=measured, threshold=0.3, fires_above=above)
+        return Measurement(measured=measured, threshold=0.3, fires_above=above)
 
-    assert [evidence(beyond).crosses for beyond in (-1e-9, 0, 1e-9, 1e-5)] == [False, False, False, True]
+    assert [measurement(beyond).crosses for beyond in (-1e-9, 0, 1e-9, 1e-5)] == [False, False, False, True]
 
 
 def _looking(seed=0, *, wrong_border=1.0, border=1.0, unsure_noise=0.0, n=1200, k=4):
@@ -366,22 +368,22 @@ def test_background_focus_fires_where_wrong_answers_look_at_the_border(wrong_bor
     logits, labels, maps = _looking(wrong_border=wrong_border)
     found = _of_logits(logits, labels, maps=maps)[Rule.BACKGROUND_FOCUS]
     assert found.fired is has_fired
-    assert (found.num_tested, found.evidence[0].threshold) == (1, 0.05)
+    assert (found.num_tested, found.measurements[0].threshold) == (1, 0.05)
 
 
 def test_slight_difference_at_the_border_is_measured_and_left():
     logits, labels, maps = _looking(wrong_border=1.15)
-    (evidence,) = _of_logits(logits, labels, maps=maps)[Rule.BACKGROUND_FOCUS].evidence
-    assert 0 < evidence.measured.low < evidence.measured.high < evidence.threshold
+    (measurement,) = _of_logits(logits, labels, maps=maps)[Rule.BACKGROUND_FOCUS].measurements
+    assert 0 < measurement.measured.low < measurement.measured.high < measurement.threshold
 
 
 def test_background_focus_fires_where_the_border_outweighs_its_area():
     logits, labels, maps = _looking(border=20.0)
     found = _of_logits(logits, labels, maps=maps)[Rule.BACKGROUND_FOCUS]
-    (evidence,) = found.evidence
+    (measurement,) = found.measurements
     assert found.fired
-    assert evidence.threshold == 0.4375
-    assert evidence.measured.n == len(labels)
+    assert measurement.threshold == 0.4375
+    assert measurement.measured.n == len(labels)
 
 
 @pytest.mark.parametrize(("unsure_noise", "has_fired"), [(0.0, False), (0.01, False), (0.5, True)])
@@ -389,7 +391,7 @@ def test_diffuse_focus_fires_where_unsure_maps_are_more_spread(unsure_noise, has
     logits, labels, maps = _looking(unsure_noise=unsure_noise)
     found = _of_logits(logits, labels, maps=maps)[Rule.DIFFUSE_FOCUS]
     assert found.fired is has_fired
-    assert found.evidence[0].threshold == 0.05
+    assert found.measurements[0].threshold == 0.05
 
 
 def _paired_mistakes(k=6, per_pair=30):
@@ -411,12 +413,12 @@ def test_pairs_fire_by_the_place_of_their_maps():
     found = _of_logits(_logits(predicted, 6, 0.5), labels, maps=_blobs(centres))
     same, elsewhere = found[Rule.PAIRS_SAME_PLACE], found[Rule.PAIRS_ELSEWHERE]
     assert (same.num_tested, elsewhere.num_tested) == (3, 3)
-    (evidence,) = same.evidence
-    assert evidence.pair == (0, 1)
-    assert evidence.threshold == 0.5
-    assert (evidence.measured.total, evidence.measured.exact) == (30, True)
-    assert evidence.measured.level == pytest.approx(1 - 0.05 / 3)
-    assert [e.pair for e in elsewhere.evidence] == [(4, 5)]
+    (measurement,) = same.measurements
+    assert measurement.pair == (0, 1)
+    assert measurement.threshold == 0.5
+    assert (measurement.measured.total, measurement.measured.exact) == (30, True)
+    assert measurement.measured.level == pytest.approx(1 - 0.05 / 3)
+    assert [e.pair for e in elsewhere.measurements] == [(4, 5)]
 
 
 def test_pair_that_comes_nearest_to_a_place_is_told():
@@ -424,8 +426,8 @@ def test_pair_that_comes_nearest_to_a_place_is_told():
     found = _of_logits(_logits(predicted, 6, 0.5), labels, maps=_blobs(centres))
     for rule in (Rule.PAIRS_SAME_PLACE, Rule.PAIRS_ELSEWHERE):
         assert not found[rule].fired
-        assert len(found[rule].evidence) == 1
-        assert found[rule].evidence[0].excess < 0
+        assert len(found[rule].measurements) == 1
+        assert found[rule].measurements[0].excess < 0
 
 
 def test_maps_that_are_all_alike_prove_no_place():
@@ -433,7 +435,7 @@ def test_maps_that_are_all_alike_prove_no_place():
     maps = np.random.default_rng(0).uniform(0.1, 3, (2, len(labels), 1, 1)) * np.ones((7, 7))
     found = _of_logits(_logits(predicted, 6, 0.5), labels, maps=maps)
     for rule in (Rule.PAIRS_SAME_PLACE, Rule.PAIRS_ELSEWHERE):
-        assert (found[rule].num_tested, found[rule].fired, found[rule].evidence[0].measured.count) == (3, False, 0)
+        assert (found[rule].num_tested, found[rule].fired, found[rule].measurements[0].measured.count) == (3, False, 0)
 
 
 def _alike_classes(num_swapped, n=3000, k=20, seed=0):
@@ -453,10 +455,10 @@ def test_label_issues_fire_beyond_what_the_probabilities_foresee(num_swapped, ha
     logits, labels = _alike_classes(num_swapped)
     found = _of_logits(logits, labels)[Rule.LABEL_ISSUES]
     issues = find_label_issues(logits, labels)
-    (evidence,) = found.evidence
+    (measurement,) = found.measurements
     assert found.fired is has_fired
-    assert evidence.measured == issues.found
-    assert evidence.threshold == pytest.approx(issues.num_foreseen / issues.found.total)
+    assert measurement.measured == issues.found
+    assert measurement.threshold == pytest.approx(issues.num_expected / issues.found.total)
 
 
 def test_correct_labels_are_seldom_flagged():
@@ -479,9 +481,9 @@ def test_equally_focused_answers_seldom_fire_a_rule_about_maps():
 def test_rules_about_maps_have_nothing_to_measure_without_maps():
     found = _found(_even(4, 100, 30))
     for rule in (Rule.BACKGROUND_FOCUS, Rule.DIFFUSE_FOCUS, Rule.PAIRS_SAME_PLACE, Rule.PAIRS_ELSEWHERE):
-        assert found[rule] == Recommendation(rule=rule, fired=False, evidence=(), num_tested=0)
+        assert found[rule] == Recommendation(rule=rule, fired=False, measurements=(), num_tested=0)
 
 
 def test_no_sure_answer_contradicts_no_label():
     found = _found(_even(10, 200, 100), confidence=0.3)[Rule.LABEL_ISSUES]
-    assert (found.evidence, found.num_tested) == ((), 0)
+    assert (found.measurements, found.num_tested) == ((), 0)

@@ -11,6 +11,7 @@ from reportgen.analysis.selection import (
     select_examples,
     split_by_class,
 )
+from reportgen.settings import RenderSettings
 
 
 def _select(predictions, labels, k, *, worst=5, best=3, mistaken=3, gallery=200, set_aside=()):
@@ -18,10 +19,7 @@ def _select(predictions, labels, k, *, worst=5, best=3, mistaken=3, gallery=200,
         predictions,
         np.array(labels),
         k,
-        num_worst=worst,
-        num_best=best,
-        num_mistaken=mistaken,
-        num_gallery=gallery,
+        RenderSettings(num_worst=worst, num_best=best, num_mistaken=mistaken, num_gallery=gallery),
         set_aside=set_aside,
     )
 

@@ -30,7 +30,7 @@ def test_the_table_of_classes_reads_back_as_the_findings(small_cache, small_find
         "recall_low": [metrics.recall.low for metrics in classes],
         "precision_high": [metrics.precision.high for metrics in classes],
         "f1": [metrics.f1.value for metrics in classes],
-        "mean_confidence_errors": [metrics.mean_confidence_wrong.value for metrics in classes],
+        "mean_confidence_errors": [metrics.mean_confidence_errors.value for metrics in classes],
     }.items():
         np.testing.assert_allclose(table[column].to_numpy(float), values, rtol=1e-14)
     assert table["support"].tolist() == small_findings.confusion.sum(axis=1).tolist()
@@ -148,11 +148,11 @@ def test_metrics_hold_the_rules_with_words_and_numbers(small_cache, small_findin
     assert len(told) == len(small_findings.recommendations)
     item = told["superclass-errors"]
     assert item["fired"] is True
-    assert item["evidence"][0]["measured"]["count"] == 21
-    assert item["evidence"][0]["measured"]["interval"] == "Clopper-Pearson"
-    assert item["evidence"][0]["fires"] == "above"
+    assert item["measurements"][0]["measured"]["count"] == 21
+    assert item["measurements"][0]["measured"]["interval"] == "Clopper-Pearson"
+    assert item["measurements"][0]["fires"] == "above"
     assert item["headline"] in json.dumps(document, ensure_ascii=False)
-    assert told["symmetric-pairs"]["evidence"][0]["pair"] == ["=1+1", "猫"]
+    assert told["symmetric-pairs"]["measurements"][0]["pair"] == ["=1+1", "猫"]
 
 
 @pytest.mark.parametrize(

@@ -53,18 +53,18 @@ def make_annotation_summary(context: RunContext) -> AnnotationSummary | None:
         return None
     everyone = found.overall_true
     if maps.is_class_agnostic:
-        columns = [("correct", found.right.maps), ("errors", found.wrong_true.maps)]
+        columns = [("correct", found.correct.maps), ("errors", found.misclassified_true.maps)]
     else:
         columns = [
-            ("correct", found.right.maps),
-            ("errors, true class", found.wrong_true.maps),
-            ("errors, predicted class", found.wrong_predicted.maps),
+            ("correct", found.correct.maps),
+            ("errors, true class", found.misclassified_true.maps),
+            ("errors, predicted class", found.misclassified_predicted.maps),
         ]
     name = "map" if maps.is_class_agnostic else "true class"
     return AnnotationSummary(
-        note=f"Annotations: {annotations.source}. Maps by {maps.words.title}, {count_text(found.right.n)} of correct"
-        f" predictions and {count_text(found.wrong_true.n)} of errors; means with 95% CIs. The centered blob is a"
-        " baseline that ignores the image.",
+        note=f"Annotations: {annotations.source}. Maps by {maps.words.title}, {count_text(found.correct.n)} of correct"
+        f" predictions and {count_text(found.misclassified_true.n)} of errors; means with 95% CIs. The centered blob is"
+        " a baseline that ignores the image.",
         table=_table([*columns, (_BLOB, everyone.blob)], everyone, f"{name} − blob", found.iou_threshold),
         text=" ".join(
             filter(

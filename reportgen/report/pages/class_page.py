@@ -173,7 +173,7 @@ def _facts(metrics: ClassMetrics, num_classes: int) -> tuple[Fact, ...]:
         Fact(
             name="Mean confidence",
             value=percent_text(metrics.mean_confidence.value),
-            detail=_confidence_detail(metrics.mean_confidence_right, metrics.mean_confidence_wrong),
+            detail=_confidence_detail(metrics.mean_confidence_correct, metrics.mean_confidence_errors),
         ),
         Fact(name="Rank by recall", value=rank, detail=f"of {count_text(num_classes)}, 1 is best"),
         Fact(

@@ -29,7 +29,7 @@ def make_focus_section(context: RunContext) -> FocusSection | None:
                 found.border_share,
             ),
             _fraction_row("area that holds the evidence", found.spread),
-            _row("distance of the evidence’s center from the image’s, in image sides", found.centre_distance),
+            _row("distance of the evidence’s center from the image’s, in image sides", found.center_distance),
         ),
         text="The maps are class-agnostic: they show what the network responds to, not the evidence for a class."
         if found.comparison is None
@@ -38,7 +38,7 @@ def make_focus_section(context: RunContext) -> FocusSection | None:
 
 
 def _comparison_text(found: MapComparison) -> str:
-    blank, blank_wrong = found.blank_true, found.blank_true_wrong
+    blank, blank_wrong = found.blank_true, found.blank_true_misclassified
     blanks = (
         f"The true class’s map is blank in {count_text(blank.count)} of {count_text(blank.total)} images"
         f" ({percent_text(blank.value)}, 95% CI {percent_interval_text(blank)}), {count_text(blank_wrong.count)} of"
@@ -49,7 +49,7 @@ def _comparison_text(found: MapComparison) -> str:
     )
     return (
         "In errors, the maps of the true and the predicted class have a mean overlap of"
-        f" {_mean(found.overlap_mistakes)}"
+        f" {_mean(found.overlap_misclassified)}"
         " (cosine similarity; 1 means the same region). For comparison, maps of two unrelated images overlap by"
         f" {_mean(found.overlap_unrelated)}. {blanks}"
     )
@@ -58,7 +58,8 @@ def _comparison_text(found: MapComparison) -> str:
 def _fraction_row(name: str, statistic: FocusStatistic) -> FocusRow:
     """A row of fractions, with the digits that the findings print."""
     right, wrong = (
-        f"{percent_text(mean.value)} ({percent_interval_text(mean)})" for mean in (statistic.right, statistic.wrong)
+        f"{percent_text(mean.value)} ({percent_interval_text(mean)})"
+        for mean in (statistic.correct, statistic.misclassified)
     )
     return FocusRow(
         name=name,
@@ -72,8 +73,8 @@ def _fraction_row(name: str, statistic: FocusStatistic) -> FocusRow:
 def _row(name: str, statistic: FocusStatistic) -> FocusRow:
     return FocusRow(
         name=name,
-        right=_mean(statistic.right),
-        wrong=_mean(statistic.wrong),
+        right=_mean(statistic.correct),
+        wrong=_mean(statistic.misclassified),
         difference=f"{number_text(statistic.difference.value)} ({number_interval_text(statistic.difference)})",
         uniform=number_text(statistic.uniform, digits=2),
     )

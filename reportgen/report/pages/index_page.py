@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from reportgen.analysis.calibration import CalibrationError
 from reportgen.analysis.confusion import ConfusedPair
-from reportgen.analysis.coverage import CoverageTarget
 from reportgen.analysis.intervals import Estimate
 from reportgen.analysis.metrics import ClassMetrics
 from reportgen.analysis.recommendations import Recommendation, Rule
 from reportgen.analysis.selection import HIGH_CONFIDENCE, NUM_CONFIDENT_ERRORS
+from reportgen.analysis.selective_prediction import CoverageTarget
 from reportgen.report.downloads import list_downloads
 from reportgen.report.pages.annotation_section import make_annotation_summary
 from reportgen.report.pages.cards import make_group
@@ -99,7 +99,7 @@ def make_index_page(report: ReportContext, frame: SiteFrame) -> tuple[IndexPage,
             calibration=draw_reliability(findings.calibration),
             calibration_facts=_calibration_facts(context),
             calibration_sentence=_calibration_sentence(context),
-            coverage=tuple(_coverage_row(target) for target in findings.coverage.targets),
+            coverage=tuple(_coverage_row(target) for target in findings.selective_prediction.targets),
             coverage_note=_coverage_note(context),
             slices=make_slice_tables(context),
             focus=make_focus_section(context),
@@ -258,7 +258,7 @@ def _evidence_links(context: RunContext, recommendation: Recommendation) -> Iter
         link = _issues_link(context)
         yield from () if link is None else (link,)
     with_page = {frozenset((pair.true_index, pair.predicted_index)) for pair in context.findings.pairs}
-    for evidence in recommendation.evidence:
+    for evidence in recommendation.measurements:
         if evidence.pair is not None and frozenset(evidence.pair) in with_page:
             yield pair_link(context, *evidence.pair, page=INDEX_PATH)
         else:
@@ -420,7 +420,7 @@ def _coverage_row(target: CoverageTarget) -> CoverageRow:
 
 
 def _coverage_note(context: RunContext) -> str:
-    coverage = context.findings.coverage
+    coverage = context.findings.selective_prediction
     ranking = coverage.ranking
     return (
         "Coverage: fraction of images that selective prediction answers, by answering only at a confidence of at least"

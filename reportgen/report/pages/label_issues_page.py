@@ -54,14 +54,13 @@ def _headline(num_issues: int) -> str:
 
 def _expectation(context: RunContext) -> str:
     found = context.findings.label_issues
-    foreseen = number_text(found.num_foreseen, digits=0)
+    foreseen = number_text(found.num_expected, digits=0)
     return (
         f"These are candidates, not proven errors: of {count_text(found.found.total)} predictions with this confidence,"
         f" {count_text(found.found.count)} contradict the label ({percent_text(found.found.value)}, 95% CI"
         f" {percent_interval_text(found.found)}); the model’s probabilities predict {foreseen}. Confident learning"
-        " without"
-        f" the restriction to confused classes would list {count_text(found.num_plain)}, most of them likely model"
-        " errors."
+        f" without the restriction to confused classes would list {count_text(found.num_confident_learning)},"
+        " most of them likely model errors."
     )
 
 

@@ -177,7 +177,7 @@ def _evidence(found: MapComparison, focus: PairFocus) -> str:
     baseline = (
         f"For comparison, the mean overlap is {number_text(found.overlap_unrelated.value, digits=2)}"
         f" ({number_ci_text(found.overlap_unrelated, digits=2)}) between unrelated images and"
-        f" {number_text(found.overlap_mistakes.value, digits=2)} over all errors."
+        f" {number_text(found.overlap_misclassified.value, digits=2)} over all errors."
     )
     overlap = focus.overlap
     if overlap is None:
@@ -221,8 +221,8 @@ def _overlap_facts(found: MapComparison, focus: PairFocus) -> tuple[Fact, ...]:
         ),
         Fact(
             name="Mean overlap, all errors",
-            value=number_text(found.overlap_mistakes.value, digits=2),
-            detail=number_ci_text(found.overlap_mistakes, digits=2),
+            value=number_text(found.overlap_misclassified.value, digits=2),
+            detail=number_ci_text(found.overlap_misclassified, digits=2),
         ),
     )
 

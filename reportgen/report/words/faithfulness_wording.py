@@ -64,12 +64,12 @@ def _correlation_sentences(method: MethodFaithfulness) -> list[str]:
         return []
     text = (
         "With a randomized head, its maps of the same class rank locations much as before"
-        if method.ignores_the_head
+        if method.is_insensitive_to_head
         else "With a randomized head, its maps of the same class change"
     )
     means = (
         ": they show what the network responds to rather than the evidence for this class"
-        if method.ignores_the_head
+        if method.is_insensitive_to_head
         else ""
     )
     value = f"{number_text(found.value, digits=2)} ({number_interval_text(found, digits=2)})"

@@ -53,7 +53,7 @@ def _no_measurement(cache: EvaluationCache, otherwise: str, *, compares_classes:
 
 def describe_background_focus(item: Recommendation, cache: EvaluationCache, findings: Findings) -> RecommendationText:
     """Whether errors, or all predictions, have more evidence at the border of the image."""
-    if not item.evidence or findings.focus is None:
+    if not item.measurements or findings.focus is None:
         return _no_measurement(cache, _NO_EVIDENCE_TEXT)
     border = findings.focus.border_share
     area, difference = percent_text(border.uniform), border.difference
@@ -64,12 +64,12 @@ def describe_background_focus(item: Recommendation, cache: EvaluationCache, find
     )
     details = (
         f"The border is the outer {percent_text(BORDER_WIDTH)} on each side, {area} of the area. It holds"
-        f" {_mean_text(border.wrong)} of the evidence in errors and {_mean_text(border.right)} in correct predictions."
-        " The rule also fires if the border holds more of the evidence in all predictions,"
+        f" {_mean_text(border.misclassified)} of the evidence in errors and {_mean_text(border.correct)} in correct"
+        " predictions. The rule also fires if the border holds more of the evidence in all predictions,"
         f" {_mean_text(border.overall)},"
         " than of the area."
     )
-    wrong, right = percent_text(border.wrong.value), percent_text(border.right.value)
+    wrong, right = percent_text(border.misclassified.value), percent_text(border.correct.value)
     overall = f"it holds {percent_text(border.overall.value)} of the evidence on {area} of the area"
     if not item.fired:
         return RecommendationText(
@@ -79,7 +79,7 @@ def describe_background_focus(item: Recommendation, cache: EvaluationCache, find
             evidence=evidence,
             details=details,
         )
-    is_everywhere = any(found.threshold == border.uniform for found in item.evidence)
+    is_everywhere = any(found.threshold == border.uniform for found in item.measurements)
     return RecommendationText(
         headline=f"The border attracts more evidence than the center: {overall}."
         if is_everywhere
@@ -103,10 +103,10 @@ def _border_comparison(difference: Estimate) -> str:
 
 def describe_diffuse_focus(item: Recommendation, cache: EvaluationCache, findings: Findings) -> RecommendationText:
     """Whether maps are more diffuse at low confidence."""
-    if not item.evidence or findings.focus is None:
+    if not item.measurements or findings.focus is None:
         return _no_measurement(cache, _NO_EVIDENCE_TEXT)
     focus = findings.focus
-    unsure, sure, difference = focus.unsure_spread, focus.sure_spread, focus.spread_difference
+    unsure, sure, difference = focus.low_confidence_spread, focus.high_confidence_spread, focus.spread_difference
     evidence = (
         "Difference between low and high confidence, within predicted classes:"
         f" {percentage_points_text(difference.value)} ({points_ci_text(difference)});"
@@ -147,7 +147,7 @@ def _mean_text(mean: Estimate) -> str:
 def describe_pairs_same_place(item: Recommendation, cache: EvaluationCache, findings: Findings) -> RecommendationText:
     """Pairs of classes whose maps highlight the same region in most errors."""
     comparison = _comparison_of(findings)
-    if not item.evidence or comparison is None:
+    if not item.measurements or comparison is None:
         return _no_measurement(cache, _NO_PAIR_TEXT, compares_classes=True)
     names = _pair_names(item, cache)
     limit = f"more than in {percent_text(HIGH_OVERLAP_SHARE, digits=0)} of unrelated images"
@@ -176,7 +176,7 @@ def describe_pairs_same_place(item: Recommendation, cache: EvaluationCache, find
 def describe_pairs_elsewhere(item: Recommendation, cache: EvaluationCache, findings: Findings) -> RecommendationText:
     """Pairs of classes whose maps highlight different regions in most errors."""
     comparison = _comparison_of(findings)
-    if not item.evidence or comparison is None:
+    if not item.measurements or comparison is None:
         return _no_measurement(cache, _NO_PAIR_TEXT, compares_classes=True)
     names = _pair_names(item, cache)
     limit = "less than in half of unrelated images"
@@ -207,18 +207,20 @@ def _comparison_of(findings: Findings) -> MapComparison | None:
 
 
 def _pair_names(item: Recommendation, cache: EvaluationCache) -> list[str]:
-    return [" ↔ ".join(cache.class_names[index] for index in found.pair or ()) for found in item.evidence]
+    return [" ↔ ".join(cache.class_names[index] for index in found.pair or ()) for found in item.measurements]
 
 
 def _pair_evidence(
     item: Recommendation, names: list[str], comparison: MapComparison, limit: str, overlap: str
 ) -> tuple[str, str]:
     """Evidence of the strongest pair, and the details: the other pairs, and the overlap to compare with."""
-    counts = [f"{name} {counted_text(proportion_of(found))}" for name, found in zip(names, item.evidence, strict=True)]
-    unrelated, mistakes = comparison.overlap_unrelated, comparison.overlap_mistakes
+    counts = [
+        f"{name} {counted_text(proportion_of(found))}" for name, found in zip(names, item.measurements, strict=True)
+    ]
+    unrelated, mistakes = comparison.overlap_unrelated, comparison.overlap_misclassified
     evidence = (
         f"Errors whose two maps overlap {limit} (cosine {overlap}): {counts[0]};"
-        f" threshold: {percent_text(item.evidence[0].threshold, digits=0)}."
+        f" threshold: {percent_text(item.measurements[0].threshold, digits=0)}."
     )
     others = f"Other pairs: {listed_text(counts[1:])}. " if counts[1:] else ""
     details = (
@@ -233,19 +235,19 @@ def _pair_evidence(
 def describe_label_issues(item: Recommendation, findings: Findings) -> RecommendationText:
     """The number of possible label errors, and how many the model's own confidence predicts."""
     issues = findings.label_issues
-    if not item.evidence:
+    if not item.measurements:
         return RecommendationText(headline="No prediction is confident enough to contradict a label.")
-    found = proportion_of(item.evidence[0])
-    expected = count_text(round(issues.num_foreseen))
+    found = proportion_of(item.measurements[0])
+    expected = count_text(round(issues.num_expected))
     evidence = (
         f"{count_text(found.count)} of {plural_text(found.total, 'prediction')} with a probability of at least"
         f" {percent_text(issues.min_probability, digits=0)} contradict the label: {exact_text(found)};"
-        f" threshold: {percent_text(item.evidence[0].threshold)}, as their probabilities predict."
+        f" threshold: {percent_text(item.measurements[0].threshold)}, as their probabilities predict."
     )
     details = (
         f"Probabilities are those after temperature scaling (T = {number_text(issues.temperature, digits=2)}). Only"
         " classes that are often confused with each other count; confident learning alone flags"
-        f" {count_text(issues.num_plain)} labels."
+        f" {count_text(issues.num_confident_learning)} labels."
     )
     if item.fired:
         return RecommendationText(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reportgen.analysis.intervals import CONFIDENCE_LEVEL, Estimate, Proportion
-from reportgen.analysis.recommendations import Evidence
+from reportgen.analysis.recommendations import Measurement
 from reportgen.report.words.text import (
     count_text,
     list_text,
@@ -39,7 +39,7 @@ class RecommendationText:
     details: str = ""
 
 
-def proportion_of(found: Evidence) -> Proportion:
+def proportion_of(found: Measurement) -> Proportion:
     """The measurement of a rule that counts examples."""
     assert isinstance(found.measured, Proportion), "only the rules on confidence and on focus measure a mean"
     return found.measured

@@ -8,7 +8,7 @@ from reportgen.analysis.findings import Findings
 from reportgen.analysis.intervals import Estimate
 from reportgen.analysis.recommendations import (
     MIN_GAP,
-    Evidence,
+    Measurement,
     Recommendation,
     Rule,
 )
@@ -106,7 +106,7 @@ def describe(recommendation: Recommendation, cache: EvaluationCache, findings: F
             text = _describe_superclass_errors(recommendation, findings)
         case Rule.SYMMETRIC_PAIRS:
             text = _describe_symmetric_pairs(recommendation, cache)
-        case Rule.SWALLOWING_CLASSES:
+        case Rule.OVER_PREDICTED_CLASSES:
             text = _describe_over_predicted_classes(recommendation, cache)
         case Rule.WEAK_CLASSES:
             text = _describe_weak_classes(recommendation, cache)
@@ -213,9 +213,9 @@ def _scaling_details(scaling: TemperatureScaling | None) -> str:
 
 def _describe_confident_errors(item: Recommendation) -> RecommendationText:
     bound = percent_text(HIGH_CONFIDENCE, digits=0)
-    if not item.evidence:
+    if not item.measurements:
         return RecommendationText(headline=f"No prediction has a confidence of {bound} or more.")
-    found = item.evidence[0]
+    found = item.measurements[0]
     wrong, expected = proportion_of(found), percent_text(found.threshold)
     evidence = (
         f"{count_text(wrong.count)} errors in {plural_text(wrong.total, 'prediction')} with a confidence of {bound} or"
@@ -243,9 +243,9 @@ def _describe_superclass_errors(item: Recommendation, findings: Findings) -> Rec
     group = findings.superclasses
     if group is None:
         return RecommendationText(headline="Superclasses are unknown, so within-superclass errors are not measured.")
-    if not item.evidence:
+    if not item.measurements:
         return RecommendationText(headline="The model makes no errors, within a superclass or across superclasses.")
-    found = item.evidence[0]
+    found = item.measurements[0]
     inside = proportion_of(found)
     evidence = (
         f"{count_text(inside.count)} of {plural_text(inside.total, 'error')}: {exact_text(inside)};"
@@ -276,10 +276,10 @@ def _describe_superclass_errors(item: Recommendation, findings: Findings) -> Rec
 
 
 def _describe_symmetric_pairs(item: Recommendation, cache: EvaluationCache) -> RecommendationText:
-    if not item.evidence:
+    if not item.measurements:
         return RecommendationText(headline=_no_pair_text(item, cache))
-    names = [" ↔ ".join(cache.class_names[index] for index in found.pair or ()) for found in item.evidence]
-    pairs = [_pair_evidence(found, cache) for found in item.evidence]
+    names = [" ↔ ".join(cache.class_names[index] for index in found.pair or ()) for found in item.measurements]
+    pairs = [_pair_evidence(found, cache) for found in item.measurements]
     evidence = f"{pairs[0]}."
     others = f"Other pairs: {listed_text(pairs[1:], separator='; ')}. " if pairs[1:] else ""
     details = f"{others}{family_text(item.num_tested, 'pair', 'pairs')}"
@@ -307,7 +307,7 @@ def _no_pair_text(item: Recommendation, cache: EvaluationCache) -> str:
     return "No two classes are confused." if item.num_tested else "Too few classes have images to compare pairs."
 
 
-def _pair_evidence(found: Evidence, cache: EvaluationCache) -> str:
+def _pair_evidence(found: Measurement, cache: EvaluationCache) -> str:
     true, predicted = (cache.class_names[index] for index in found.pair or ())
     there, back = proportion_of(found), found.reverse
     text = f"{true} predicted as {predicted}: {counted_text(there, found.threshold)}"
@@ -317,14 +317,16 @@ def _pair_evidence(found: Evidence, cache: EvaluationCache) -> str:
 
 
 def _describe_over_predicted_classes(item: Recommendation, cache: EvaluationCache) -> RecommendationText:
-    if not item.evidence:
+    if not item.measurements:
         return RecommendationText(headline="No two classes are confused.")
-    names = [cache.class_names[found.class_index] for found in item.evidence if found.class_index is not None]
-    first = proportion_of(item.evidence[0])
-    counts = [f"{name} {counted_text(proportion_of(found))}" for name, found in zip(names, item.evidence, strict=True)]
+    names = [cache.class_names[found.class_index] for found in item.measurements if found.class_index is not None]
+    first = proportion_of(item.measurements[0])
+    counts = [
+        f"{name} {counted_text(proportion_of(found))}" for name, found in zip(names, item.measurements, strict=True)
+    ]
     evidence = (
         f"Errors predicted as the class, of all errors that involve it: {listed_text(counts)};"
-        f" threshold: {percent_text(item.evidence[0].threshold)}."
+        f" threshold: {percent_text(item.measurements[0].threshold)}."
     )
     details = family_text(item.num_tested, "class", "classes")
     balance = (
@@ -350,13 +352,15 @@ def _describe_over_predicted_classes(item: Recommendation, cache: EvaluationCach
 
 
 def _describe_weak_classes(item: Recommendation, cache: EvaluationCache) -> RecommendationText:
-    if not item.evidence:
+    if not item.measurements:
         return RecommendationText(headline="No class has images to measure recall.")
-    names = [cache.class_names[found.class_index] for found in item.evidence if found.class_index is not None]
-    recalls = [percent_text(found.measured.value) for found in item.evidence]
+    names = [cache.class_names[found.class_index] for found in item.measurements if found.class_index is not None]
+    recalls = [percent_text(found.measured.value) for found in item.measurements]
     named = [f"{name} {recall}" for name, recall in zip(names, recalls, strict=True)]
-    counts = [f"{name} {counted_text(proportion_of(found))}" for name, found in zip(names, item.evidence, strict=True)]
-    accuracy = percent_text(item.evidence[0].threshold)
+    counts = [
+        f"{name} {counted_text(proportion_of(found))}" for name, found in zip(names, item.measurements, strict=True)
+    ]
+    accuracy = percent_text(item.measurements[0].threshold)
     evidence = f"{listed_text(counts)}; threshold: the accuracy over all images, {accuracy}."
     details = family_text(item.num_tested, "class", "classes")
     if not item.fired:

@@ -37,7 +37,7 @@ def cache(small_cache: EvaluationCache) -> EvaluationCache:
 
 @pytest.fixture(scope="module")
 def findings(cache: EvaluationCache) -> Findings:
-    return compute_findings(cache, iou_threshold=0.4)
+    return compute_findings(cache, RenderSettings(iou_threshold=0.4))
 
 
 def render(cache: EvaluationCache, findings: Findings) -> dict[str, bytes]:
@@ -71,9 +71,9 @@ def test_the_first_page_tells_the_means_with_their_intervals(site, findings):
         "centered blob",
         "true class − blob",
     ]
-    mean = found.right.maps.iou
+    mean = found.correct.maps.iou
     assert iou[:2] == ["IoU at 0.40 of the peak", f"{mean.value:.3f} ({mean.low:.3f} to {mean.high:.3f})"]
-    share = found.wrong_predicted.maps.hits
+    share = found.misclassified_predicted.maps.hits
     assert hits[3].startswith(f"{100 * share.value:.1f}% ({100 * share.low:.1f}")
     gain = found.overall_true.energy_gain
     assert energy[5].strip("+−").startswith(f"{abs(100 * gain.value):.1f} points")
@@ -194,7 +194,7 @@ def test_the_annotation_report_holds_every_number(site, cache, findings):
 
     assert report["source"] == cache.annotations.source
     assert (report["num_annotated"], report["num_examples"], report["iou_threshold"]) == (42, cache.num_examples, 0.4)
-    for name in ("overall_true", "overall_predicted", "right", "wrong_true", "wrong_predicted"):
+    for name in ("overall_true", "overall_predicted", "correct", "misclassified_true", "misclassified_predicted"):
         group, written = getattr(found, name), report["groups"][name]
         assert written["n"] == group.n
         assert written["maps"]["iou"]["value"] == pytest.approx(group.maps.iou.value, abs=5e-5)

@@ -27,14 +27,7 @@ VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "met
 
 def render(cache: EvaluationCache, **settings: object) -> Site:
     options = RenderSettings(**settings)
-    findings = compute_findings(
-        cache,
-        num_worst=options.num_worst,
-        num_best=options.num_best,
-        num_mistaken=options.num_mistaken,
-        num_pairs=options.num_pairs,
-    )
-    return dict(render_site(cache, findings, load_presentation(options)))
+    return dict(render_site(cache, compute_findings(cache, options), load_presentation(options)))
 
 
 @pytest.fixture(scope="module")
@@ -316,7 +309,7 @@ def test_findings_lead_to_the_pages_that_show_them(pages: dict[str, str], small_
     for recommendation in fired:
         item = re.search(rf'id="finding-{recommendation.rule}".*?</li>', pages["index.html"], re.DOTALL)
         assert item
-        if any(evidence.class_index is not None or evidence.pair for evidence in recommendation.evidence):
+        if any(evidence.class_index is not None or evidence.pair for evidence in recommendation.measurements):
             assert re.search(r'href="(classes|pairs)/', item[0]), recommendation.rule
 
 
@@ -369,6 +362,6 @@ def test_counts_of_confusions_lead_to_the_images_that_they_count(
 
 
 def test_a_count_whose_images_are_not_in_the_gallery_is_no_link(small_cache: EvaluationCache):
-    findings = compute_findings(small_cache, num_gallery=0)
+    findings = compute_findings(small_cache, RenderSettings(num_gallery=0))
     site = dict(render_site(small_cache, findings, load_presentation(RenderSettings())))
     assert "#as=" not in site["classes/000-con.html"].decode()

@@ -44,7 +44,7 @@ def test_orange_dots_are_the_classes_that_the_finding_counts(cache: EvaluationCa
     index = site["index.html"].decode()
 
     rule = next(item for item in findings.recommendations if item.rule is Rule.WEAK_CLASSES)
-    counted = {evidence.class_index for evidence in rule.evidence}
+    counted = {evidence.class_index for evidence in rule.measurements}
     orange = set(map(int, re.findall(r'<a href="classes/(\d+)-[^"]*" tabindex="-1" class="below">', index)))
     accuracy = findings.overall.top1.value
     alone = {metrics.class_index for metrics in findings.classes if metrics.recall.high < accuracy}

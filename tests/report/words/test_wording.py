@@ -6,7 +6,7 @@ import pytest
 
 from reportgen.analysis.calibration import CalibrationError, TemperatureScaling
 from reportgen.analysis.intervals import Estimate, Proportion
-from reportgen.analysis.recommendations import Evidence, Recommendation, Rule
+from reportgen.analysis.recommendations import Measurement, Recommendation, Rule
 from reportgen.report.words.wording import describe, headline
 
 
@@ -18,12 +18,12 @@ def estimate(value: float, low: float, high: float, n: int = 1000) -> Estimate:
     return Estimate(value=value, low=low, high=high, n=n)
 
 
-def fired(rule: Rule, *evidence: Evidence, num_tested: int = 1) -> Recommendation:
-    return Recommendation(rule=rule, fired=True, evidence=evidence, num_tested=num_tested)
+def fired(rule: Rule, *measurements: Measurement, num_tested: int = 1) -> Recommendation:
+    return Recommendation(rule=rule, fired=True, measurements=measurements, num_tested=num_tested)
 
 
-def unfired(rule: Rule, *evidence: Evidence, num_tested: int = 1) -> Recommendation:
-    return Recommendation(rule=rule, fired=False, evidence=evidence, num_tested=num_tested)
+def unfired(rule: Rule, *measurements: Measurement, num_tested: int = 1) -> Recommendation:
+    return Recommendation(rule=rule, fired=False, measurements=measurements, num_tested=num_tested)
 
 
 def make_scaling(*, after: float, change: tuple[float, float, float]) -> TemperatureScaling:
@@ -52,10 +52,10 @@ def with_calibration(findings, *, gap=None, error=None, temperature=None):
 MAX_EVIDENCE = 210
 """Characters in the three lines beside a finding."""
 
-GAP = Evidence(measured=estimate(0.09, 0.07, 0.11), threshold=0.02, fires_above=True)
-SURE = Evidence(measured=share(30, 400), threshold=0.031, fires_above=True)
-INSIDE = Evidence(measured=share(60, 100), threshold=0.3, fires_above=True)
-PAIR = Evidence(
+GAP = Measurement(measured=estimate(0.09, 0.07, 0.11), threshold=0.02, fires_above=True)
+SURE = Measurement(measured=share(30, 400), threshold=0.031, fires_above=True)
+INSIDE = Measurement(measured=share(60, 100), threshold=0.3, fires_above=True)
+PAIR = Measurement(
     measured=share(20, 100),
     threshold=0.0125,
     fires_above=True,
@@ -63,13 +63,13 @@ PAIR = Evidence(
     reverse=share(15, 90),
     reverse_threshold=0.034,
 )
-SWALLOW = Evidence(measured=share(40, 50), threshold=0.5, fires_above=True, class_index=3)
-WEAK = Evidence(measured=share(25, 100), threshold=0.655, fires_above=False, class_index=4)
+SWALLOW = Measurement(measured=share(40, 50), threshold=0.5, fires_above=True, class_index=3)
+WEAK = Measurement(measured=share(25, 100), threshold=0.655, fires_above=False, class_index=4)
 
-BORDER = Evidence(measured=estimate(0.09, 0.07, 0.11), threshold=0.05, fires_above=True)
-SPREAD = Evidence(measured=estimate(0.08, 0.06, 0.1), threshold=0.05, fires_above=True)
-SAME_PLACE = Evidence(measured=share(20, 20), threshold=0.5, fires_above=True, pair=(0, 1))
-ISSUES = Evidence(measured=share(30, 400), threshold=0.02, fires_above=True)
+BORDER = Measurement(measured=estimate(0.09, 0.07, 0.11), threshold=0.05, fires_above=True)
+SPREAD = Measurement(measured=estimate(0.08, 0.06, 0.1), threshold=0.05, fires_above=True)
+SAME_PLACE = Measurement(measured=share(20, 20), threshold=0.5, fires_above=True, pair=(0, 1))
+ISSUES = Measurement(measured=share(30, 400), threshold=0.02, fires_above=True)
 
 ONE_EACH = {
     Rule.OVERCONFIDENCE: GAP,
@@ -77,7 +77,7 @@ ONE_EACH = {
     Rule.CONFIDENT_ERRORS: SURE,
     Rule.SUPERCLASS_ERRORS: INSIDE,
     Rule.SYMMETRIC_PAIRS: PAIR,
-    Rule.SWALLOWING_CLASSES: SWALLOW,
+    Rule.OVER_PREDICTED_CLASSES: SWALLOW,
     Rule.WEAK_CLASSES: WEAK,
     Rule.BACKGROUND_FOCUS: BORDER,
     Rule.DIFFUSE_FOCUS: SPREAD,
@@ -182,7 +182,7 @@ def test_many_pairs_are_counted_and_the_strongest_named(small_cache, small_findi
 
 
 def test_an_over_predicted_class_shows_both_kinds_of_its_errors(small_cache, small_findings):
-    text = describe(fired(Rule.SWALLOWING_CLASSES, SWALLOW, num_tested=6), small_cache, small_findings)
+    text = describe(fired(Rule.OVER_PREDICTED_CLASSES, SWALLOW, num_tested=6), small_cache, small_findings)
     assert "40 images of other classes predicted as =1+1, 10 of its own images misclassified" in text.headline
     assert "=1+1 40 of 50" in text.evidence
     assert "threshold: 50.0%" in text.evidence
@@ -282,8 +282,8 @@ def with_comparison(findings, **changes):
 def test_background_focus_says_where_and_against_what(small_cache, small_findings):
     findings = with_border(
         small_findings,
-        right=estimate(0.2, 0.19, 0.21),
-        wrong=estimate(0.29, 0.27, 0.31, n=300),
+        correct=estimate(0.2, 0.19, 0.21),
+        misclassified=estimate(0.29, 0.27, 0.31, n=300),
         overall=estimate(0.23, 0.22, 0.24),
         difference=BORDER.measured,
     )
@@ -300,7 +300,7 @@ def test_background_focus_says_where_and_against_what(small_cache, small_finding
 def test_evidence_at_the_border_of_all_predictions_is_reported(small_cache, small_findings):
     overall = estimate(0.55, 0.53, 0.57)
     findings = with_border(small_findings, overall=overall, difference=estimate(math.nan, math.nan, math.nan))
-    everywhere = Evidence(measured=overall, threshold=findings.focus.border_share.uniform, fires_above=True)
+    everywhere = Measurement(measured=overall, threshold=findings.focus.border_share.uniform, fires_above=True)
     text = describe(fired(Rule.BACKGROUND_FOCUS, everywhere), small_cache, findings)
     assert text.headline == (
         "The border attracts more evidence than the center: it holds 55.0% of the evidence on 43.8% of the area."
@@ -324,15 +324,15 @@ def test_evidence_at_the_border_of_all_predictions_is_reported(small_cache, smal
 def test_an_unfired_border_rule_is_described_by_its_interval(small_cache, small_findings, difference, start):
     measured = estimate(*difference)
     findings = with_border(small_findings, difference=measured)
-    item = unfired(Rule.BACKGROUND_FOCUS, Evidence(measured=measured, threshold=0.05, fires_above=True))
+    item = unfired(Rule.BACKGROUND_FOCUS, Measurement(measured=measured, threshold=0.05, fires_above=True))
     assert describe(item, small_cache, findings).headline.startswith(start)
 
 
 def test_diffuse_focus_compares_low_with_high_confidence(small_cache, small_findings):
     focus = replace(
         small_findings.focus,
-        unsure_spread=estimate(0.71, 0.7, 0.72, n=20),
-        sure_spread=estimate(0.63, 0.62, 0.64, n=20),
+        low_confidence_spread=estimate(0.71, 0.7, 0.72, n=20),
+        high_confidence_spread=estimate(0.63, 0.62, 0.64, n=20),
         spread_difference=SPREAD.measured,
     )
     findings = replace(small_findings, focus=focus)
@@ -350,7 +350,7 @@ def test_pairs_at_the_same_place_are_named_with_what_overlap_is_worth(small_cach
     findings = with_comparison(
         small_findings,
         overlap_unrelated=estimate(0.76, 0.75, 0.77),
-        overlap_mistakes=estimate(0.86, 0.85, 0.87),
+        overlap_misclassified=estimate(0.86, 0.85, 0.87),
         unrelated_high=0.93,
     )
     evidence = [replace(SAME_PLACE, pair=pair) for pair in [(0, 1), (3, 4)]]
@@ -392,7 +392,9 @@ def test_pairs_with_different_regions_get_advice_to_break_the_association(small_
 def test_label_issues_are_compared_with_what_confidence_predicts(
     small_cache, small_findings, count, has_fired, headline_text
 ):
-    issues = replace(small_findings.label_issues, num_foreseen=8.8, min_probability=0.75, num_plain=77, temperature=1.3)
+    issues = replace(
+        small_findings.label_issues, num_expected=8.8, min_probability=0.75, num_confident_learning=77, temperature=1.3
+    )
     findings = replace(small_findings, label_issues=issues)
     evidence = replace(ISSUES, measured=share(count, 400))
     make = fired if has_fired else unfired

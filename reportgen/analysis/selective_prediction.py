@@ -48,7 +48,7 @@ class CoverageTarget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
+class SelectivePrediction:
     """Selective prediction (Geifman & El-Yaniv 2017): answer where the confidence is high, leave the rest to people.
 
     Thresholds are chosen on one half of the examples and measured on the other, because the best of many thresholds
@@ -73,7 +73,7 @@ class Coverage:
     ranking: Estimate
 
 
-def compute_coverage(predictions: Predictions) -> Coverage:
+def compute_selective_prediction(predictions: Predictions) -> SelectivePrediction:
     """When the model may answer alone.
 
     Args:
@@ -86,7 +86,7 @@ def compute_coverage(predictions: Predictions) -> Coverage:
         threshold = choose_threshold(confidence[chosen], is_correct[chosen], target)
         reached = None if threshold is None else _measure(confidence[measured], is_correct[measured], threshold)
         targets.append(CoverageTarget(target=target, reached=reached))
-    return Coverage(
+    return SelectivePrediction(
         targets=tuple(targets),
         num_chosen=len(chosen),
         num_measured=len(measured),

@@ -7,14 +7,19 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from reportgen.analysis.calibration import split_in_halves
-from reportgen.analysis.coverage import NUM_CURVE_POINTS, TARGETS, choose_threshold, compute_coverage
 from reportgen.analysis.intervals import Proportion
 from reportgen.analysis.predictions import compute_predictions
+from reportgen.analysis.selective_prediction import (
+    NUM_CURVE_POINTS,
+    TARGETS,
+    choose_threshold,
+    compute_selective_prediction,
+)
 
 
 def _coverage(make_predictions, confidence, is_correct):
     labels = np.zeros(len(confidence), dtype=np.int64)
-    return compute_coverage(make_predictions(labels, ~np.asarray(is_correct), confidence))
+    return compute_selective_prediction(make_predictions(labels, ~np.asarray(is_correct), confidence))
 
 
 def _reference_threshold(confidence, is_correct, target):
@@ -131,7 +136,7 @@ def test_curve_never_parts_equal_confidences(make_predictions):
 def test_order_of_the_classes_parts_no_examples():
     rng = np.random.default_rng(0)
     logits = np.stack([rng.permutation(row) for row in np.repeat(rng.standard_normal((3, 40)), 40, axis=0)])
-    found = compute_coverage(compute_predictions(logits.astype(np.float32), logits.argmax(axis=1)))
+    found = compute_selective_prediction(compute_predictions(logits.astype(np.float32), logits.argmax(axis=1)))
     assert [point.coverage.count for point in found.curve] == [40, 80, 120]
 
 
