@@ -46,7 +46,7 @@ def render_site(cache: EvaluationCache, findings: Findings, presentation: Presen
     yield ".nojekyll", b""
     yield from _render_assets(presentation, run.cache.class_names)
     pages = _render_pages(context, REPORT_KINDS, frame, presentation.environment)
-    # Figures are drawn in threads of their own while pages are made.
+    # Figures are drawn in separate threads while pages are rendered.
     yield from _alternate(render_class_figures(cache, findings), pages)
     yield from render_downloads(cache, findings)
 
@@ -87,7 +87,7 @@ def _render_pages(
 
 
 def _alternate(first: Iterable[SiteFile], second: Iterable[SiteFile]) -> Iterator[SiteFile]:
-    """One file of each in turn, then the rest of the longer."""
+    """Alternate between two sequences, then continue with the longer one."""
     return (file for file in chain.from_iterable(zip_longest(first, second)) if file is not None)
 
 
@@ -100,7 +100,7 @@ def _list_styles(context: ReportContext) -> Iterator[str]:
 
 
 def _is_usual(run: RunContext) -> bool:
-    """Whether a run has what most style sheets are made for: images, and maps of each class by one method."""
+    """Whether a run has images and maps of each class by one method, so that it needs no additional style sheet."""
     has_all = run.cache.thumbnails is not None and run.maps is not None and not run.grouping
     has_all = has_all and run.findings.faithfulness is None
     return has_all and len(run.methods) == 1 and run.maps is not None and not run.maps.is_class_agnostic

@@ -1,28 +1,18 @@
-"""Where templates are found, and how they are rendered."""
+"""Templates and assets: where they are found, and how pages are rendered."""
 
 from pathlib import Path
 from typing import Any
 
-from jinja2 import (
-    BaseLoader,
-    ChoiceLoader,
-    Environment,
-    FileSystemLoader,
-    PrefixLoader,
-    StrictUndefined,
-    Template,
-    TemplateError,
-    TemplateSyntaxError,
-)
+import jinja2
 
 from reportgen.errors import SiteError
 
 
 def find_templates() -> Path:
-    """The folder of the built-in templates: inside an installed package, beside the package in a checkout.
+    """The folder of the built-in templates: inside an installed package, or beside the package in a checkout.
 
     Raises:
-        SiteError: neither place holds them.
+        SiteError: neither folder holds them.
     """
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "templates", package.parent / "templates"):
@@ -33,25 +23,25 @@ def find_templates() -> Path:
     )
 
 
-def make_environment(user_templates: Path | None) -> Environment:
+def make_environment(user_templates: Path | None) -> jinja2.Environment:
     """The environment in which pages are rendered.
 
-    A user's folder comes first; the built-in templates stand behind it under their own names and under `builtin/`, so
-    that a template may extend the one that it replaces.
+    A user's folder comes first. The built-in templates are available under their own names and under `builtin/`, so
+    that a template can extend the one that it replaces.
 
     Raises:
         SiteError: the user's folder does not exist.
     """
-    builtin = FileSystemLoader(find_templates())
-    loaders: list[BaseLoader] = [builtin, PrefixLoader({"builtin": builtin})]
+    builtin = jinja2.FileSystemLoader(find_templates())
+    loaders: list[jinja2.BaseLoader] = [builtin, jinja2.PrefixLoader({"builtin": builtin})]
     if user_templates is not None:
         if not user_templates.is_dir():
             raise SiteError(f"The templates folder {user_templates} does not exist.", hint="Name a folder.")
-        loaders.insert(0, FileSystemLoader(user_templates))
-    environment = Environment(
-        loader=ChoiceLoader(loaders),
+        loaders.insert(0, jinja2.FileSystemLoader(user_templates))
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(loaders),
         autoescape=True,
-        undefined=StrictUndefined,
+        undefined=jinja2.StrictUndefined,
         auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -68,8 +58,8 @@ def load_assets(user_templates: Path | None) -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in sorted(assets.items())}
 
 
-def check_templates(environment: Environment) -> None:
-    """Check that every template can be read, before any work is done; whether its fields exist shows on rendering.
+def check_templates(environment: jinja2.Environment) -> None:
+    """Check before any work is done that every template can be read; its fields are checked when it is rendered.
 
     Raises:
         SiteError: a template is wrong.
@@ -78,25 +68,25 @@ def check_templates(environment: Environment) -> None:
         _load(environment, path.name)
 
 
-def render_page(environment: Environment, template: str, page: Any) -> bytes:
-    """A page of the site, from one of the records in `views`.
+def render_page(environment: jinja2.Environment, template: str, page: Any) -> bytes:
+    """Render a page from one of the records in `views`.
 
     Raises:
         SiteError: the template is wrong, or names a field that the record lacks.
     """
     try:
         return _load(environment, template).render(page=page).encode()
-    except TemplateError as error:
+    except jinja2.TemplateError as error:
         raise SiteError(
             f"The template {template} cannot be rendered: {error}.",
             hint="templates/README.md lists what a template sees; the site is unchanged.",
         ) from error
 
 
-def _load(environment: Environment, template: str) -> Template:
+def _load(environment: jinja2.Environment, template: str) -> jinja2.Template:
     try:
         return environment.get_template(template)
-    except TemplateSyntaxError as error:
+    except jinja2.TemplateSyntaxError as error:
         raise SiteError(
             f"The template {error.name}, line {error.lineno}: {error.message}.", hint="Mend it; the site is unchanged."
         ) from error

@@ -1,4 +1,4 @@
-"""Where each file of a site lies: relative POSIX paths, lower-case ASCII, safe on every file system and server."""
+"""The paths of a site's files: relative, POSIX, lower-case ASCII, safe on every file system and server."""
 
 import re
 import unicodedata
@@ -14,11 +14,11 @@ EXTRA_CSS_PATH = "assets/extra.css"
 VARIANTS_CSS_PATH = "assets/variants.css"
 
 EXTERNAL_REL = "external noreferrer"
-"""What marks a link that a reviewer's notes lead out of the site with; no other may."""
+"""The `rel` of links out of the site, which only a reviewer's notes may contain."""
 
 
 def make_slug(name: str) -> str:
-    """A name in lower-case ASCII letters, digits and single hyphens; empty where nothing of it remains.
+    """A name in lower-case ASCII letters, digits and single hyphens; empty if nothing remains.
 
     >>> make_slug("Ünïcode & <tag>")
     'unicode-tag'
@@ -33,7 +33,7 @@ def method_slug(method: str) -> str:
 
 
 def class_stem(class_index: int, class_name: str) -> str:
-    """`042-leopard`. The index keeps names apart that differ in case only, are reserved, or leave no slug."""
+    """`042-leopard`. The index distinguishes names that differ in case only, and replaces names without a slug."""
     slug = make_slug(class_name)
     return f"{class_index:03d}-{slug}" if slug else f"{class_index:03d}"
 
@@ -44,7 +44,7 @@ def class_path(class_index: int, class_name: str) -> str:
 
 
 def class_figure_path(class_index: int, class_name: str) -> str:
-    """The path of a class's figure to take away."""
+    """The path of the figure of a class."""
     return f"figures/classes/class_{class_stem(class_index, class_name).replace('-', '_')}.png"
 
 
@@ -59,7 +59,7 @@ def pair_path(low_index: int, low_name: str, high_index: int, high_name: str) ->
 
 
 def pair_figure_path(rank: int, true_name: str, predicted_name: str) -> str:
-    """The path of a confused pair's figure to take away; `rank` counts from 1."""
+    """The path of the figure of a confused pair; `rank` counts from 1."""
     names = (make_slug(name).replace("-", "_") or "class" for name in (true_name, predicted_name))
     return f"figures/confused_pair_{rank}_{'_to_'.join(names)}.png"
 

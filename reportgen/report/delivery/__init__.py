@@ -1,1 +1,1 @@
-"""Files to a folder, an archive or one page to mail, and the check that they are as written."""
+"""Delivery of a report: as a folder, an archive or a single file, and the check that a folder is unchanged."""

@@ -1,4 +1,4 @@
-"""A written site as one archive beside it. The same site gives the same bytes wherever the same zlib deflates them.
+"""The site as one archive beside it: the same site gives the same bytes with the same version of zlib.
 
 Names are sorted, dates and permissions fixed, and the site's notes and settings (README.md, .git) stay out. The archive
 has no folder at its top, so that services which publish an archive find `index.html`.
@@ -16,7 +16,7 @@ from reportgen.report.delivery.site import MANIFEST_NAME, read_manifest
 from reportgen.report.words.text import plural_text
 
 _COMMENT = b"A report by reportgen."
-"""The archive's comment, by which an earlier archive of ours is known."""
+"""The comment that identifies an archive of reportgen."""
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that the format can say
 _MODE = 0o100644  # a regular file that everyone may read
@@ -24,16 +24,16 @@ _COMPRESSED_SUFFIXES = {".png", ".jpg", ".webp"}
 
 
 def archive_path(folder: Path) -> Path:
-    """Where the archive of the site in this folder lies: `site.zip` beside `site`."""
+    """The path of a site's archive: `site.zip` beside `site`."""
     folder = folder if folder.name not in {"", ".."} else Path(os.path.abspath(folder))  # noqa: PTH100  keeps links
     return folder.with_name(f"{folder.name}.zip")
 
 
 def check_archive(folder: Path) -> None:
-    """Check that the archive of the site in this folder may be written, before any work is done.
+    """Check before any work is done that the archive of a site can be written.
 
     Raises:
-        SiteError: a file that is not ours stands in its place, or it cannot be written.
+        SiteError: a foreign file has its path, or it cannot be written.
     """
     check_artifact(
         archive_path(folder), is_ours=_is_ours, hint=f"Move it away, or give another folder with {setting('out')}."
@@ -41,10 +41,10 @@ def check_archive(folder: Path) -> None:
 
 
 def write_archive(folder: Path) -> Artifact:
-    """The archive of the site in this folder.
+    """Write the archive of a site.
 
     Raises:
-        SiteError: a file that is not ours stands in its place, or it cannot be written.
+        SiteError: a foreign file has its path, or it cannot be written.
     """
     check_archive(folder)
     manifest = read_manifest(folder)

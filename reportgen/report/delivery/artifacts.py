@@ -1,4 +1,4 @@
-"""Files beside the site: written whole or not at all, and never over a file that is not ours."""
+"""Files made from a finished site: written whole or not at all, and never over a foreign file."""
 
 import os
 from collections.abc import Callable
@@ -12,13 +12,7 @@ from reportgen.errors import SiteError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """A written file that carries the report, or a part of it, elsewhere.
-
-    Attributes:
-        path: the file.
-        num_bytes: its size.
-        contents: what it holds, in words.
-    """
+    """A file made from a finished site; `contents` describes it, such as `10 of 100 classes`."""
 
     path: Path
     num_bytes: int
@@ -26,15 +20,15 @@ class Artifact:
 
 
 def check_artifact(path: Path, *, is_ours: Callable[[Path], bool], hint: str) -> None:
-    """Check that a file may be written, before any work is done.
+    """Check before any work is done that a file can be written.
 
     Args:
         path: the file.
-        is_ours: whether an existing file is an earlier one of ours, which may be replaced.
-        hint: what to do where it may not.
+        is_ours: whether an existing file is an artifact of reportgen, which may be replaced.
+        hint: the hint of the error.
 
     Raises:
-        SiteError: something else stands there, or the folder cannot be written.
+        SiteError: a foreign file has the path, or the folder cannot be written.
     """
     is_taken = path.exists() or path.is_symlink()
     if is_taken and not (path.is_file() and is_ours(path)):
@@ -47,12 +41,10 @@ def check_artifact(path: Path, *, is_ours: Callable[[Path], bool], hint: str) ->
 def write_artifact(path: Path, write: Callable[[BinaryIO], object]) -> int:
     """Write a file whole or not at all; returns its size in bytes.
 
-    Args:
-        path: the file; its folder is made where it is missing.
-        write: writes the content.
+    A missing folder is created.
 
     Raises:
-        SiteError: writing fails; an earlier file is as it was.
+        SiteError: writing fails; an earlier file stays as it was.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,7 @@ from reportgen.report.delivery.tokens import EndTag, Tag, Token, join_tokens, pa
 from reportgen.report.urls import EXTRA_CSS_PATH, INDEX_PATH
 
 GENERATOR = '<meta name="generator" content="reportgen, single file">'
-"""What stands near the beginning of every such file."""
+"""The mark at the beginning of every single file."""
 
 _CLASSES_SCRIPT_PATH = "assets/classes.js"
 _FIGURES = "figures"
@@ -44,7 +44,7 @@ _PAINT_ID = re.compile(r"url\(#([^)]*)\)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chapter:
-    """A page besides the first that the file holds: where it lies in the site, and what it is called."""
+    """A page that follows the first one: its path in the site, and its title."""
 
     path: str
     title: str
@@ -56,14 +56,14 @@ def join_site(
     """The file as HTML.
 
     Args:
-        read: gives a file of the site by its path.
+        read: returns the content of a file of the site.
         paths: all files of the site.
         chapters: the pages that follow the first one.
-        note: what the file holds, in a sentence.
-        style: rules for what only such a file has.
+        note: a sentence on the contents of the file.
+        style: CSS rules that only a single file needs.
 
     Raises:
-        SiteError: a page is not built as the built-in templates build it.
+        SiteError: a page lacks the structure of the built-in templates.
     """
     first = _read_page(read, INDEX_PATH, anchor="")
     others = [_read_page(read, chapter.path, anchor=_anchor(chapter.path)) for chapter in chapters]
@@ -95,17 +95,16 @@ class _Page:
     """A page of the site, in parts.
 
     Attributes:
-        path: where it lies.
-        anchor: its id in the file; empty for the first page, whose own ids stay as they are.
-        start: up to its `<head>`, included.
-        head: what stands in the head.
-        before: from the end of the head to its `<main>`, included.
-        content: what stands in the main element, but for what the file leaves out.
-        after: from the end of the main element to that of the body.
+        anchor: its id in the file; empty for the first page, whose own ids are kept.
+        start: up to and including `<head>`.
+        head: the content of the head.
+        before: from the end of the head up to and including `<main>`.
+        content: the content of the main element without parts that the file omits.
+        after: from the end of the main element to the end of the body.
         end: the rest.
-        filters: the SVG filters that colour its pictures, by id: the same on every page.
-        controls: its choices about maps.
-        ids: the ids of what the file takes of it.
+        filters: the SVG filters that color its pictures, by id: the same on every page.
+        controls: the controls of its maps.
+        ids: the ids of `content` and `after`.
     """
 
     path: str
@@ -121,7 +120,7 @@ class _Page:
     ids: frozenset[str]
 
     def id_in_file(self, name: str) -> str:
-        """The id that an element of this page has in the file."""
+        """The id in the file of an element of this page."""
         return f"{self.anchor}-{name}" if self.anchor else name
 
 
@@ -158,14 +157,14 @@ def _read_page(read: Callable[[str], bytes], path: str, *, anchor: str) -> _Page
 
 
 def _cut(tokens: list[Token], name: str, path: str) -> tuple[list[Token], list[Token], list[Token]]:
-    """What comes up to an element's start tag, what stands in the element, and what begins with its end tag."""
+    """The tokens up to and including an element's start tag, its content, and the tokens from its end tag."""
     starts = [place for place, token in enumerate(tokens) if isinstance(token, Tag) and token.name == name]
     first, last = next(iter(starts), -1) + 1, _find_end(tokens, name, path)
     return tokens[:first], tokens[first:last], tokens[last:]
 
 
 def _find_end(tokens: list[Token], name: str, path: str) -> int:
-    """The place of an element's end tag."""
+    """The index of an element's end tag."""
     if EndTag(name) not in tokens:
         raise SiteError(
             f"The page {path} cannot be joined with others: it has no <{name}> of its own.",
@@ -175,17 +174,17 @@ def _find_end(tokens: list[Token], name: str, path: str) -> int:
     return tokens.index(EndTag(name))
 
 
-# ---- What refers to something
+# ---- References
 
 
 class _Binder:
-    """Turns references between files into references inside one."""
+    """Turns references between files into references within one file."""
 
     def __init__(self, read: Callable[[str], bytes], paths: Collection[str], pages: Sequence[_Page]) -> None:
         self._read = read
         self._pages = {page.path: page for page in pages}
         self._filters = {name: filter for page in pages for name, filter in page.filters.items()}
-        # Pictures that the pages lead to, with the text of the first link to each.
+        # Pictures that pages link to, with the text of the first link to each.
         self._figures: dict[str, str] = {}
         for page in pages:
             for path, text in _linked_pictures(page):
@@ -197,16 +196,16 @@ class _Binder:
         return bool(self._figures)
 
     def bind(self, page: _Page, tokens: Iterable[Token]) -> str:
-        """A part of a page as it stands in the file."""
+        """A part of a page with its references changed."""
         return join_tokens(self._bind(page, token) if isinstance(token, Tag) else token for token in tokens)
 
     def definitions(self) -> str:
-        """The filters of all pages, once: the style sheets name them."""
+        """The filters of all pages, each once: the style sheets refer to them."""
         filters = join_tokens(chain.from_iterable(self._filters.values()))
         return f'<svg class="definitions" width="0" height="0" aria-hidden="true">{filters}</svg>\n'
 
     def figures_section(self) -> str:
-        """The pictures that the pages lead to; nothing where there are none."""
+        """The section of the pictures that pages link to; empty without any."""
         if not self._figures:
             return ""
         figures = "\n".join(
@@ -220,7 +219,7 @@ class _Binder:
         )
 
     def link(self, page: _Page, url: str) -> str | None:
-        """Where a link of a page leads in the file; `None` where its target is left out."""
+        """The target in the file of a link; `None` if the file omits the target."""
         parts = urlsplit(url)
         if parts.scheme:
             return url
@@ -272,12 +271,12 @@ class _Binder:
 
 
 def _target(page: _Page, path: str) -> str:
-    """The file of the site that a page means."""
+    """The file of the site that a relative path refers to."""
     return posixpath.normpath(posixpath.join(posixpath.dirname(page.path), unquote(path))) if path else page.path
 
 
 def _linked_pictures(page: _Page) -> Iterator[tuple[str, str]]:
-    """The PNG files that a page leads to, with the texts of the links."""
+    """The PNG files that a page links to, with the texts of the links."""
     for place, token in enumerate(page.content):
         if isinstance(token, Tag) and token.name == "a" and token.get("href").endswith(".png"):
             end = page.content.index(EndTag("a"), place)
@@ -286,12 +285,12 @@ def _linked_pictures(page: _Page) -> Iterator[tuple[str, str]]:
 
 
 def _size_attributes(png: bytes) -> str:
-    """Width and height of a PNG, which stand in its first chunk."""
+    """Width and height of a PNG, read from its first chunk."""
     width, height = struct.unpack(">II", png[16:24])
     return f' width="{width}" height="{height}"'
 
 
-# ---- What is added
+# ---- Additions
 
 
 def _head(binder: _Binder, first: _Page, styles: Sequence[str], scripts: Sequence[str]) -> str:
@@ -313,7 +312,7 @@ def _head(binder: _Binder, first: _Page, styles: Sequence[str], scripts: Sequenc
 
 
 def _digests(sources: Sequence[str]) -> str:
-    """What the policy calls inline styles or scripts: their SHA-256."""
+    """The sources of inline styles or scripts for the policy: their SHA-256 digests."""
     digests = (base64.b64encode(hashlib.sha256(source.encode()).digest()).decode() for source in sources)
     return " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
 
@@ -323,14 +322,14 @@ def _without_scripts(tokens: list[Token]) -> list[Token]:
 
 
 def _is_replaced(tag: Tag) -> bool:
-    """Whether a tag of the head has another in its place, or none."""
+    """Whether a tag of the head is replaced or dropped."""
     if tag.name == "link":
         return tag.get("rel") != "icon"
     return tag.name == "meta" and (tag.has("charset") or tag.has("http-equiv") or tag.get("name") == "generator")
 
 
 def _styles(read: Callable[[str], bytes], pages: Iterable[_Page], own: str) -> list[str]:
-    """The style sheets of all pages, each once; the user's comes last."""
+    """The style sheets of all pages, each once; the user's own is last."""
     sheets = dict.fromkeys(
         _target(page, tag.get("href"))
         for page in pages
@@ -344,7 +343,7 @@ def _styles(read: Callable[[str], bytes], pages: Iterable[_Page], own: str) -> l
 
 
 def _scripts(read: Callable[[str], bytes], first: _Page, binder: _Binder) -> list[str]:
-    """The scripts of the first page, with the pages of classes as they stand in the file."""
+    """The scripts of the first page, with the addresses of class pages changed to fragments."""
     paths = [tag.get("src") for tag in first.head if isinstance(tag, Tag) and tag.name == "script" and tag.has("src")]
     texts = []
     for path in paths:
@@ -358,7 +357,7 @@ def _scripts(read: Callable[[str], bytes], first: _Page, binder: _Binder) -> lis
 
 
 def _decode(content: bytes) -> str:
-    """The text as the browser sees it, of which the policy names the digest."""
+    """The text as the browser sees it: the policy contains its digest."""
     return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -1,4 +1,4 @@
-"""A part of the report as one HTML file to mail: the first page, some classes, the figures, and how to read them."""
+"""A part of the report as one HTML file to mail: the first page, some classes, figures and "How to read"."""
 
 from difflib import get_close_matches
 from itertools import chain
@@ -23,11 +23,11 @@ _MARK_BYTES = 4_096  # within which `GENERATOR` stands
 
 
 def check_single_file(settings: RenderSettings) -> None:
-    """Check that the file may be written, before any work is done.
+    """Check before any work is done that the file can be written.
 
     Raises:
-        SettingsError: it would lie inside the site.
-        SiteError: a file that is not ours stands in its place, or it cannot be written.
+        SettingsError: its path is inside the site.
+        SiteError: a foreign file has its path, or it cannot be written.
     """
     path = settings.single_file
     if path is None:
@@ -41,16 +41,16 @@ def check_single_file(settings: RenderSettings) -> None:
 
 
 def write_single_file(class_names: tuple[str, ...], chosen: tuple[int, ...], settings: RenderSettings) -> Artifact:
-    """The file, made of the site that was written to `settings.out`.
+    """Write the single file, made from the site in `settings.out`.
 
     Args:
-        class_names: of all classes, in index order.
-        chosen: the classes that it holds.
-        settings: where it lies, and how large it may be.
+        class_names: names of all classes, in index order.
+        chosen: the classes in the file.
+        settings: its path, and whether it may be larger than can be mailed.
 
     Raises:
         SettingsError: the file would be too large to mail.
-        SiteError: a file that is not ours stands in its place, it cannot be written, or a template does not fit.
+        SiteError: a foreign file has its path, it cannot be written, or a page lacks the built-in structure.
     """
     assert settings.single_file is not None, "only called where the file is wanted"
     check_single_file(settings)
@@ -77,16 +77,13 @@ def write_single_file(class_names: tuple[str, ...], chosen: tuple[int, ...], set
 
 
 def choose_classes(cache: EvaluationCache, findings: Findings, wanted: tuple[str, ...]) -> tuple[int, ...]:
-    """The classes that a file holds, in the order in which it shows them.
+    """The classes in the single file, in the order in which they are shown.
 
-    Args:
-        cache: what the one pass found.
-        findings: what the analysis found.
-        wanted: class names. Without any: the `NUM_WEAKEST` classes of lowest recall, then those of the most confused
-            pairs, then more of low recall, `NUM_CLASSES` in all.
+    Without wanted names these are the `NUM_WEAKEST` classes of lowest recall, then those of the most confused pairs,
+    then more of low recall, `NUM_CLASSES` in all.
 
     Raises:
-        SettingsError: there is no class of a name.
+        SettingsError: no class has one of the names.
     """
     if wanted:
         return tuple(dict.fromkeys(_class_index(cache.class_names, name) for name in wanted))

@@ -1,8 +1,8 @@
-"""From (path, bytes) to a folder. Only this module and `delivery` write.
+"""Files as (path, bytes) -> a folder.
 
-Files are staged inside the folder and moved into place when all of them exist. Before the first move the manifest
-claims the old and the new files and says that the site is incomplete; it says that it is complete after the last one.
-A run that fails leaves the site as it was, and a folder that is not a report of ours is never written to.
+Files are staged inside the folder and moved into place when all of them exist. Before the first move, the manifest
+lists the old and the new files and marks the site as incomplete; after the last move, it marks the site as complete.
+A run that fails leaves the site as it was. A folder with foreign files but without a report is never written to.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from reportgen.version import __version__
 MANIFEST_NAME = "manifest.json"
 STAGING_NAME = ".reportgen-staging"
 
-_WELCOME = re.compile(r"\..*|README(\..*)?|LICENSE(\..*)?|CNAME|desktop\.ini", re.IGNORECASE)
+_ALLOWED_NAMES = re.compile(r"\..*|README(\..*)?|LICENSE(\..*)?|CNAME|desktop\.ini", re.IGNORECASE)
 
 
 _EXTERNAL = re.compile(rb"""<a rel="%s" href="(?:https:|mailto:)[^"]*\"""" % EXTERNAL_REL.encode())
@@ -35,13 +35,7 @@ _ID = re.compile(rb"""\sid="([^"]*)\"""")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A written site.
-
-    Attributes:
-        folder: where it stands.
-        num_files: number of files, the manifest included.
-        num_bytes: their total size.
-    """
+    """A written site: the number of files and their total size include the manifest."""
 
     folder: Path
     num_files: int
@@ -50,27 +44,27 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a site says of itself.
+    """The manifest of a site.
 
     Attributes:
-        digests: its files as relative POSIX paths, with their SHA-256 in hexadecimal.
-        is_complete: whether writing it came to its end.
+        digests: SHA-256 in hexadecimal by relative POSIX path.
+        is_complete: whether the site was written to the end.
     """
 
     digests: dict[str, str]
     is_complete: bool
 
 
-def is_welcome(name: str) -> bool:
-    """Whether a folder may hold something of this name beside a report: notes, or settings of what publishes it."""
-    return _WELCOME.fullmatch(name) is not None
+def is_allowed_name(name: str) -> bool:
+    """Whether a folder may hold a foreign file of this name beside a report: notes, or settings for publishing."""
+    return _ALLOWED_NAMES.fullmatch(name) is not None
 
 
 def check_destination(folder: Path) -> None:
-    """Check that a site may be written to a folder, before any work is done.
+    """Check before any work is done that a site can be written to a folder.
 
     Raises:
-        SiteError: it is a file, cannot be written, or holds something that is not ours.
+        SiteError: it is a file, cannot be written, or holds foreign files.
     """
     if folder.exists() and not folder.is_dir():
         raise SiteError(f"{folder} is a file.", hint=f"Give a folder with {setting('out')}.")
@@ -82,7 +76,7 @@ def check_destination(folder: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise SiteError(f"{folder} cannot be written.", hint=f"Give a writable folder with {setting('out')}.")
     if read_manifest(folder) is None:
-        foreign_files = sorted(entry.name for entry in folder.iterdir() if not is_welcome(entry.name))
+        foreign_files = sorted(entry.name for entry in folder.iterdir() if not is_allowed_name(entry.name))
         if foreign_files:
             raise SiteError(
                 f"{folder} holds files that are not a report of reportgen's, such as {foreign_files[0]}.",
@@ -91,16 +85,16 @@ def check_destination(folder: Path) -> None:
 
 
 def write_site(folder: Path, files: Iterable[tuple[str, bytes]]) -> Site:
-    """The site in a folder, complete or not at all.
+    """Write a site to a folder, completely or not at all.
 
     Args:
-        folder: where to; an earlier report in it is replaced, files that the earlier report listed and this one lacks
-            are removed, and anything else is left alone.
+        folder: an earlier report in it is replaced; files that only the earlier report has are removed, and foreign
+            files are left alone.
         files: relative POSIX paths with their contents, each path once.
 
     Raises:
-        SiteError: the folder is not ours, a file would overwrite one that is not ours, a link leads nowhere, or
-            writing fails.
+        SiteError: the folder holds foreign files, a file would overwrite a foreign one, a link is broken, or writing
+            fails.
     """
     check_destination(folder)
     found = read_manifest(folder)
@@ -128,10 +122,10 @@ def write_site(folder: Path, files: Iterable[tuple[str, bytes]]) -> Site:
 
 
 def find_broken_links(pages: Mapping[str, bytes], paths: Iterable[str]) -> list[tuple[str, str]]:
-    """Links that lead nowhere, as (page, link), sorted.
+    """The broken links, as (page, link), sorted.
 
-    A link is broken when it names a file outside `paths`, a fragment that its page does not define, an absolute path
-    or another host. Only `<a rel="external noreferrer" href="https://…">`, so written, may leave the site.
+    A link is broken if it leads to a file that is not in `paths`, a fragment that its page does not define, an absolute
+    path or another host. Only `<a rel="external noreferrer" href="https://…">`, written exactly so, may leave the site.
 
     Args:
         pages: the HTML pages by relative POSIX path.
@@ -156,7 +150,7 @@ def _resolves(page: str, link: str, known: set[str], ids: Mapping[str, set[str]]
     target = posixpath.normpath(posixpath.join(posixpath.dirname(page), unquote(parts.path))) if parts.path else page
     if target not in known:
         return False
-    if "=" in parts.fragment:  # what a page's script shows, such as #image=42
+    if "=" in parts.fragment:  # state of a page's script, such as #image=42
         return True
     return not parts.fragment or target not in ids or unquote(parts.fragment) in ids[target]
 
@@ -209,7 +203,7 @@ def _manifest_bytes(digests: Mapping[str, str], *, is_complete: bool) -> bytes:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of the report that stands in a folder; `None` where there is no report of ours."""
+    """The manifest of the report in a folder; `None` without a report."""
     try:
         manifest = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -226,7 +220,7 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def _is_inside(path: str) -> bool:
-    """Whether a manifest's path stays in the folder, so that a doctored manifest cannot remove other files."""
+    """Whether a path of a manifest is inside the folder: a forged manifest must not remove other files."""
     return posixpath.normpath(path) == path and not path.startswith(("/", "../"))
 
 
@@ -247,7 +241,7 @@ def _remove_stale(folder: Path, paths: Iterable[str]) -> None:
         for parent in _parents_inside(path):
             try:
                 (folder / parent).rmdir()
-            except OSError:  # not empty: something else lives there
+            except OSError:  # not empty: it holds foreign files
                 break
 
 

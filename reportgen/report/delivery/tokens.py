@@ -1,4 +1,4 @@
-"""A page as a flat list of tags and texts, to be cut, changed and put together again."""
+"""A page as a flat list of tags and texts, which can be split, changed and joined again."""
 
 import html
 from collections.abc import Callable, Iterable
@@ -15,11 +15,10 @@ class Tag:
     """A start tag.
 
     Attributes:
-        name: the element, in lower case.
-        attributes: names in lower case and values; `None` where an attribute has no value. HTML gives elements and
-            attributes of SVG their capitals back.
-        is_leaf: whether no end tag belongs to it.
-        slash: what closes an element without content.
+        name: in lower case.
+        attributes: values by name in lower case; `None` without a value. Browsers restore the capitals of SVG.
+        is_leaf: whether it has no end tag.
+        slash: `/` in a self-closing tag.
     """
 
     name: str
@@ -28,11 +27,11 @@ class Tag:
     slash: str = ""
 
     def get(self, name: str) -> str:
-        """An attribute's value; empty where it has none, or is missing."""
+        """The value of an attribute; empty without a value, or without the attribute."""
         return self.attributes.get(name) or ""
 
     def has(self, name: str) -> bool:
-        """Whether the attribute is there."""
+        """Whether the tag has the attribute."""
         return name in self.attributes
 
 
@@ -44,11 +43,11 @@ class EndTag:
 
 
 Token = Tag | EndTag | str
-"""A tag, or text as it stands in the source."""
+"""A tag, or text as in the source."""
 
 
 def parse_tokens(page: str) -> list[Token]:
-    """The tags and texts of a page; comments are left out."""
+    """The tags and texts of a page, without comments."""
     parser = _Parser()
     parser.feed(page)
     parser.close()
@@ -56,15 +55,15 @@ def parse_tokens(page: str) -> list[Token]:
 
 
 def join_tokens(tokens: Iterable[Token]) -> str:
-    """The page that the tokens stand for."""
+    """The source of a page."""
     return "".join(_source(token) for token in tokens)
 
 
 def split_tokens(tokens: Iterable[Token], is_chosen: Callable[[Tag], bool]) -> tuple[list[Token], list[list[Token]]]:
-    """What stands outside the chosen elements, and each outermost chosen element with all that is in it."""
+    """The tokens outside the chosen elements, and those of each outermost chosen element."""
     outside: list[Token] = []
     chosen: list[list[Token]] = []
-    depth = 0  # of the element at hand below the outermost chosen one
+    depth = 0  # of the current element within the outermost chosen one
     for token in tokens:
         if depth:
             chosen[-1].append(token)

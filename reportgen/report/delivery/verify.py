@@ -1,4 +1,4 @@
-"""A site against its manifest: what was changed, added or lost since it was written. Reads, never writes."""
+"""Comparison of a site with its manifest: files changed, added or lost since it was written."""
 
 import hashlib
 import os
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reportgen.errors import SiteError, setting
-from reportgen.report.delivery.site import MANIFEST_NAME, STAGING_NAME, is_welcome, read_manifest
+from reportgen.report.delivery.site import MANIFEST_NAME, STAGING_NAME, is_allowed_name, read_manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteCheck:
-    """How a site differs from what was written; paths are relative and POSIX, sorted.
+    """The differences between a site and its manifest; paths are relative and POSIX, sorted.
 
     Attributes:
-        num_files: number of files that were written, the manifest included.
-        is_complete: whether writing the site came to its end.
-        changed: files whose bytes are not those that were written.
-        added: files that the manifest does not list, notes and settings of what publishes the site left out.
+        num_files: number of files as written, the manifest included.
+        is_complete: whether the site was written to the end.
+        changed: files with other contents.
+        added: files that the manifest does not list, without notes and settings for publishing.
         lost: files that the manifest lists and the folder lacks.
-        manifest_digest: SHA-256 of the manifest itself. Whoever knows it from the site's author knows every byte.
+        manifest_digest: SHA-256 of the manifest, which vouches for every file.
     """
 
     num_files: int
@@ -32,12 +32,12 @@ class SiteCheck:
 
     @property
     def is_clean(self) -> bool:
-        """Whether the site is complete and as it was written."""
+        """Whether the site is complete and unchanged."""
         return self.is_complete and not (self.changed or self.added or self.lost)
 
 
 def verify_site(folder: Path) -> SiteCheck:
-    """What became of the site in a folder.
+    """Compare the site in a folder with its manifest.
 
     Raises:
         SiteError: the folder holds no report, or a file in it cannot be read.
@@ -54,7 +54,7 @@ def verify_site(folder: Path) -> SiteCheck:
         manifest_digest = _digest(folder / MANIFEST_NAME)
     except OSError as error:
         raise SiteError(
-            f"{error.filename} cannot be read: {error.strerror}.", hint="Give yourself the right to read the site."
+            f"{error.filename} cannot be read: {error.strerror}.", hint="Check the file permissions."
         ) from error
     return SiteCheck(
         num_files=len(manifest.digests) + 1,
@@ -67,10 +67,10 @@ def verify_site(folder: Path) -> SiteCheck:
 
 
 def raise_unclean(folder: Path, check: SiteCheck) -> None:
-    """Pass where the site is as it was written.
+    """Raise an error if the site is incomplete or changed.
 
     Raises:
-        SiteError: it is not; the message counts what differs.
+        SiteError: it is; the message counts the differences.
     """
     if check.is_clean:
         return
@@ -89,13 +89,13 @@ def _some(paths: tuple[str, ...]) -> str:
 
 
 def _own_files(folder: Path) -> Iterator[str]:
-    """Everything in the folder that is no directory, but for what is welcome beside a report."""
+    """The files in the folder, without foreign files that are allowed beside a report."""
     for parent, directories, files in os.walk(folder, onerror=_raise):
         inside = Path(parent).relative_to(folder)
         links = [name for name in directories if (Path(parent) / name).is_symlink()]
         for name in [*files, *links]:
             top = (inside / name).parts[0]
-            if (inside / name).as_posix() != MANIFEST_NAME and (top == STAGING_NAME or not is_welcome(top)):
+            if (inside / name).as_posix() != MANIFEST_NAME and (top == STAGING_NAME or not is_allowed_name(top)):
                 yield (inside / name).as_posix()
 
 

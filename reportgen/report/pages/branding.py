@@ -1,4 +1,4 @@
-"""The user's own logo and style sheet, checked and as files of the site."""
+"""The user's logo and style sheet, checked, as files of the site."""
 
 import io
 import re
@@ -27,9 +27,8 @@ class Branding:
     """The user's logo and style sheet, applied to every page.
 
     Attributes:
-        logo_path: where the logo lies in the site; empty where there is none.
-        logo: the logo.
-        extra_css: the style sheet; `None` where there is none.
+        logo_path: its path in the site; empty without a logo.
+        extra_css: `None` without a style sheet.
     """
 
     logo_path: str
@@ -38,11 +37,11 @@ class Branding:
 
     @property
     def extra_css_path(self) -> str:
-        """Where the style sheet lies in the site; empty where there is none."""
+        """The path of the style sheet in the site; empty without one."""
         return "" if self.extra_css is None else EXTRA_CSS_PATH
 
     def files(self) -> list[tuple[str, bytes]]:
-        """The files that the site gains."""
+        """The files to add to the site."""
         files = [(self.logo_path, self.logo)] if self.logo_path else []
         return files if self.extra_css is None else [*files, (EXTRA_CSS_PATH, self.extra_css)]
 
@@ -59,7 +58,7 @@ def load_branding(settings: RenderSettings) -> Branding:
 
 
 def load_logo(path: Path) -> tuple[str, bytes]:
-    """Where a logo lies in the site, by what the file is rather than by its name, and its bytes.
+    """The path of a logo in the site, with the suffix of its actual format, and its content.
 
     Raises:
         SettingsError: the file cannot be read, is too large, or is no picture that browsers show.
@@ -74,7 +73,7 @@ def load_logo(path: Path) -> tuple[str, bytes]:
 
 
 def load_css(path: Path) -> bytes:
-    """A style sheet that needs no other file.
+    """The content of a style sheet that refers to no other file.
 
     Raises:
         SettingsError: the file cannot be read, is too large, not UTF-8, or refers to another file.
@@ -113,7 +112,7 @@ def _read(path: Path, what: str, name: str, max_bytes: int) -> bytes:
 
 
 def _picture_suffix(content: bytes) -> str | None:
-    """The suffix of a picture that can be read to its end; `None` for anything else."""
+    """The suffix of a complete picture; `None` for anything else."""
     from PIL import Image
 
     try:

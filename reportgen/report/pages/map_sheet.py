@@ -29,15 +29,15 @@ class MapSheet:
 
     Attributes:
         maps: the method's maps.
-        page: the page's path.
-        stem: the sprites' path without its end.
-        suffix: what tells the method's sprites from those of the page's first, in ids and paths; empty for the first.
-        photo_size: height and width of the photos that the maps cover; `None` where they stand alone.
+        page: path of the page.
+        stem: path of the sprites without its ending.
+        suffix: distinguishes the sprites from those of the first method, in ids and paths; empty for the first.
+        photo_size: height and width of the photos under the maps; `None` without photos.
         true_maps: cell and strength of the map of each example's true class, by position in the cache.
         predicted_maps: the same for its predicted class.
         difference_cells: cell of the difference, predicted - true, of each misclassified example.
-        map_layout: where the maps lie.
-        difference_layout: where the differences lie.
+        map_layout: the arrangement of the maps.
+        difference_layout: the arrangement of the differences.
         maps_png: the sprite of maps.
         differences_png: the sprite of differences.
     """
@@ -56,7 +56,7 @@ class MapSheet:
     differences_png: bytes
 
     def files(self) -> Files:
-        """The sprites as files of the site; none where no example of the page has a map."""
+        """The sprites as files of the site; none if no example of the page has a map."""
         contents = {MAPS: self.maps_png, DIFFERENCES: self.differences_png}
         return tuple((self._path(name), contents[name]) for name in self._present())
 
@@ -69,15 +69,15 @@ class MapSheet:
         )
 
     def true_map(self, position: int) -> Crop | None:
-        """The map of an example's true class; `None` where it has none."""
+        """The map of an example's true class; `None` without one."""
         return self._map(self.true_maps.get(position))
 
     def predicted_map(self, position: int) -> Crop | None:
-        """The map of an example's predicted class; `None` where it has none."""
+        """The map of an example's predicted class; `None` without one."""
         return self._map(self.predicted_maps.get(position))
 
     def difference(self, position: int) -> Crop | None:
-        """The difference of a misclassified example's maps; `None` for a right one, and where the page shows none."""
+        """The difference of a misclassified example's maps; `None` for others, or if the page shows no differences."""
         if position not in self.difference_cells:
             return None
         view_box = self.difference_layout.view_box(self.difference_cells[position])
@@ -121,22 +121,22 @@ def make_map_sheet(
     photo_size: tuple[int, int] | None,
     with_differences: bool,
 ) -> MapSheet:
-    """The maps of the examples at these positions of the cache, as far as they have any.
+    """The existing maps of the examples at these positions of the cache.
 
     Args:
         maps: the method's maps.
         shown: int64 (n,), positions, each once.
-        is_correct: bool (N,), whether each prediction is right.
-        page: the path of the page that shows them.
-        stem: the sprites' path without its end, such as `images/042-leopard`.
-        is_first: whether the page starts with this method.
-        photo_size: height and width of the photos that the maps cover.
+        is_correct: bool (N,), whether each prediction is correct.
+        page: path of the page.
+        stem: path of the sprites without its ending, such as `images/042-leopard`.
+        is_first: whether the page first shows this method.
+        photo_size: height and width of the photos under the maps.
         with_differences: whether the page shows differences of maps.
     """
     mapped = shown[maps.rows[shown] >= 0]
     wrong = mapped[:0] if maps.is_class_agnostic else mapped[~is_correct[mapped]]
     rows, wrong_rows = maps.rows[mapped], maps.rows[wrong]
-    # Every map of a true class, then the maps of wrong predictions; a right one is the map of the true class.
+    # The maps of all true classes, then those of wrongly predicted ones; for correct predictions both are the same.
     levels = np.concatenate(
         [
             evidence(maps.cam.true[rows], maps.true_peaks[rows]),

@@ -1,4 +1,4 @@
-"""What a reader may choose about a page's maps, and what the page then shows by its further methods."""
+"""The controls of a page's maps, and the parts of the page that depend on the method."""
 
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -15,18 +15,18 @@ from reportgen.report.views.shared import MapControls, MapLayerChoice, MeanMapFi
 from reportgen.report.words.text import list_text
 
 Means = tuple[MeanSheet | None, tuple[MeanMapFigure, ...]]
-"""The mean maps of a page by one method: their sprite and the figures; neither where only some examples have maps."""
+"""The mean maps of a page by one method: sprite and figures; neither if only some examples have maps."""
 
 _LAYERS_OF_CLASSES = frozenset({"true", "difference"})
-"""What only maps that know classes can show."""
+"""Layers that class-agnostic maps do not have."""
 
 
 def make_controls(context: RunContext, layers: Sequence[tuple[str, str]]) -> MapControls | None:
-    """The choices of a page that shows all methods; `None` without maps.
+    """The controls of a page that shows all methods; `None` without maps.
 
     Args:
-        context: the report.
-        layers: what its images may show, where the maps know classes: value and text, the first chosen at first.
+        context: the run.
+        layers: value and text of each layer, for maps that are not class-agnostic; the first is shown first.
     """
     first = context.maps
     if first is None:

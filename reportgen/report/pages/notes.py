@@ -1,4 +1,4 @@
-"""A reviewer's text for the first page: Markdown -> HTML that holds nothing but text, and links that a person clicks.
+"""A reviewer's notes for the first page: Markdown -> HTML with text, tables and links only.
 
 Raw HTML is shown as it is typed. Pictures are refused, for a report shows its own and loads nothing. A link leads into
 the site, to an `https:` address or to a mail address; anything else is refused with its line.
@@ -68,14 +68,14 @@ def render_notes(text: str, *, name: str) -> Markup:
 
 
 class _Markdown(MarkdownIt):
-    """Takes every link as one, so that a refused link is named instead of shown as text."""
+    """Parses every link, so that an unwanted link becomes an error instead of text."""
 
     def validateLink(self, url: str) -> bool:  # noqa: N802, ARG002  the library's name
         return True
 
 
 def _check(tokens: list[Token], name: str) -> None:
-    """Refuse pictures and links that a report may not carry, and mark links that leave the site."""
+    """Reject pictures and unwanted links, and mark links that leave the site."""
     for block in tokens:
         line = 1 + (block.map or [0])[0]
         for token in block.children or []:
@@ -106,7 +106,7 @@ def _check_link(url: str, name: str, line: int) -> None:
 
 
 def _demote_headings(tokens: list[Token]) -> None:
-    """Give headings the levels of an outline without gaps, below that of the section that they stand in."""
+    """Give headings consecutive levels, below the heading of the notes."""
     outline: list[str] = []
     for token in tokens:
         if token.type == "heading_open":
@@ -118,7 +118,7 @@ def _demote_headings(tokens: list[Token]) -> None:
 
 
 def _dress(tokens: list[Token]) -> Iterator[Token]:
-    """Tables in a box that scrolls, their alignment as a class: a report's pages hold no inline style."""
+    """Put tables in scrolling boxes and turn their alignment into a class: pages have no inline styles."""
     numbers = count(1)
     for token in tokens:
         if token.type in {"th_open", "td_open"}:

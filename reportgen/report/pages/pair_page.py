@@ -93,7 +93,7 @@ def make_pair_page(context: RunContext, frame: SiteFrame, place: int) -> tuple[P
 
     means, mean_figures = (None, ()) if context.maps is None else make_means(context.maps, "")
     methods, method_files = make_method_parts(context, sheet, cards=[*forth, *back], items=(), means=make_means)
-    neighbours = [
+    neighbors = [
         pair_link(context, other.true_index, other.predicted_index, page=page)
         for other, _ in (pairs[place - 1], pairs[(place + 1) % len(pairs)])
     ]
@@ -107,8 +107,8 @@ def make_pair_page(context: RunContext, frame: SiteFrame, place: int) -> tuple[P
             true=true,
             predicted=predicted,
             position=f"pair {place + 1} of {len(pairs)}",
-            previous=neighbours[0],
-            following=neighbours[1],
+            previous=neighbors[0],
+            following=neighbors[1],
             verdict=maps_text.verdict,
             evidence=maps_text.evidence,
             advice=maps_text.advice,

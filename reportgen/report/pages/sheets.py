@@ -1,4 +1,4 @@
-"""The pictures of a page: one sprite of thumbnails and those of each method's maps, with the crop of each example."""
+"""The pictures of a page: one sprite of thumbnails and the sprites of each method's maps, with a crop per example."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ class PhotoSheet:
     """The thumbnails of one page.
 
     Attributes:
-        path: the sprite's path.
+        path: path of the sprite.
         cells: cell of each example's thumbnail, by position in the cache.
-        layout: where the thumbnails lie.
-        webp: the sprite, a lossless WebP.
+        layout: the arrangement of the cells.
+        webp: the sprite as a lossless WebP.
     """
 
     path: str
@@ -36,9 +36,9 @@ class Sheet:
     """The sprites of one page.
 
     Attributes:
-        page: the page's path.
-        photos: the thumbnails; `None` where no image is known, or none is shown.
-        methods: the maps by method, the one that the page starts with first.
+        page: path of the page.
+        photos: `None` if the cache has no images, or the page shows none.
+        methods: the maps by method; the page first shows the first.
     """
 
     page: str
@@ -47,7 +47,7 @@ class Sheet:
 
     @property
     def maps(self) -> MapSheet | None:
-        """The maps that the page starts with."""
+        """The maps that the page first shows."""
         return self.methods[0] if self.methods else None
 
     def files(self) -> Files:
@@ -56,12 +56,12 @@ class Sheet:
         return (*photos, *chain.from_iterable(maps.files() for maps in self.methods))
 
     def sprites(self) -> tuple[Sprite, ...]:
-        """The sprites that the page starts with, as it defines them."""
+        """The sprites that the page first shows."""
         photos = () if self.photos is None else (self._photo_sprite(self.photos),)
         return (*photos, *(() if self.maps is None else self.maps.sprites()))
 
     def photo(self, position: int) -> Crop | None:
-        """The thumbnail of an example; `None` where its image is not known."""
+        """The thumbnail of an example; `None` without images."""
         if self.photos is None:
             return None
         return Crop(sprite=PHOTOS, view_box=self.photos.layout.view_box(self.photos.cells[position]), strength="1")
@@ -82,10 +82,10 @@ def make_sheet(
     """The sprites of the examples at these positions of the cache.
 
     Args:
-        context: the report.
-        positions: the examples; repeated ones share their pictures.
-        page: the path of the page that shows them.
-        stem: the sprites' path without its end, such as `images/042-leopard`.
+        context: the run.
+        positions: the examples; duplicates share their pictures.
+        page: path of the page.
+        stem: path of the sprites without its ending, such as `images/042-leopard`.
         with_differences: whether the page shows differences of maps.
         every_method: whether the page shows the maps of all methods, or of the first only.
     """
