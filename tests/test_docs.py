@@ -108,7 +108,7 @@ def _write_checkpoint(page: Path) -> None:
 
 def test_every_command_line_option_is_in_the_reference(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.syspath_prepend(ROOT / "docs")
-    from command_line import on_page_markdown
+    from mkdocs_options import on_page_markdown
 
     page = on_page_markdown((ROOT / "docs/reference/command-line.md").read_text(encoding="utf-8"))
     sections = dict(zip(*[iter(re.split(r"^## `reportgen (\w+)`$", page, flags=re.MULTILINE)[1:])] * 2, strict=True))
