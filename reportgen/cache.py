@@ -4,7 +4,7 @@ Left of it torch runs once; right of it nothing needs torch, the model or the im
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, Self
 
 import numpy as np
@@ -263,6 +263,10 @@ class EvaluationCache:
             CacheError: they do not.
         """
         _check_arrays(self)
+
+    def with_model_name(self, name: str) -> Self:
+        """The cache with another name for the network, which decides nothing; an empty one keeps the name."""
+        return replace(self, provenance=replace(self.provenance, model_name=name)) if name else self
 
     @property
     def num_examples(self) -> int:

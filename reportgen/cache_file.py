@@ -3,7 +3,7 @@
 import json
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -154,6 +154,40 @@ def load_key(path: Path) -> CacheKey:
         return CacheKey(**meta["key"])
     except (KeyError, TypeError) as error:
         raise _foreign(path, f"it lacks {error}") from error
+
+
+def is_valid_cache(path: Path, key: CacheKey, *, refresh: bool, say: Callable[[str], None]) -> bool:
+    """Whether the cache in a file, if there is one, can spare the pass with this key.
+
+    Args:
+        path: the file.
+        key: of the pass.
+        refresh: whether the pass runs in any case; then an unreadable cache may be replaced.
+        say: gets a sentence if there is a cache that is not valid.
+
+    Raises:
+        CacheError: the file cannot be read.
+        ForeignFileError: the file is something else, which a pass must not replace.
+    """
+    if not path.exists():
+        return False
+    try:
+        differing = load_key(path).differences(key)
+    except ForeignFileError:
+        raise
+    except OutdatedCacheError as error:
+        say(f"{error.message} Running the model again.")
+        return False
+    except CacheError:
+        if refresh:
+            return False
+        raise
+    if refresh:
+        return False
+    if differing:
+        names = ", ".join(name.replace("_", " ") for name in differing)
+        say(f"The cache {path} is stale ({names} differ); running the model again.")
+    return not differing
 
 
 @contextmanager

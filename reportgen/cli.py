@@ -29,7 +29,7 @@ from reportgen.settings import (
 from reportgen.version import __version__
 
 if TYPE_CHECKING:
-    from reportgen.pipeline import Report
+    from reportgen.report.written_report import Report
 
 _DEMO_SPEC = "demo"
 

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "reportgen"
 _REPORT = ("urls", "words", "exports", "pictures", "downloads", "views", "pages")
 _LEFT = ("version", "errors", "atomic", "methods", "settings", "cache", "explanation", "demo", "inputs", "evidence")
 _RIGHT = ("version", "errors", "atomic", "methods", "settings", "cache", "explanation", "analysis", "report")
-_TOP = ("cache_file", "pipeline", "console", "options", "cli", "__main__")
+_TOP = ("cache_file", "observers", "evaluation", "pipeline", "console", "options", "cli", "__main__")
 
 MAY_IMPORT = {
     **{part: set(order[: i + 1]) for order in (_LEFT, _RIGHT) for i, part in enumerate(order)},
@@ -23,6 +23,7 @@ MAY_IMPORT_IN_REPORT = {
     "templating": {"templating"},
     "delivery": {"urls", "words", "templating", "delivery"},
     "presentation": {*_REPORT, "templating", "delivery", "presentation"},
+    "written_report": {"words", "delivery", "written_report"},
     "render": {*_REPORT, "templating", "presentation", "render"},
 }
 FOLDERS = sorted(
@@ -35,6 +36,7 @@ ONLY_IN = {
     "torchvision": {"inputs", "evidence"},
     "click": {"cli", "console", "options"},
     "rich": {"console"},
+    "tqdm": {"observers"},
     "jinja2": {"report"},
     "markdown_it": {"report"},
     "markupsafe": {"report"},

@@ -9,12 +9,13 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
 
+from reportgen.analysis import tables
 from reportgen.analysis.annotations import (
     BLOB_SIGMA,
     POINTING_TOLERANCE,
@@ -23,8 +24,7 @@ from reportgen.analysis.annotations import (
 )
 from reportgen.analysis.findings import Findings
 from reportgen.analysis.intervals import Proportion
-from reportgen.analysis.label_issues import LabelIssue
-from reportgen.analysis.metrics import ClassCount, ClassMetrics
+from reportgen.analysis.metrics import ClassMetrics
 from reportgen.analysis.recommendations import Measurement, Recommendation
 from reportgen.analysis.selection import HIGH_CONFIDENCE
 from reportgen.cache import EvaluationCache
@@ -32,131 +32,33 @@ from reportgen.report.words.wording import describe, headline
 from reportgen.version import __version__
 
 _NUM_DIGITS = 4
-_AGREEMENT_COLUMNS = (
-    "iou_true", "is_hit_true", "energy_inside_true",
-    "iou_predicted", "is_hit_predicted", "energy_inside_predicted",
-)  # fmt: skip
 
 
 def per_class_accuracy_csv(cache: EvaluationCache, findings: Findings) -> str:
-    """One row per class, in index order: metrics with intervals, and the most frequent confusions."""
-    header = (
-        "class_index", "class", "superclass", "support", "correct",
-        "recall", "recall_low", "recall_high", "recall_rank",
-        "predicted", "precision", "precision_low", "precision_high",
-        "f1", "f1_low", "f1_high",
-        "mean_confidence", "mean_confidence_correct", "mean_confidence_errors", "high_confidence_errors",
-        "most_mistaken_for", "most_mistaken_for_count", "most_mistaken_by", "most_mistaken_by_count",
-    )  # fmt: skip
-    return _csv_text(header, (_class_row(cache, metrics) for metrics in findings.classes))
-
-
-def _class_row(cache: EvaluationCache, metrics: ClassMetrics) -> Sequence[Any]:
-    recall, precision, f1 = metrics.recall, metrics.precision, metrics.f1
-    return (
-        metrics.class_index, cache.class_names[metrics.class_index], _superclass_name(cache, metrics.class_index),
-        recall.total, recall.count,
-        recall.value, recall.low, recall.high, metrics.recall_rank or None,
-        precision.total, precision.value, precision.low, precision.high,
-        f1.value, f1.low, f1.high,
-        metrics.mean_confidence.value, metrics.mean_confidence_correct.value,
-        metrics.mean_confidence_errors.value, metrics.num_confident_errors,
-        *_first_count(cache, metrics.mistaken_for), *_first_count(cache, metrics.mistaken_by),
-    )  # fmt: skip
-
-
-def _superclass_name(cache: EvaluationCache, class_index: int) -> str | None:
-    group = cache.superclasses
-    return None if group is None else group.names[int(group.superclass_of[class_index])]
-
-
-def _first_count(cache: EvaluationCache, counts: Sequence[ClassCount]) -> tuple[str | None, int]:
-    return (cache.class_names[counts[0].class_index], counts[0].count) if counts else (None, 0)
+    """One row per class, in index order."""
+    return _csv_text(tables.tabulate_classes(cache, findings))
 
 
 def most_confused_pairs_csv(cache: EvaluationCache, findings: Findings) -> str:
-    """One row per ordered pair, most confused first: count, fraction of the true class, and the reverse direction."""
-    header = (
-        "rank", "true_index", "true", "predicted_index", "predicted",
-        "count", "support", "fraction", "fraction_low", "fraction_high",
-        "reverse_count", "reverse_support", "reverse_fraction", "reverse_fraction_low", "reverse_fraction_high",
-        "same_superclass",
-    )  # fmt: skip
-    rows = (
-        (
-            rank, pair.true_index, cache.class_names[pair.true_index],
-            pair.predicted_index, cache.class_names[pair.predicted_index],
-            pair.share.count, pair.share.total, pair.share.value, pair.share.low, pair.share.high,
-            pair.reverse.count, pair.reverse.total, pair.reverse.value, pair.reverse.low, pair.reverse.high,
-            pair.same_superclass,
-        )
-        for rank, pair in enumerate(findings.pairs, start=1)
-    )  # fmt: skip
-    return _csv_text(header, rows)
+    """One row per ordered pair, most confused first."""
+    return _csv_text(tables.tabulate_pairs(cache, findings))
 
 
 def label_issues_csv(cache: EvaluationCache, findings: Findings) -> str:
     """One row per possible label error, by descending margin, for annotators."""
-    header = (
-        "example_index", "id", "label", "suggested", "margin",
-        "label_probability", "suggested_probability", "confusability",
-    )  # fmt: skip
-    return _csv_text(header, (_issue_row(cache, issue) for issue in findings.label_issues.issues))
-
-
-def _issue_row(cache: EvaluationCache, issue: LabelIssue) -> Sequence[Any]:
-    return (
-        int(cache.example_index[issue.position]), cache.example_id[issue.position],
-        cache.class_names[issue.label_index], cache.class_names[issue.suggested_index], issue.margin,
-        issue.label_probability, issue.suggested_probability, issue.confusability,
-    )  # fmt: skip
+    return _csv_text(tables.tabulate_label_issues(cache, findings))
 
 
 def predictions_csv(cache: EvaluationCache, findings: Findings) -> str:
-    """One row per example, in the order of the test set; `true_rank` is 1 for a correct prediction.
-
-    Metadata columns follow; where a name is taken, it gets the prefix `data.`.
-    """
-    own = (
-        "example_index", "id", "true_index", "true", "predicted_index", "predicted",
-        "confidence", "true_probability", "true_rank", *(() if findings.annotations is None else _AGREEMENT_COLUMNS),
-    )  # fmt: skip
-    header = (*own, *(f"data.{name}" if name in own else name for name in cache.columns))
-    predictions, labels, names = findings.predictions, cache.labels.tolist(), cache.class_names
-    predicted = predictions.predicted.tolist()
-    rows = zip(
-        cache.example_index.tolist(),
-        cache.example_id.tolist(),
-        labels,
-        [names[label] for label in labels],
-        predicted,
-        [names[index] for index in predicted],
-        predictions.confidence.tolist(),
-        predictions.true_probability.tolist(),
-        predictions.true_rank.tolist(),
-        *_agreement_columns(cache, findings),
-        *(column.tolist() for column in cache.columns.values()),
-        strict=True,
-    )
-    return _csv_text(header, rows)
+    """One row per example, in the order of the test set."""
+    return _csv_text(tables.tabulate_predictions(cache, findings))
 
 
-def _agreement_columns(cache: EvaluationCache, findings: Findings) -> Iterable[Sequence[Any]]:
-    """The N values of each of `_AGREEMENT_COLUMNS`; none without annotations, empty cells for examples without one."""
-    if (found := findings.annotations) is None:
-        return
-    for scores in (found.true, found.predicted):
-        for values in (scores.iou.round(_NUM_DIGITS), scores.is_hit, scores.energy_inside.round(_NUM_DIGITS)):
-            column = np.full(cache.num_examples, None, dtype=object)
-            column[found.positions] = values.tolist()
-            yield column.tolist()
-
-
-def _csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def _csv_text(table: tables.Table) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerow(table.header)
+    writer.writerows([_cell(value) for value in row] for row in table.rows)
     return buffer.getvalue()
 
 
@@ -270,7 +172,7 @@ def annotation_report_json(cache: EvaluationCache, findings: Findings) -> str:
         "blob_sigma": BLOB_SIGMA,
         "groups": groups,
         "sweep": {"thresholds": SWEEP_THRESHOLDS, **{name: list(sweep) for name, sweep in sweeps.items()}},
-        "example_columns": ("id", *_AGREEMENT_COLUMNS),
+        "example_columns": ("id", *tables.AGREEMENT_COLUMNS),
     }
     parts = [f'"{name}":{_compact(value)}' for name, value in head.items()]
     parts += [f'"{name}":[\n{_lines(rows)}\n]' for name, rows in (("classes", by_class), ("examples", columns))]
@@ -320,7 +222,7 @@ def _class(cache: EvaluationCache, metrics: ClassMetrics) -> dict[str, Any]:
     counts = {"mistaken_for": metrics.mistaken_for, "mistaken_by": metrics.mistaken_by}
     return {
         "name": cache.class_names[index],
-        "superclass": _superclass_name(cache, index),
+        "superclass": tables.name_superclass(cache, index),
         **_plain(metrics),
         "recall_rank": metrics.recall_rank or None,
         **{
