@@ -1,4 +1,4 @@
-"""The command line: options -> settings -> pipeline; messages and exit codes."""
+"""The command line: from options to settings and the pipeline, and to messages and exit codes."""
 
 import dataclasses
 import logging
@@ -31,14 +31,29 @@ from reportgen.version import __version__
 if TYPE_CHECKING:
     from reportgen.report.written_report import Report
 
+_HELP = """Static HTML reports on image classifiers: errors, class activation maps and calibration, with 95% confidence
+intervals.
+
+\b
+Try it:          reportgen demo --open
+Your own model:  reportgen run --model FILE.py:factory --weights FILE --data FOLDER
+"""
 _DEMO_SPEC = "demo"
+_DOCTOR_WIDTH = 28
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _Group(click.Group):
+    """Commands in the order of their definition, the most important first."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(self.commands)
+
+
+@click.group(cls=_Group, help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="reportgen")
-@click.option("-v", "--verbose", is_flag=True, help="Log what is done, on stderr.")
+@click.option("-v", "--verbose", is_flag=True, help="Write a log to stderr.")
 def cli(verbose: bool) -> None:
-    """What an image classifier gets wrong, where it was looking, and how sure each number is: as a static site."""
+    """Set up logging for all commands."""
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr
     )
@@ -48,23 +63,26 @@ def cli(verbose: bool) -> None:
 @input_options
 @cache_options(DEFAULT_CACHE_PATH)
 @render_options
-def run_command(cache_path: Path, refresh: bool, **options: Any) -> None:
-    """Run the model once over a test set, then write the report."""
+def run_command(cache_path: Path, refresh: bool, open_page: bool, **options: Any) -> None:
+    """Run a model on a test set and write the report.
+
+    The results of the pass are saved in a cache. Later runs with the same model, data and options reuse it.
+    """
     names = [field.name for field in dataclasses.fields(RenderSettings)]
     render_settings = RenderSettings(**{name: options.pop(name) for name in names})
-    _run(_analyze_settings(options), render_settings, cache_path, refresh)
+    _run(_analyze_settings(options), render_settings, cache_path, refresh=refresh, open_page=open_page)
 
 
 @cli.command("analyze", cls=Command)
 @input_options
 @cache_options(DEFAULT_CACHE_PATH)
 def analyze_command(cache_path: Path, refresh: bool, **options: Any) -> None:
-    """Run the model once over a test set and save the cache alone."""
+    """Run a model on a test set and save the cache, without a report."""
     from reportgen.pipeline import analyze
 
     observer = ConsoleObserver()
     cache = analyze(_analyze_settings(options), cache_path=cache_path, refresh=refresh, observer=observer)
-    click.echo(f"{cache.num_examples:,} examples of {cache.num_classes:,} classes in {cache_path}")
+    click.echo(f"{cache_path}  ({cache.num_examples:,} examples, {cache.num_classes:,} classes)")
     click.echo(_seconds_text(observer.seconds))
 
 
@@ -72,30 +90,27 @@ def analyze_command(cache_path: Path, refresh: bool, **options: Any) -> None:
 @click.argument("cache_path", type=click.Path(path_type=Path), metavar="CACHE")
 @name_option
 @render_options
-def render_command(cache_path: Path, model_name: str, **options: Any) -> None:
-    """Write the report from a cache; needs neither the model nor the data."""
+def render_command(cache_path: Path, model_name: str, open_page: bool, **options: Any) -> None:
+    """Write the report from a cache.
+
+    CACHE is a file that `reportgen run` or `reportgen analyze` wrote. Neither the model nor the data are needed.
+    """
     from reportgen.pipeline import render
 
     observer = ConsoleObserver()
     report = render(cache_path, RenderSettings(**options), model_name=model_name, observer=observer)
-    _print_summary(report, observer.seconds)
-
-
-@cli.command("demo", cls=Command)
-@device_options
-@cache_options(Path("demo-cache.npz"))
-@render_options
-def demo_command(cache_path: Path, refresh: bool, device: str, **options: Any) -> None:
-    """Report on the embedded default: 10,000 two-digit numbers and a small network."""
-    settings = AnalyzeSettings(model=_DEMO_SPEC, data=_DEMO_SPEC, device=device)
-    _run(settings, RenderSettings(**options), cache_path, refresh)
+    _finish(report, observer.seconds, open_page=open_page)
 
 
 @cli.command("explain", cls=Command)
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE…")
 @explain_options
-def explain_command(images: tuple[Path, ...], out: Path, **options: Any) -> int:
-    """Explain single images without labels: heatmaps, overlays, metadata, and a page over them."""
+def explain_command(images: tuple[Path, ...], out: Path, open_page: bool, **options: Any) -> int:
+    """Explain single images without labels.
+
+    Each IMAGE is a file or a folder of files. Writes class activation maps, overlays and metadata, and a page that
+    shows them.
+    """
     from reportgen.pipeline import explain
 
     _require(options, "model")
@@ -109,13 +124,25 @@ def explain_command(images: tuple[Path, ...], out: Path, **options: Any) -> int:
         click.echo(f"error: {failure.message}\nhint:  {failure.hint}", err=True)
     click.echo(f"\n{out / 'index.html'}")
     click.echo(_seconds_text(observer.seconds))
+    if open_page:
+        _open(out / "index.html")
     return 1 if explanations.failures else 0
+
+
+@cli.command("demo", cls=Command)
+@device_options
+@cache_options(Path("demo-cache.npz"))
+@render_options
+def demo_command(cache_path: Path, refresh: bool, device: str, open_page: bool, **options: Any) -> None:
+    """Write a report on the built-in demo: a small network and 10,000 images of two-digit numbers."""
+    settings = AnalyzeSettings(model=_DEMO_SPEC, data=_DEMO_SPEC, device=device)
+    _run(settings, RenderSettings(**options), cache_path, refresh=refresh, open_page=open_page)
 
 
 @cli.command("verify", cls=Command)
 @click.argument("site", type=click.Path(path_type=Path), metavar="SITE")
 def verify_command(site: Path) -> None:
-    """Check a site's files against what was written: say what was changed, added or lost."""
+    """Compare a site with its manifest and list changed, added and missing files."""
     from reportgen.report.delivery.verify import raise_unclean, verify_site
 
     check = verify_site(site)
@@ -127,6 +154,15 @@ def verify_command(site: Path) -> None:
     click.echo(f"SHA-256 of its manifest: {check.manifest_digest}")
 
 
+@cli.command("doctor", cls=Command)
+def doctor_command() -> None:
+    """Print versions, devices and optional libraries, and which sources need a missing library."""
+    from reportgen.doctor import diagnose
+
+    for title, facts in diagnose().items():
+        click.echo(f"{title}\n" + "".join(f"  {name:<{_DOCTOR_WIDTH}}{fact}\n" for name, fact in facts))
+
+
 def _analyze_settings(options: dict[str, Any]) -> AnalyzeSettings:
     if options["arrays"] is None:
         _require(options, "model", "data")
@@ -134,7 +170,7 @@ def _analyze_settings(options: dict[str, Any]) -> AnalyzeSettings:
 
 
 def _require(options: dict[str, Any], *names: str) -> None:
-    """Check that these options are given. Click cannot: some commands need them, and others only at times."""
+    """Check that these options are given. Click cannot, as `--arrays` makes them optional."""
     for name in names:
         if not options[name]:
             raise click.UsageError(f"Missing option '--{name}'.", ctx=click.get_current_context())
@@ -145,15 +181,23 @@ def _preprocessing_settings(options: dict[str, Any]) -> PreprocessingSettings:
     return PreprocessingSettings(**{name: options.pop(name) for name in ("mean", "std", "resize", "crop")})
 
 
-def _run(analyze_settings: AnalyzeSettings, render_settings: RenderSettings, cache_path: Path, refresh: bool) -> None:
+def _run(
+    analyze_settings: AnalyzeSettings,
+    render_settings: RenderSettings,
+    cache_path: Path,
+    *,
+    refresh: bool,
+    open_page: bool,
+) -> None:
     from reportgen.pipeline import run
 
     observer = ConsoleObserver()
     report = run(analyze_settings, render_settings, cache_path=cache_path, refresh=refresh, observer=observer)
-    _print_summary(report, observer.seconds)
+    _finish(report, observer.seconds, open_page=open_page)
 
 
-def _print_summary(report: "Report", seconds: dict[str, float]) -> None:
+def _finish(report: "Report", seconds: dict[str, float], *, open_page: bool) -> None:
+    """Print the main results and what was written; open the first page if asked to."""
     from reportgen.report.words.summaries import console_summary
 
     click.echo(console_summary(report.cache, report.findings))
@@ -161,24 +205,34 @@ def _print_summary(report: "Report", seconds: dict[str, float]) -> None:
     for artifact in report.artifacts:
         click.echo(f"{artifact.path}  ({artifact.contents}, {artifact.num_bytes / 1e6:.1f} MB)")
     click.echo(_seconds_text(seconds))
+    if open_page:
+        _open(report.index_path)
+
+
+def _open(page: Path) -> None:
+    """Open a page in the browser, or say that there is none."""
+    import webbrowser
+
+    if not webbrowser.open(page.resolve().as_uri()):
+        click.echo(f"note: No browser was found. Open {page} yourself.", err=True)
 
 
 def _seconds_text(seconds: dict[str, float]) -> str:
     stages = " · ".join(f"{name.lower()} {value:.1f} s" for name, value in seconds.items())
-    return f"{stages} · in all {sum(seconds.values()):.1f} s"
+    return f"{stages} · total {sum(seconds.values()):.1f} s"
 
 
 def main() -> None:
-    """Run the command line. Expected problems end in a message and a hint, without a traceback."""
+    """Run the command line. Problems that the user can solve end in a message and a hint, without a traceback."""
     try:
         code = cli(standalone_mode=False, prog_name="reportgen")
     except click.exceptions.Abort:
-        click.echo("Interrupted. What was complete before is unchanged.", err=True)
+        click.echo("Interrupted. Files of earlier runs are unchanged.", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except BrokenPipeError:  # whoever read the output has enough; nothing more is written, at exit neither
+    except BrokenPipeError:  # the reader of the output is gone; write nothing more, not even at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

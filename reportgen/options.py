@@ -1,15 +1,17 @@
-"""The command line's options, in groups: each decorates a command, under one heading of its help."""
+"""The options of the command line, in groups. Each group decorates a command and has a heading in its help."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from reportgen.errors import ReportError
-from reportgen.methods import list_methods
+from reportgen.inputs.registry import DATA_SOURCES, MODEL_SOURCES, list_usages
+from reportgen.methods import METHODS, list_methods
 from reportgen.settings import (
     AGGREGATES,
     DEFAULT_EXPLANATIONS_PATH,
@@ -19,6 +21,9 @@ from reportgen.settings import (
 )
 
 _DEFAULT_SETTINGS = RenderSettings()
+_DEVICES = ("auto", "cpu", "cuda", "mps")
+_MODEL_WORDS = [*(f"{source.prefix}:" for source in MODEL_SOURCES if source.prefix), "demo"]
+_DATA_WORDS = ["hf:", "torchvision:", "cifar10", "cifar100", "demo"]
 
 
 def _parse_numbers(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
@@ -29,6 +34,17 @@ def _parse_numbers(_context: click.Context, _parameter: click.Parameter, value: 
         raise click.BadParameter(f"{value!r} is not a list of numbers such as 0.5071,0.4865,0.4409.") from None
 
 
+def _complete(words: Collection[str], *, is_list: bool = False, is_path: bool = False) -> Any:
+    """A function that completes a word, the last of a list, or also the name of a file, in the shell."""
+
+    def complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        before, comma, last = incomplete.rpartition(",") if is_list else ("", "", incomplete)
+        items = [CompletionItem(f"{before}{comma}{word}") for word in words if word.startswith(last)]
+        return [*items, CompletionItem(incomplete, type="file")] if is_path else items
+
+    return complete
+
+
 def _parse_names(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
     """Comma-separated names; one that holds a comma stands in double quotes."""
     rows = csv.reader([value or ""], skipinitialspace=True)
@@ -36,7 +52,7 @@ def _parse_names(_context: click.Context, _parameter: click.Parameter, value: st
 
 
 class _Option(click.Option):
-    """An option that knows the heading under which the help lists it."""
+    """An option with the heading under which the help lists it."""
 
     def __init__(self, *args: Any, section: str, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
@@ -117,21 +133,22 @@ _model_options = _options(
         "--model",
         default="",
         metavar="SPEC",
-        help="FILE.py:factory, package.module:factory, torchvision:NAME, timm:NAME, hf:FOLDER (or a hub id), "
-        "keras:FILE.keras, a TorchScript or exported program (.pt .pts .ts .torchscript .pt2), or demo.",
+        help=f"Model: {list_usages(MODEL_SOURCES)}.",
+        shell_complete=_complete(_MODEL_WORDS, is_path=True),
     ),
     _option(
         "--weights",
         metavar="FILE",
-        help="State dict (.pth .pt .th .ckpt .safetensors), or `pretrained` for the weights of the model's library.",
+        help="Checkpoint (.pth, .pt, .th, .ckpt or .safetensors), or `pretrained` for the weights of the library.",
+        shell_complete=_complete(("pretrained",), is_path=True),
     ),
     _path_option(
         "--class-names",
         "class_names_path",
         metavar="FILE",
-        help="The model's class names in index order: one a line, or a JSON list.",
+        help="Class names of the model in index order: one per line, or a JSON list.",
     ),
-    _option("--download", is_flag=True, help="Let data sets and models of the hub be fetched."),
+    _option("--download", is_flag=True, help="Allow downloads of models and data sets."),
 )
 
 name_option = _options(
@@ -143,7 +160,7 @@ name_option = _options(
         help="Name of the model in the report.  [default: the network's class or factory]",
     ),
 )
-"""A decorator: what the report calls the model."""
+"""A decorator: the name of the model in the report."""
 
 _map_options = _options(
     "Maps",
@@ -154,50 +171,50 @@ _map_options = _options(
         callback=_parse_names,
         default="gradcam",
         show_default=True,
-        help=f"Of every image: {', '.join((*list_methods('cam'), *list_methods('attention')))}; of the shown ones: "
-        f"{', '.join(list_methods('selective'))}.",
+        help="Methods of the class activation maps. "
+        f"For all images: {', '.join((*list_methods('cam'), *list_methods('attention')))}; "
+        f"for the images shown: {', '.join(list_methods('selective'))}.",
+        shell_complete=_complete(METHODS, is_list=True),
     ),
     _option(
         "--layer",
         "layers",
         metavar="NAME,…",
         callback=_parse_names,
-        help="Target layers' dotted names.  [default: one found by probing]",
+        help="Target layers by dotted name.  [default: found by probing]",
     ),
     _option(
         "--aggregate",
         type=click.Choice(AGGREGATES),
         default="mean",
         show_default=True,
-        help="How the maps of several layers become one.",
+        help="How to combine the maps of several layers.",
     ),
     _option(
         "--head-fusion",
         type=click.Choice(HEAD_FUSIONS),
         default="mean",
         show_default=True,
-        help="How rollout joins the heads of a layer.",
+        help="How rollout combines the attention heads of a layer.",
     ),
     _option(
         "--discard-ratio",
         type=float,
         default=0.0,
         show_default=True,
-        metavar="SHARE",
-        help="Smallest attentions that rollout leaves out.",
+        metavar="FRACTION",
+        help="Fraction of the smallest attention weights that rollout ignores.",
     ),
     _path_option(
         "--annotations",
         metavar="PATH",
-        help="Annotations of the images: LabelMe or COCO JSON, or a folder of LabelMe files or mask pictures.",
+        help="Annotated regions of the images: LabelMe or COCO JSON, or a folder of LabelMe files or masks.",
     ),
 )
 
 _faithfulness_option = _options(
     "Maps",
-    _number_option(
-        "--faithfulness", default=0, help="Test the maps on N images by removing pixels; 0 leaves them untested."
-    ),
+    _number_option("--faithfulness", default=0, help="Number of images for the faithfulness tests; 0 for no tests."),
 )
 
 _data_options = _options(
@@ -206,22 +223,25 @@ _data_options = _options(
         "--data",
         default="",
         metavar="SPEC",
-        help="Image folder (<class>/<image>), .npz (images, labels, class_names), manifest (.csv or .parquet with "
-        "path,label), hf:FOLDER, torchvision:NAME, cifar10, cifar100 or demo.",
+        help=f"Test set: {list_usages(DATA_SOURCES)}.",
+        shell_complete=_complete(_DATA_WORDS, is_path=True),
     ),
     _path_option(
         "--arrays",
         metavar="FILE.npz",
-        help="Instead of a model and data: y_true and y_pred_probs or logits of a model that ran elsewhere.",
+        help="Outputs of a model that ran elsewhere (y_true and y_pred_probs or logits), instead of --model and "
+        "--data.",
     ),
-    _path_option("--data-root", metavar="DIR", help="Folder of torchvision's copy of the data."),
+    _path_option("--data-root", metavar="DIR", help="Folder in which torchvision stores data sets.  [default: data]"),
     _path_option(
         "--superclasses",
         "superclasses_path",
         metavar="CSV",
-        help="Columns class,superclass. cifar100 and demo know their own.",
+        help="Superclass of each class, in columns class,superclass.  [default: those of cifar100 and demo]",
     ),
-    _option("--limit", type=int, metavar="N", help="Only N examples, spread evenly over the test set."),
+    _option(
+        "--limit", type=int, metavar="N", help="Number of images, evenly spread over the test set.  [default: all]"
+    ),
 )
 
 _preprocessing_options = _options(
@@ -230,15 +250,20 @@ _preprocessing_options = _options(
         "--mean",
         metavar="R,G,B",
         callback=_parse_numbers,
-        help="Channel means of images scaled to [0, 1].  [default: the model's own, or the data set's]",
+        help="Channel means of images scaled to [0, 1].  [default: from the model, else from the test set]",
     ),
     _option("--std", metavar="R,G,B", callback=_parse_numbers, help="Channel standard deviations."),
-    _option("--resize", type=int, metavar="PIXELS", help="Resize the shorter side to this."),
-    _option("--crop", type=int, metavar="PIXELS", help="Then crop the center square of this side."),
+    _option("--resize", type=int, metavar="PIXELS", help="Length of the shorter side after resizing."),
+    _option("--crop", type=int, metavar="PIXELS", help="Side of the centered square cut out after resizing."),
 )
 
 _device_option = _option(
-    "--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps."
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="Device: auto, cpu, cuda, cuda:1 or mps.",
+    shell_complete=_complete(_DEVICES),
 )
 
 _pass_options = _options(
@@ -249,20 +274,20 @@ _pass_options = _options(
         type=click.Choice(PRECISIONS),
         default="fp32",
         show_default=True,
-        help="bf16 runs under autocast.",
+        help="Floating-point precision; bf16 uses autocast.",
     ),
-    _number_option("--batch-size", default=256, help="Images per forward."),
+    _number_option("--batch-size", default=256, help="Images per forward pass."),
 )
 
 _loading_options = _options(
     "Pass",
-    _option("--workers", type=int, metavar="N", help="Processes that load images.  [default: chosen]"),
+    _option("--workers", type=int, metavar="N", help="Processes that load images.  [default: chosen automatically]"),
     _number_option("--thumbnail-size", default=128, metavar="PIXELS", help="Longest side of the stored thumbnails."),
 )
 
 
 def cache_options(default: Path) -> Callable[[Any], Any]:
-    """A decorator: where the cache lies, and whether it counts."""
+    """A decorator: the cache file, and whether a valid one is used."""
     return _options(
         "Cache",
         _path_option(
@@ -271,32 +296,37 @@ def cache_options(default: Path) -> Callable[[Any], Any]:
             metavar="FILE",
             default=default,
             show_default=True,
-            help="File that holds what the pass found; while it is valid the model is not run.",
+            help="File with the results of the pass. If it is valid for these options, the model is not run.",
         ),
-        _option("--refresh", is_flag=True, help="Ignore a valid cache."),
+        _option("--refresh", is_flag=True, help="Run the model even if the cache is valid."),
     )
 
 
 _content_options = _options(
     "Report",
     _path_option("--out", metavar="DIR", default=_DEFAULT_SETTINGS.out, show_default=True, help="Folder of the site."),
-    _option("--title", metavar="TEXT", help="The report's title.  [default: the finding]"),
-    _path_option("--notes", metavar="FILE.md", help="A reviewer's text for the first page, in Markdown."),
-    _number_option("--worst", "num_worst", default=_DEFAULT_SETTINGS.num_worst, help="Worst examples per class."),
-    _number_option("--best", "num_best", default=_DEFAULT_SETTINGS.num_best, help="Best examples per class."),
+    _option("--title", metavar="TEXT", help="Title of the report.  [default: the main result]"),
+    _path_option("--notes", metavar="FILE.md", help="Reviewer's notes for the first page, in Markdown."),
     _number_option(
-        "--mistaken", "num_mistaken", default=_DEFAULT_SETTINGS.num_mistaken, help="Examples mistaken for the class."
+        "--worst", "num_worst", default=_DEFAULT_SETTINGS.num_worst, help="Number of worst examples per class."
     ),
-    _number_option("--pairs", "num_pairs", default=_DEFAULT_SETTINGS.num_pairs, help="Most confused pairs."),
+    _number_option("--best", "num_best", default=_DEFAULT_SETTINGS.num_best, help="Number of best examples per class."),
     _number_option(
-        "--gallery", "num_gallery", default=_DEFAULT_SETTINGS.num_gallery, help="Images in the gallery of a class."
+        "--mistaken",
+        "num_mistaken",
+        default=_DEFAULT_SETTINGS.num_mistaken,
+        help="Number of examples per class that were mistaken for it.",
+    ),
+    _number_option("--pairs", "num_pairs", default=_DEFAULT_SETTINGS.num_pairs, help="Number of most confused pairs."),
+    _number_option(
+        "--gallery", "num_gallery", default=_DEFAULT_SETTINGS.num_gallery, help="Number of images in a class's gallery."
     ),
     _option(
         "--iou-threshold",
         type=float,
         default=_DEFAULT_SETTINGS.iou_threshold,
         show_default=True,
-        metavar="SHARE",
+        metavar="FRACTION",
         help="Fraction of its peak above which a map counts as covering a pixel.",
     ),
     _option(
@@ -304,15 +334,15 @@ _content_options = _options(
         "--keep-label-suspects",
         "keep_label_issues",
         is_flag=True,
-        help="Leave examples with doubtful labels among the worst.",
+        help="Keep possible label errors among the worst examples.",
     ),
 )
 
 _look_options = _options(
-    "Look",
-    _path_option("--logo", metavar="FILE", help="PNG, JPEG, WebP or SVG for the bar of every page."),
+    "Appearance",
+    _path_option("--logo", metavar="FILE", help="PNG, JPEG, WebP or SVG image for the bar of every page."),
     _path_option("--extra-css", metavar="FILE", help="Style sheet that every page applies last."),
-    _path_option("--templates", metavar="DIR", help="Folder whose templates override the built-in ones."),
+    _path_option("--templates", metavar="DIR", help="Folder of templates that override the built-in ones."),
 )
 
 _explained_options = _options(
@@ -329,24 +359,32 @@ _explained_options = _options(
         metavar="DIR",
         default=DEFAULT_EXPLANATIONS_PATH,
         show_default=True,
-        help="Folder of the pictures, the metadata and the page.",
+        help="Folder of the page with its images and metadata.",
     ),
 )
 
 _delivery_options = _options(
     "Delivery",
-    _option("--zip", "with_archive", is_flag=True, help="Also pack the site into an archive beside it."),
+    _option("--zip", "with_archive", is_flag=True, help="Also pack the site into a .zip archive beside it."),
     _path_option(
-        "--single-file", metavar="FILE.html", help="Also write one file to mail: first page, some classes, figures."
+        "--single-file",
+        metavar="FILE.html",
+        help="Also write one HTML file to mail, with the first page, some classes and the figures.",
     ),
     _option(
         "--classes",
         metavar="NAME,…",
         callback=_parse_names,
-        help="Its classes.  [default: ten: the lowest recalls and the top pairs]",
+        help="Classes in the single file.  [default: ten, with the lowest recall or in the most confused pairs]",
     ),
-    _option("--force", is_flag=True, help="Write it even where it is larger than 50 MB."),
+    _option("--force", is_flag=True, help="Write the single file even if it is larger than 50 MB."),
 )
+
+open_option = _options(
+    "Delivery",
+    _option("--open", "open_page", is_flag=True, help="Open the finished page in the browser."),
+)
+"""A decorator: whether the finished page is opened."""
 
 
 def _decorated(command: Any, *groups: Callable[[Any], Any]) -> Any:
@@ -357,36 +395,37 @@ def _decorated(command: Any, *groups: Callable[[Any], Any]) -> Any:
 
 
 def input_options(command: Any) -> Any:
-    """A decorator: everything that decides what the one pass computes."""
+    """A decorator: the options of the pass."""
     return _decorated(
         command,
         _model_options,
         name_option,
-        _map_options,
-        _faithfulness_option,
         _data_options,
         _preprocessing_options,
+        _map_options,
+        _faithfulness_option,
         _pass_options,
         _loading_options,
     )
 
 
 def explain_options(command: Any) -> Any:
-    """A decorator: everything that decides how single images are explained."""
+    """A decorator: the options for single images."""
     return _decorated(
         command,
         _model_options,
         name_option,
-        _map_options,
-        _explained_options,
         _preprocessing_options,
+        _map_options,
         _pass_options,
+        _explained_options,
+        open_option,
     )
 
 
 def render_options(command: Any) -> Any:
-    """A decorator: everything that decides what the site shows."""
-    return _decorated(command, _content_options, _look_options, _delivery_options)
+    """A decorator: the options of the site."""
+    return _decorated(command, _content_options, _look_options, _delivery_options, open_option)
 
 
 device_options = _options("Pass", _device_option)

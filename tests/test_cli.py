@@ -2,6 +2,7 @@
 
 import re
 import sys
+import webbrowser
 import zipfile
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[RenderSettings]:
     return found
 
 
-@pytest.mark.parametrize("command", ["run", "analyze", "render", "demo", "explain", "verify"])
+@pytest.mark.parametrize("command", ["run", "analyze", "render", "explain", "demo", "verify", "doctor"])
 def test_every_command_is_listed_and_explains_itself(run: Run, command: str):
     listed = run("--help")
     assert listed.code == 0
@@ -51,16 +52,16 @@ def test_help_lists_options_under_headings_in_the_order_in_which_one_needs_them(
     text = run("run", "--help").out
     headings = re.findall(r"^(\w[\w ]*):$", text, re.MULTILINE)
     assert headings == [
-        *("Model", "Maps", "Test set", "Preprocessing", "Pass", "Cache"),
-        *("Report", "Look", "Delivery", "Other"),
+        *("Model", "Test set", "Preprocessing", "Maps", "Pass", "Cache"),
+        *("Report", "Appearance", "Delivery", "Other"),
     ]
     sections = dict(zip(headings, re.split(r"^\w[\w ]*:$", text, flags=re.MULTILINE)[1:], strict=True))
     for heading, options in {
         "Model": ["--model", "--weights", "--class-names", "--model-name"],
         "Maps": ["--method", "--layer", "--aggregate", "--annotations", "--faithfulness"],
         "Report": ["--out", "--title", "--notes", "--worst", "--gallery", "--keep-label-issues"],
-        "Look": ["--logo", "--extra-css", "--templates"],
-        "Delivery": ["--zip", "--single-file", "--classes", "--force"],
+        "Appearance": ["--logo", "--extra-css", "--templates"],
+        "Delivery": ["--zip", "--single-file", "--classes", "--force", "--open"],
     }.items():
         assert [option for option in re.findall(r"--[\w-]+", sections[heading]) if option in options][
             : len(options)
@@ -118,6 +119,76 @@ def test_rendering_sums_up_and_names_what_it_wrote(run: Run, folder: Path, tiny_
     assert f"\nmail.html  (1 of 3 classes, {size / 1e6:.1f} MB)\n" in done.out
     with zipfile.ZipFile(folder / "site.zip") as archive:
         assert "index.html" in archive.namelist()
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stands in for the browser: collects the addresses that it would open."""
+    found: list[str] = []
+
+    def open_page(url: str) -> bool:
+        found.append(url)
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", open_page)
+    return found
+
+
+def test_the_finished_page_is_opened_on_request(run: Run, folder: Path, opened: list[str]):
+    assert run("render", "cache.npz").code == 0
+    assert opened == []
+    assert run("render", "cache.npz", "--out", "my site", "--open").code == 0
+    assert opened == [(folder / "my site" / "index.html").as_uri()]
+
+
+@pytest.mark.parametrize("arguments", [["demo"], ["run", "--model", "demo", "--data", "demo"]], ids=" ".join)
+def test_every_command_that_writes_a_report_opens_it(
+    run: Run, folder: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+):
+    def run_pipeline(_: object, settings: RenderSettings, **__: object) -> pipeline.Report:
+        return pipeline.render(folder / "cache.npz", settings)
+
+    monkeypatch.setattr(pipeline, "run", run_pipeline)
+    assert run(*arguments, "--open").code == 0
+    assert opened == [(folder / "site" / "index.html").as_uri()]
+
+
+def test_a_missing_browser_is_a_note(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(webbrowser, "open", lambda _: False)
+    done = run("render", "cache.npz", "--open")
+    assert (done.code, done.err) == (0, "note: No browser was found. Open site/index.html yourself.\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("reportgen ", ["run", "analyze", "render", "explain", "demo", "verify", "doctor"]),
+        ("reportgen run --method layer", ["layercam"]),
+        ("reportgen run --method gradcam,hire", ["gradcam,hirescam"]),
+        ("reportgen run --device c", ["cpu", "cuda"]),
+        ("reportgen run --precision ", ["fp32", "bf16"]),
+        ("reportgen run --data cifar", ["cifar10", "cifar100", "cifar"]),
+        ("reportgen run --model to", ["torchvision:", "to"]),
+    ],
+)
+def test_the_shell_completes_commands_and_choices(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str, expected: list[str]
+):
+    monkeypatch.setenv("_REPORTGEN_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split(" ")) - 1))
+    with pytest.raises(SystemExit):
+        main()
+    completed = [line.partition(",")[2] for line in capsys.readouterr().out.splitlines()]
+    assert completed == expected
+
+
+def test_the_script_for_the_shell_is_clicks_own(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setenv("_REPORTGEN_COMPLETE", "bash_source")
+    monkeypatch.setattr(sys, "argv", ["reportgen"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "complete -o nosort -F _reportgen_completion reportgen" in capsys.readouterr().out
 
 
 def test_galleries_are_as_long_as_asked_for(run: Run, folder: Path):
@@ -209,7 +280,7 @@ def test_usage_errors_have_their_own_exit_code(run: Run, arguments: list[str]):
 def test_an_interrupt_is_no_error_message(run: Run, rendered: list[RenderSettings]):
     done = run("render", "cache.npz")
     assert done.code == 130
-    assert done.err.strip() == "Interrupted. What was complete before is unchanged."
+    assert done.err.strip() == "Interrupted. Files of earlier runs are unchanged."
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch):

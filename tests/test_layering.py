@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "reportgen"
 _REPORT = ("urls", "words", "exports", "pictures", "downloads", "views", "pages")
 _LEFT = ("version", "errors", "atomic", "methods", "settings", "cache", "explanation", "demo", "inputs", "evidence")
 _RIGHT = ("version", "errors", "atomic", "methods", "settings", "cache", "explanation", "analysis", "report")
-_TOP = ("cache_file", "observers", "evaluation", "pipeline", "console", "options", "cli", "__main__")
+_TOP = ("cache_file", "observers", "evaluation", "pipeline", "doctor", "console", "options", "cli", "__main__")
 
 MAY_IMPORT = {
     **{part: set(order[: i + 1]) for order in (_LEFT, _RIGHT) for i, part in enumerate(order)},

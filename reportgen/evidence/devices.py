@@ -44,6 +44,14 @@ def describe_device(device: torch.device) -> str:
     return device.type
 
 
+def list_devices() -> list[tuple[str, str]]:
+    """All devices that can be used here: the name to choose each, and what it is."""
+    kinds = [kind for kind in _available_kinds() if kind != "cuda"]
+    names = [*kinds, *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    described = {name: describe_device(torch.device(name)) for name in names}
+    return [(name, text.partition("(")[2].removesuffix(")")) for name, text in described.items()]
+
+
 def uses_tf32(device: torch.device) -> bool:
     """Whether float32 convolutions are computed in TF32, with 10 bits of mantissa: PyTorch's default on CUDA."""
     if device.type != "cuda":

@@ -1,12 +1,10 @@
 """Networks of Keras 3, on its torch backend, as torch modules like any other."""
 
 import logging
-import os
 import sys
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Self
@@ -92,18 +90,11 @@ def import_keras(what: str) -> ModuleType:
     Raises:
         ModelError: it is not installed, older than 3, or already imported with another backend.
     """
-    before = os.environ.get("KERAS_BACKEND")
-    os.environ["KERAS_BACKEND"] = "torch"  # Keras reads it once, when it is imported
+    keras = KERAS.load(f"The model {what}", error=ModelError)
     try:
-        keras = import_module("keras")
         backend = keras.config.backend()
-    except (ImportError, AttributeError) as error:
+    except AttributeError as error:  # Keras 2
         raise KERAS.missing(f"The model {what}", error, error=ModelError) from error
-    finally:
-        if before is None:
-            del os.environ["KERAS_BACKEND"]
-        else:
-            os.environ["KERAS_BACKEND"] = before
     if backend != "torch":
         raise ModelError(
             f"The model {what} needs Keras on its torch backend, but it was already imported with {backend}.",
