@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module, metadata
 
-from reportgen.version import __version__
 from reportgen.inputs.libraries import Library
 from reportgen.inputs.registry import DATA_SOURCES, MODEL_SOURCES
 from reportgen.inputs.source import Source
+from reportgen.version import __version__
 
 _PACKAGES = ("torch", "torchvision", "grad-cam", "numpy", "scipy", "scikit-learn", "pandas", "pillow", "matplotlib")
 

@@ -6,9 +6,9 @@ from types import ModuleType
 
 import pytest
 
-from reportgen.version import __version__
 from reportgen.doctor import diagnose
 from reportgen.inputs.registry import DATA_SOURCES, MODEL_SOURCES
+from reportgen.version import __version__
 
 
 @pytest.fixture(autouse=True)

@@ -26,11 +26,7 @@ MAY_IMPORT_IN_REPORT = {
     "written_report": {"words", "delivery", "written_report"},
     "render": {*_REPORT, "templating", "presentation", "render"},
 }
-FOLDERS = sorted(
-    path.parent
-    for path in PACKAGE.rglob("__init__.py")
-    if path.parent not in (PACKAGE, PACKAGE / "inputs" / "networks")
-)
+FOLDERS = sorted(path.parent for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE)
 ONLY_IN = {
     "torch": {"inputs", "evidence", "demo"},
     "torchvision": {"inputs", "evidence"},

@@ -16,37 +16,32 @@ from reportgen.errors import ModelError, setting
 from reportgen.inputs.networks.classifier import Network
 from reportgen.inputs.networks.keras_models import is_keras_model, wrap_keras
 from reportgen.inputs.networks.names import network_name
-from reportgen.inputs.networks.sources.factories import Factory, FileFactory, importable
+from reportgen.inputs.networks.python_modules import importable
 from reportgen.inputs.suggestions import nearest_text
 
 
-def build_from_factory(source: Factory) -> Network:
-    """The network that a function of the user's returns: a module of torch, or a Keras model.
+def build_from_file(path: Path, function: str) -> Network:
+    """The network that a function in a file returns: a module of torch, or a Keras model.
+
+    While the code runs, the file's folder is importable. Its imports from there are forgotten afterwards, so that
+    another model's folder may contain modules of the same names.
 
     Raises:
-        ModelError: there is no such file, module or function, it cannot be imported or called without arguments, or it
-            returns neither.
+        ModelError: the file cannot be imported, or the function is missing, needs arguments or returns neither.
     """
-    module = call_factory(source)
-    name = network_name(type(module).__name__, source.name, source.place)
-    return wrap_keras(module, name=name) if is_keras_model(module) else Network(name=name, module=module)
+    with importable(path.parent), _forgetting_imports_from(path.parent):
+        return _name(_call(_import_file(path), str(path), function), str(path), function)
 
 
-def call_factory(source: Factory) -> nn.Module:
-    """The module that a function of the user's returns.
-
-    While the code runs, the file's folder (for a module, the current one) is importable. Imports from the folder of a
-    file are forgotten afterwards, so that another model's folder may contain modules of the same names.
-
-    Raises:
-        ModelError: as in `build_from_factory`.
-    """
-    path = source.path
-    if isinstance(source, FileFactory):
-        with importable(path.parent), _forgetting_imports_from(path.parent):
-            return _call(_import_file(path), source)
+def build_from_module(name: str, function: str) -> Network:
+    """As `build_from_file`, for a function in a module, which is imported with the current folder importable."""
     with importable(Path.cwd()):
-        return _call(_import_module(source.place), source)
+        return _name(_call(_import_module(name), name, function), name, function)
+
+
+def _name(network: nn.Module, place: str, function: str) -> Network:
+    name = network_name(type(network).__name__, function, place)
+    return wrap_keras(network, name=name) if is_keras_model(network) else Network(name=name, module=network)
 
 
 def _import_file(path: Path) -> ModuleType:
@@ -79,26 +74,26 @@ def _explain_import(what: str, error: ImportError | SyntaxError) -> ModelError:
     return ModelError(f"The model's code {what} cannot be imported: {error}.", hint=hint)
 
 
-def _call(module: ModuleType, source: Factory) -> nn.Module:
-    factory = getattr(module, source.name, None)
+def _call(module: ModuleType, place: str, function: str) -> nn.Module:
+    factory = getattr(module, function, None)
     if factory is None:
         own = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
-        raise ModelError(f"{source.place} has no {source.name}.", hint=nearest_text(source.name, own))
+        raise ModelError(f"{place} has no {function}.", hint=nearest_text(function, own))
     if isinstance(factory, nn.Module) or not callable(factory):
         raise ModelError(
-            f"{source.name} in {source.place} is a {type(factory).__name__}, not a function that builds the network.",
-            hint=f"Write a function without arguments: def build_model(): return {source.name}",
+            f"{function} in {place} is a {type(factory).__name__}, not a function that builds the network.",
+            hint=f"Write a function without arguments: def build_model(): return {function}",
         )
     needed = _needed_arguments(factory)
     if needed:
         raise ModelError(
-            f"{source.name} in {source.place} needs arguments: {', '.join(needed)}.",
-            hint=f"Write a function without arguments: def build_model(): return {source.name}(...)",
+            f"{function} in {place} needs arguments: {', '.join(needed)}.",
+            hint=f"Write a function without arguments: def build_model(): return {function}(...)",
         )
     network = factory()
     if not isinstance(network, nn.Module):
         raise ModelError(
-            f"{source.name} in {source.place} returned {_what_text(network)}, not a torch.nn.Module.",
+            f"{function} in {place} returned {_what_text(network)}, not a torch.nn.Module.",
             hint=f"Return the network itself; its weights come from {setting('weights')}.",
         )
     return network

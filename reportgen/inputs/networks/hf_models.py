@@ -20,7 +20,7 @@ from torch import nn
 from reportgen.errors import ModelError
 from reportgen.inputs.libraries import TRANSFORMERS
 from reportgen.inputs.networks.classifier import Network
-from reportgen.inputs.networks.sources.hf import PROCESSOR_NAMES, list_weight_files
+from reportgen.inputs.networks.hf_files import PROCESSOR_NAMES, list_weight_files
 from reportgen.inputs.preprocessing import INTERPOLATIONS, Preprocessing
 from reportgen.inputs.suggestions import few_text
 

@@ -4,7 +4,6 @@ import pytest
 from torch import nn
 
 from reportgen.errors import ModelError
-from reportgen.inputs.networks.factories import call_factory
 from reportgen.inputs.registry import resolve_model
 from reportgen.settings import ModelSettings
 
@@ -19,9 +18,9 @@ def build(tmp_path, monkeypatch):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         if ".py:" in spec:
-            return call_factory(resolve_model(ModelSettings(model=f"{tmp_path / folder}/{spec}")))
+            return resolve_model(ModelSettings(model=f"{tmp_path / folder}/{spec}")).load(0).module
         monkeypatch.chdir(tmp_path / folder)
-        return call_factory(resolve_model(ModelSettings(model=spec)))
+        return resolve_model(ModelSettings(model=spec)).load(0).module
 
     modules_before = set(sys.modules)
     yield build_from

@@ -145,7 +145,7 @@ def test_damaged_weights_are_explained(folder, content):
 
 def test_missing_image_processor_leaves_the_preprocessing_to_the_options(folder, caplog):
     (folder / "preprocessor_config.json").unlink()
-    with pytest.raises(SettingsError, match="normalised"):
+    with pytest.raises(SettingsError, match="normalized"):
         build(folder)
     assert "has no image processor" in caplog.text
     given = PreprocessingSettings(mean=(0.1,) * 3, std=(0.2,) * 3, resize=16)

@@ -228,7 +228,7 @@ def test_network_that_does_not_scale_its_input_needs_statistics(tmp_path):
     model = make_model(first=layers.ZeroPadding2D(0))
     assert wrap_keras(model, name="a test").preprocessing is None
     make_model(first=layers.ZeroPadding2D(0)).save(tmp_path / "m.keras")
-    with pytest.raises(SettingsError, match="normalised"):
+    with pytest.raises(SettingsError, match="normalized"):
         build(tmp_path / "m.keras")
     given = PreprocessingSettings(mean=(0.5,) * 3, std=(0.25,) * 3)
     preprocessing = build(tmp_path / "m.keras", preprocessing=given).preprocessing

@@ -65,7 +65,7 @@ def test_own_network_takes_the_datas_statistics_or_asks_for_some(net_file):
     known = Normalisation(mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
     classifier = load(f"{net_file}:Net", normalisation=known, preprocessing=PreprocessingSettings())
     assert classifier.preprocessing.mean == known.mean
-    with pytest.raises(SettingsError, match="normalised"):
+    with pytest.raises(SettingsError, match="normalized"):
         load(f"{net_file}:Net", preprocessing=PreprocessingSettings())
 
 

@@ -1,18 +1,14 @@
 """Models that the user's own code builds: a function in a file or in an importable module."""
 
-import sys
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import invalidate_caches
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from reportgen.errors import ModelError
 from reportgen.inputs.files import require_file
+from reportgen.inputs.networks.python_modules import locate_module
 from reportgen.inputs.networks.source import ModelSource
 from reportgen.settings import ModelSettings
 
@@ -60,12 +56,6 @@ class Factory(ModelSource):
         """The file that defines the function, found without importing it."""
         return (self.path,)
 
-    def load(self, num_classes: int) -> "Network":  # noqa: ARG002  the code decides
-        """The network that the function returns."""
-        from reportgen.inputs.networks.factories import build_from_factory
-
-        return build_from_factory(self)
-
 
 class FileFactory(Factory):
     """A function in a Python file."""
@@ -97,6 +87,12 @@ class FileFactory(Factory):
         hint = f"Check the path, which is relative to {Path.cwd()}."
         return require_file(Path(self.place), "The model file", error=ModelError, hint=hint)
 
+    def load(self, num_classes: int) -> "Network":  # noqa: ARG002  the code decides
+        """The network that the function returns."""
+        from reportgen.inputs.networks.factories import build_from_file
+
+        return build_from_file(self.path, self.name)
+
 
 class ModuleFactory(Factory):
     """A function in an importable module."""
@@ -111,43 +107,15 @@ class ModuleFactory(Factory):
 
     @cached_property
     def path(self) -> Path:
-        """The module's file. Its parent packages are found, not imported.
+        """The module's file.
 
         Raises:
             ModelError: there is no such module, or it has no file.
         """
-        search: list[str] | None = None
-        with importable(Path.cwd()):
-            parts = self.place.split(".")
-            for depth in range(1, len(parts) + 1):
-                found = _find_module(".".join(parts[:depth]), search)
-                if found is None:
-                    raise ModelError(
-                        f"The module {'.'.join(parts[:depth])} cannot be found.",
-                        hint="Install its package, or run reportgen in the folder that contains it.",
-                    )
-                search = list(found.submodule_search_locations or [])
-        if found is None or found.origin is None or not Path(found.origin).is_file():
-            raise ModelError(f"The module {self.place} has no file.", hint="Name the module that defines the function.")
-        return Path(found.origin)
+        return locate_module(self.place)
 
+    def load(self, num_classes: int) -> "Network":  # noqa: ARG002  the code decides
+        """The network that the function returns."""
+        from reportgen.inputs.networks.factories import build_from_module
 
-@contextmanager
-def importable(folder: Path) -> Iterator[None]:
-    """Put a folder first in `sys.path`; restore `sys.path` afterwards."""
-    path_before = list(sys.path)
-    invalidate_caches()  # the files may be younger than Python's listing of the folder
-    sys.path.insert(0, str(folder.resolve()))
-    try:
-        yield
-    finally:
-        sys.path[:] = path_before
-
-
-def _find_module(name: str, search: list[str] | None) -> ModuleSpec | None:
-    """As `importlib.util.find_spec`, which would import the parent package."""
-    for finder in sys.meta_path:
-        found = finder.find_spec(name, search)
-        if found is not None:
-            return found
-    return None
+        return build_from_module(self.place, self.name)

@@ -1,28 +1,22 @@
 """Models of Hugging Face transformers: the folder of a model, and what it says without building the network."""
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from reportgen.errors import ModelError, setting
-from reportgen.inputs.files import joint_digest, read_text
+from reportgen.inputs.files import joint_digest
 from reportgen.inputs.libraries import HUGGINGFACE_HUB, TRANSFORMERS
+from reportgen.inputs.networks.hf_files import CONFIG_NAME, PROCESSOR_NAMES, SAVE_HINT, list_weight_files, read_json
 from reportgen.inputs.networks.source import ModelSource, WeightsRule
 from reportgen.settings import ModelSettings
 
 if TYPE_CHECKING:
     from reportgen.inputs.networks.classifier import Network
 
-CONFIG_NAME: Final = "config.json"
-PROCESSOR_NAMES: Final = ("preprocessor_config.json", "processor_config.json")
-
-# In transformers' own order of preference: one file, or an index and the parts that it names.
-_WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin")
-_SAVE_HINT = "Give a folder that model.save_pretrained(FOLDER) and processor.save_pretrained(FOLDER) have written."
 _PLACEHOLDER = re.compile(r"LABEL_\d+")
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
@@ -101,7 +95,7 @@ class HuggingFaceModel(ModelSource):
         Raises:
             ModelError: there is no such folder, or the configuration cannot be read.
         """
-        labels = _read_json(self.folder / CONFIG_NAME).get("id2label")
+        labels = read_json(self.folder / CONFIG_NAME).get("id2label")
         if not isinstance(labels, dict):
             return ()
         try:
@@ -119,49 +113,13 @@ class HuggingFaceModel(ModelSource):
         return build_hf(self.folder, self.describe(), has_weights=self.checkpoint is None)
 
 
-def list_weight_files(folder: Path) -> list[Path]:
-    """The files that transformers reads the weights from: one, or an index and its parts in order.
-
-    Raises:
-        ModelError: there are none, or a part is missing.
-    """
-    for name in _WEIGHTS:
-        if (folder / name).is_file():
-            return [folder / name]
-        index = folder / f"{name}.index.json"
-        if index.is_file():
-            parts = sorted(set(_read_json(index).get("weight_map", {}).values()))
-            missing = [part for part in parts if not (folder / part).is_file()]
-            if missing or not parts:
-                raise ModelError(
-                    f"The model folder {folder} has incomplete weights: {', '.join(missing) or 'all parts'} missing.",
-                    hint=f"Download every file that {index.name} lists.",
-                )
-            return [index, *(folder / part for part in parts)]
-    raise ModelError(
-        f"The model folder {folder} has no weights: neither {' nor '.join(_WEIGHTS)}.",
-        hint=f"{_SAVE_HINT} Convert weights of TensorFlow or Flax first.",
-    )
-
-
 def _check_folder(folder: Path) -> Path:
     if not folder.is_dir():
         problem = "is a file, not a folder" if folder.exists() else "does not exist"
-        raise ModelError(f"The model folder {folder} {problem}.", hint=_SAVE_HINT)
+        raise ModelError(f"The model folder {folder} {problem}.", hint=SAVE_HINT)
     if not (folder / CONFIG_NAME).is_file():
-        raise ModelError(f"The model folder {folder} has no {CONFIG_NAME}.", hint=_SAVE_HINT)
+        raise ModelError(f"The model folder {folder} has no {CONFIG_NAME}.", hint=SAVE_HINT)
     return folder
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    text = read_text(path, "The model file", error=ModelError, hint=_SAVE_HINT)
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise ModelError(f"The model file {path} is not valid JSON: {error}.", hint=_SAVE_HINT) from error
-    if not isinstance(content, dict):
-        raise ModelError(f"The model file {path} is not a JSON object.", hint=_SAVE_HINT)
-    return content
 
 
 def _locate_snapshot(name: str, *, download: bool) -> Path:
@@ -180,7 +138,7 @@ def _locate_snapshot(name: str, *, download: bool) -> Path:
         if download and not any(folder.glob("model*.safetensors")):
             folder = locate(["pytorch_model*.bin", "pytorch_model.bin.index.json"])
     except HFValidationError as error:
-        raise ModelError(f"{name} is neither a folder nor a Hub id.", hint=_SAVE_HINT) from error
+        raise ModelError(f"{name} is neither a folder nor a Hub id.", hint=SAVE_HINT) from error
     except OSError as error:
         if download:
             raise ModelError(
@@ -192,5 +150,5 @@ def _locate_snapshot(name: str, *, download: bool) -> Path:
             hint=f"Allow the download with {setting('download', True)}, or give the model's folder.",
         ) from error
     if not (folder / CONFIG_NAME).is_file():
-        raise ModelError(f"The model {name} on the Hugging Face Hub has no {CONFIG_NAME}.", hint=_SAVE_HINT)
+        raise ModelError(f"The model {name} on the Hugging Face Hub has no {CONFIG_NAME}.", hint=SAVE_HINT)
     return folder

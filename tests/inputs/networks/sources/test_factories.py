@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from reportgen.errors import ModelError
-from reportgen.inputs.networks.sources.factories import importable
+from reportgen.inputs.networks.python_modules import importable
 from reportgen.inputs.registry import resolve_model
 from reportgen.settings import ModelSettings
 

@@ -8,7 +8,8 @@ import pytest
 from loaded import compute_cache_key, load_evaluation_set
 
 from reportgen.errors import ModelError
-from reportgen.inputs.networks.sources.hf import HuggingFaceModel, list_weight_files
+from reportgen.inputs.networks.hf_files import list_weight_files
+from reportgen.inputs.networks.sources.hf import HuggingFaceModel
 from reportgen.inputs.registry import resolve_model
 from reportgen.settings import AnalyzeSettings, ModelSettings
 
