@@ -26,6 +26,7 @@ from reportgen.report.urls import class_figure_path, class_path, class_stem, rel
 from reportgen.report.views.class_view import ClassPage, CountRow, CountTable
 from reportgen.report.views.shared import CardGroup, Fact, Link, SiteFrame
 from reportgen.report.words.example_wording import describe_best, describe_mistaken, describe_worst
+from reportgen.report.words.phrases import interval_text
 from reportgen.report.words.text import (
     DASH,
     count_text,
@@ -160,16 +161,16 @@ def _facts(metrics: ClassMetrics, num_classes: int) -> tuple[Fact, ...]:
         Fact(
             name="Recall",
             value=percent_text(recall.value),
-            detail=f"{percent_interval_text(recall)}, n = {count_text(recall.total)}",
+            detail=f"{interval_text(recall)}, n = {count_text(recall.total)}",
         ),
         Fact(
             name="Precision",
             value=percent_text(precision.value),
-            detail=f"{percent_interval_text(precision)}, n = {count_text(precision.total)}"
+            detail=f"{interval_text(precision)}, n = {count_text(precision.total)}"
             if precision.total
             else "never predicted",
         ),
-        Fact(name="F1", value=percent_text(metrics.f1.value), detail=percent_interval_text(metrics.f1)),
+        Fact(name="F1", value=percent_text(metrics.f1.value), detail=interval_text(metrics.f1)),
         Fact(
             name="Mean confidence",
             value=percent_text(metrics.mean_confidence.value),

@@ -24,6 +24,7 @@ from reportgen.report.words.run_facts import no_maps_text
 from reportgen.report.words.text import (
     count_text,
     number_text,
+    percent_interval_text,
     percent_text,
     percentage_points_text,
     plural_text,
@@ -58,16 +59,14 @@ def describe_background_focus(item: Recommendation, cache: EvaluationCache, find
     border = findings.focus.border_share
     area, difference = percent_text(border.uniform), border.difference
     evidence = (
-        f"Difference between errors and correct predictions, within predicted classes:"
-        f" {percentage_points_text(difference.value)} ({points_ci_text(difference)});"
+        f"Errors − correct predictions: {percentage_points_text(difference.value)} ({points_ci_text(difference)});"
         f" threshold: {points_text(MIN_BORDER_EXCESS, digits=0)}."
     )
     details = (
         f"The border is the outer {percent_text(BORDER_WIDTH)} on each side, {area} of the area. It holds"
         f" {_mean_text(border.misclassified)} of the evidence in errors and {_mean_text(border.correct)} in correct"
-        " predictions. The rule also fires if the border holds more of the evidence in all predictions,"
-        f" {_mean_text(border.overall)},"
-        " than of the area."
+        " predictions; their difference compares images with the same predicted class. The rule also fires if the"
+        f" border holds more of the evidence in all predictions, {_mean_text(border.overall)}, than of the area."
     )
     wrong, right = percent_text(border.misclassified.value), percent_text(border.correct.value)
     overall = f"it holds {percent_text(border.overall.value)} of the evidence on {area} of the area"
@@ -108,13 +107,13 @@ def describe_diffuse_focus(item: Recommendation, cache: EvaluationCache, finding
     focus = findings.focus
     unsure, sure, difference = focus.low_confidence_spread, focus.high_confidence_spread, focus.spread_difference
     evidence = (
-        "Difference between low and high confidence, within predicted classes:"
-        f" {percentage_points_text(difference.value)} ({points_ci_text(difference)});"
+        f"Low − high confidence: {percentage_points_text(difference.value)} ({points_ci_text(difference)});"
         f" threshold: {points_text(MIN_SPREAD_EXCESS, digits=0)}."
     )
     details = (
         f"Area that holds the evidence, by the entropy of the map: {_mean_text(unsure)} of the image for the third of"
-        f" predictions with the lowest confidence, {_mean_text(sure)} for the third with the highest."
+        f" predictions with the lowest confidence, {_mean_text(sure)} for the third with the highest. The difference"
+        " compares images with the same predicted class."
     )
     areas = f"the evidence covers {percent_text(unsure.value)} of the image, against {percent_text(sure.value)}"
     if not item.fired:
@@ -150,9 +149,12 @@ def describe_pairs_same_place(item: Recommendation, cache: EvaluationCache, find
     if not item.measurements or comparison is None:
         return _no_measurement(cache, _NO_PAIR_TEXT, compares_classes=True)
     names = _pair_names(item, cache)
-    limit = f"more than in {percent_text(HIGH_OVERLAP_SHARE, digits=0)} of unrelated images"
     evidence, details = _pair_evidence(
-        item, names, comparison, limit, f"above {number_text(comparison.unrelated_high)}"
+        item,
+        names,
+        comparison,
+        f"above {number_text(comparison.unrelated_high)}",
+        f"larger than in {percent_text(HIGH_OVERLAP_SHARE, digits=0)} of unrelated images",
     )
     if not item.fired:
         return RecommendationText(
@@ -179,9 +181,12 @@ def describe_pairs_elsewhere(item: Recommendation, cache: EvaluationCache, findi
     if not item.measurements or comparison is None:
         return _no_measurement(cache, _NO_PAIR_TEXT, compares_classes=True)
     names = _pair_names(item, cache)
-    limit = "less than in half of unrelated images"
     evidence, details = _pair_evidence(
-        item, names, comparison, limit, f"below {number_text(comparison.unrelated_median)}"
+        item,
+        names,
+        comparison,
+        f"below {number_text(comparison.unrelated_median)}",
+        "smaller than in half of unrelated images",
     )
     if not item.fired:
         return RecommendationText(
@@ -211,21 +216,22 @@ def _pair_names(item: Recommendation, cache: EvaluationCache) -> list[str]:
 
 
 def _pair_evidence(
-    item: Recommendation, names: list[str], comparison: MapComparison, limit: str, overlap: str
+    item: Recommendation, names: list[str], comparison: MapComparison, limit: str, meaning: str
 ) -> tuple[str, str]:
     """Evidence of the strongest pair, and the details: the other pairs, and the overlap to compare with."""
     counts = [
         f"{name} {counted_text(proportion_of(found))}" for name, found in zip(names, item.measurements, strict=True)
     ]
     unrelated, mistakes = comparison.overlap_unrelated, comparison.overlap_misclassified
+    first = proportion_of(item.measurements[0])
     evidence = (
-        f"Errors whose two maps overlap {limit} (cosine {overlap}): {counts[0]};"
-        f" threshold: {percent_text(item.measurements[0].threshold, digits=0)}."
+        f"{names[0]}: overlap {limit} in {count_text(first.count)} of {plural_text(first.total, 'error')}"
+        f" ({percent_interval_text(first)}); threshold: {percent_text(item.measurements[0].threshold, digits=0)}."
     )
     others = f"Other pairs: {listed_text(counts[1:])}. " if counts[1:] else ""
     details = (
-        f"{others}Mean overlap: {number_text(unrelated.value, digits=2)} ({number_ci_text(unrelated, digits=2)})"
-        " between unrelated images,"
+        f"Overlap is the cosine similarity of the two maps; {limit} is {meaning}. {others}Mean overlap:"
+        f" {number_text(unrelated.value, digits=2)} ({number_ci_text(unrelated, digits=2)}) between unrelated images,"
         f" {number_text(mistakes.value, digits=2)} ({number_ci_text(mistakes, digits=2)}) over all errors."
         f" {family_text(item.num_tested, 'pair', 'pairs')}"
     )
@@ -240,14 +246,14 @@ def describe_label_issues(item: Recommendation, findings: Findings) -> Recommend
     found = proportion_of(item.measurements[0])
     expected = count_text(round(issues.num_expected))
     evidence = (
-        f"{count_text(found.count)} of {plural_text(found.total, 'prediction')} with a probability of at least"
-        f" {percent_text(issues.min_probability, digits=0)} contradict the label: {exact_text(found)};"
-        f" threshold: {percent_text(item.measurements[0].threshold)}, as their probabilities predict."
+        f"{count_text(found.count)} of {plural_text(found.total, 'confident prediction')} contradict the label:"
+        f" {exact_text(found)}; threshold: {percent_text(item.measurements[0].threshold)}."
     )
     details = (
-        f"Probabilities are those after temperature scaling (T = {number_text(issues.temperature, digits=2)}). Only"
-        " classes that are often confused with each other count; confident learning alone flags"
-        f" {count_text(issues.num_confident_learning)} labels."
+        f"Confident predictions have a probability of at least {percent_text(issues.min_probability, digits=0)} after"
+        f" temperature scaling (fitted on all images: {number_text(issues.temperature, digits=2)}). The threshold is"
+        " the fraction of errors that their probabilities predict. Only classes that are often confused with each other"
+        f" count; confident learning alone flags {count_text(issues.num_confident_learning)} labels."
     )
     if item.fired:
         return RecommendationText(

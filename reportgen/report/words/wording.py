@@ -218,15 +218,17 @@ def _describe_confident_errors(item: Recommendation) -> RecommendationText:
     found = item.measurements[0]
     wrong, expected = proportion_of(found), percent_text(found.threshold)
     evidence = (
-        f"{count_text(wrong.count)} errors in {plural_text(wrong.total, 'prediction')} with a confidence of {bound} or"
-        f" more: {exact_text(wrong)}; threshold: {expected}, the error rate that these confidences imply."
+        f"{count_text(wrong.count)} errors in {plural_text(wrong.total, 'prediction')}: {exact_text(wrong)};"
+        f" threshold: {expected}."
     )
+    details = f"The threshold, {expected}, is the error rate that these confidences imply."
     rates = f"{percent_text(wrong.value)} of predictions with a confidence of {bound} or more are errors"
     if not item.fired:
         return RecommendationText(
             headline=f"High-confidence predictions are not shown to fail more often than their confidence implies:"
             f" {rates}, {expected} expected.",
             evidence=evidence,
+            details=details,
         )
     return RecommendationText(
         headline=f"High-confidence predictions fail more often than their confidence implies: {rates},"
@@ -236,6 +238,7 @@ def _describe_confident_errors(item: Recommendation) -> RecommendationText:
         " above a threshold are accepted without review, choose the threshold by the error rate measured here, not by"
         " the confidence.",
         evidence=evidence,
+        details=details,
     )
 
 
@@ -325,10 +328,11 @@ def _describe_over_predicted_classes(item: Recommendation, cache: EvaluationCach
         f"{name} {counted_text(proportion_of(found))}" for name, found in zip(names, item.measurements, strict=True)
     ]
     evidence = (
-        f"Errors predicted as the class, of all errors that involve it: {listed_text(counts)};"
+        f"{names[0]}: predicted class in {counted_text(first)} of the errors that involve it;"
         f" threshold: {percent_text(item.measurements[0].threshold)}."
     )
-    details = family_text(item.num_tested, "class", "classes")
+    others = f"Other classes: {listed_text(counts[1:])}. " if counts[1:] else ""
+    details = f"{others}{family_text(item.num_tested, 'class', 'classes')}"
     balance = (
         f"{plural_text(first.count, 'image')} of other classes predicted as {names[0]},"
         f" {count_text(first.total - first.count)} of its own images misclassified"
@@ -361,8 +365,9 @@ def _describe_weak_classes(item: Recommendation, cache: EvaluationCache) -> Reco
         f"{name} {counted_text(proportion_of(found))}" for name, found in zip(names, item.measurements, strict=True)
     ]
     accuracy = percent_text(item.measurements[0].threshold)
-    evidence = f"{listed_text(counts)}; threshold: the accuracy over all images, {accuracy}."
-    details = family_text(item.num_tested, "class", "classes")
+    evidence = f"{counts[0]}; threshold: the accuracy, {accuracy}."
+    others = f"Other classes: {listed_text(counts[1:])}. " if counts[1:] else ""
+    details = f"{others}{family_text(item.num_tested, 'class', 'classes')}"
     if not item.fired:
         return RecommendationText(
             headline=f"No class has a recall clearly below the accuracy of {accuracy}; {names[0]} comes closest with"

@@ -117,7 +117,7 @@ def test_without_tests_no_page_speaks_of_them(small_cache, small_findings):
 def test_programs_get_every_number(files):
     found = json.loads(files["data/metrics.json"])["faithfulness"]
     (method,) = found["methods"]
-    assert method["verdict"] == "beats both baselines"
+    assert method["verdict"] == "better than both baselines"
     assert set(method["scores"]["areas"]) == {"deletion", "insertion", "road"}
     assert len(method["scores"]["road_least"]) == 11
     assert {(own["baseline"], own["measure"]) for own in method["comparisons"]} >= {("centre", "road")}
