@@ -1,8 +1,11 @@
+// @ts-check
 // Draws the figure of a chart's page with Plotly, in the colors of the reader's theme.
 "use strict";
 
 (() => {
+  /** @type {{ traces: PlotlyTrace[], layout: any, links: string[], themes: Record<Theme, any> }} */
   const { traces, layout, links, themes } = JSON.parse(document.getElementById("figure").textContent);
+  /** @type {HTMLElement & { on?: Function }} */
   const chart = document.getElementById("chart");
   const isDark = window.matchMedia("(prefers-color-scheme: dark)");
 
@@ -28,7 +31,7 @@
 
   draw();
   isDark.addEventListener("change", draw);
-  chart.on?.("plotly_click", ({ points }) => {
+  chart.on?.("plotly_click", (/** @type {{ points: { y: number }[] }} */ { points }) => {
     window.location.href = links[Math.round(points[0].y)];
   });
 })();

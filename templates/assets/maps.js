@@ -1,21 +1,27 @@
+// @ts-check
 // Class pages: choices about maps and images stand in the URL's hash, images open in a detail view. All of it is extra.
 "use strict";
 
 (() => {
   const forms = [...document.querySelectorAll("[data-map-controls], [data-gallery-filter]")];
   const items = [...document.querySelectorAll(".gallery > li")];
+  /** @type {[number: string, ...any[]][]} */
+  const listed = JSON.parse(document.getElementById("details")?.textContent ?? "[]");
+  /** @type {Map<string, Detail>} */
   const details = new Map(
-    JSON.parse(document.getElementById("details")?.textContent ?? "[]").map(([number, id, truePeak, predictedPeak, top, reasons, columns = []]) => [
+    listed.map(([number, id, truePeak, predictedPeak, top, reasons, columns = []]) => [
       number,
       { id, peaks: [truePeak, predictedPeak], top, reasons, columns },
     ]),
   );
-  const fields = forms.flatMap((form) => [...form.elements].filter((field) => field.name));
+  /** @type {any[]} */
+  const fields = forms.flatMap((form) => [...form.elements].filter((field) => field.getAttribute("name")));
   const initial = new Map(fields.filter((field) => field.type !== "radio" || field.defaultChecked).map((field) => [field.name, field.value]));
   const columns = fields.filter((field) => field.dataset.column !== undefined);
   const methods = fields.filter((field) => field.name === "method");
   const layerChoices = fields.filter((field) => field.name === "map");
   const itemsByMethod = new Map(); // by method, what stands at each of its places
+  /** @type {string | null} */
   let shown = null; // the number of the image in the detail view
   let method = methods.find((field) => field.defaultChecked);
 
@@ -57,16 +63,21 @@
     }
   }
 
+  /** @param {string} name */
   const value = (name) => fields.find((field) => field.name === name && (field.type !== "radio" || field.checked))?.value;
 
   // The methods of the maps: the page holds the parts of all but the first in templates, which load nothing
 
   const PLACES = [".legend:not(.difference-legend) > span", ".means", ".panels", "a.picture"];
 
-  /** What stands at the places of a part of the page that depend on the method: photos stay. */
+  /**
+   * What stands at the places of a part of the page that depend on the method: photos stay.
+   * @type {(part: ParentNode) => ChildNode[][][]}
+   */
   const contents = (part) =>
-    PLACES.map((places) => [...part.querySelectorAll(places)].map((place) => [...place.childNodes].filter((node) => !node.classList?.contains("photo"))));
+    PLACES.map((places) => [...part.querySelectorAll(places)].map((place) => [...place.childNodes].filter((node) => !(node instanceof Element && node.classList.contains("photo")))));
 
+  /** @param {HTMLInputElement} [wanted] */
   function showMethod(wanted) {
     if (!wanted || wanted === method) return;
     if (!itemsByMethod.size) itemsByMethod.set(method.value, { contents: contents(document.getElementById("main")), peaks: [] });
@@ -89,7 +100,10 @@
     for (const choice of layerChoices) choice.disabled = "classAgnostic" in wanted.dataset && ["true", "difference"].includes(choice.value);
   }
 
-  /** Largest evidence for the true and for the predicted class, by the method that is shown. */
+  /**
+   * Largest evidence for the true and for the predicted class, by the method that is shown.
+   * @type {(item: HTMLElement, detail: Detail) => string[]}
+   */
   const peaksOf = (item, detail) => itemsByMethod.get(method?.value)?.peaks[items.indexOf(item)] ?? detail.peaks;
 
   function apply() {
@@ -131,16 +145,20 @@
     if (event.key === "ArrowRight") step(1);
   });
 
+  /** @type {(name: string, properties?: object, ...children: (Node | string)[]) => HTMLElement} */
   function element(name, properties = {}, ...children) {
     const made = Object.assign(document.createElement(name), properties);
     made.append(...children);
     return made;
   }
 
+  /** @param {number} index */
   const className = (index) => window.reportgenClasses?.[index]?.[0] ?? `class ${index}`;
+  /** @param {number} index */
   const classLink = (index) =>
     element("a", { href: document.body.dataset.root + (window.reportgenClasses?.[index]?.[1] ?? "index.html") }, className(index));
 
+  /** @type {(kind: string, title: string, detail: string, ...pictures: (Node | null)[]) => HTMLElement} */
   function panel(kind, title, detail, ...pictures) {
     const box = element("div", { className: "picture" }, ...pictures.filter(Boolean).map((picture) => picture.cloneNode(true)));
     box.setAttribute("role", "img");
@@ -148,7 +166,10 @@
     return element("figure", { className: kind }, box, element("figcaption", {}, element("b", { textContent: title }), ` ${detail}`));
   }
 
-  /** The image's rank: errors by descending confidence, then correct predictions by ascending confidence. */
+  /**
+   * The image's rank: errors by descending confidence, then correct predictions by ascending confidence.
+   * @type {(item: HTMLElement, isRight: boolean) => string}
+   */
   function rankOf(item, isRight) {
     const kind = isRight ? "right" : "wrong";
     const place = items.filter((other) => other.classList.contains(kind)).indexOf(item) + 1;
@@ -156,6 +177,7 @@
     return `${what} ${place} of ${item.parentElement.dataset[kind]} by ${order} confidence`;
   }
 
+  /** @param {string} number */
   function open(number) {
     const item = document.getElementById(`e${number}`);
     const detail = details.get(number);
@@ -165,9 +187,11 @@
       (part) => item.querySelector(part),
     );
     const name = document.querySelector("h1").textContent;
-    const predicted = className(item.dataset.as);
+    const predicted = className(Number(item.dataset.as));
     const [truePeak, predictedPeak] = peaksOf(item, detail);
+    /** @param {string} height */
     const peak = (height) => (Number(height) > 0 ? `peak ${height}` : "blank map");
+    /** @param {Node | null} map */
     const kind = (map) => (map ? (photo ? "overlay" : "map") : "blank");
     const panels = element("div", { className: "panels" });
     if (photo) panels.append(panel("photo-panel", "photo", name, photo));
@@ -184,6 +208,7 @@
     }
     const top = element("ol", {}, ...detail.top.map(([index, probability]) => element("li", {}, classLink(index), ` ${probability}`)));
     const link = element("a", { href: `#image=${number}`, textContent: "link to this image" });
+    /** @type {(text: string, label: string, act: () => void) => HTMLElement} */
     const button = (text, label, act) => {
       const made = element("button", { type: "button", className: "button", textContent: text, onclick: act });
       made.setAttribute("aria-label", label);
@@ -224,7 +249,10 @@
     if (!dialog.open) dialog.showModal();
   }
 
-  /** The next visible image of the gallery in a direction. */
+  /**
+   * The next visible image of the gallery in a direction.
+   * @param {number} direction
+   */
   function step(direction) {
     const visible = items.filter((item) => item.offsetParent !== null);
     const next = visible[visible.findIndex((item) => item.id === `e${shown}`) + direction];
@@ -232,7 +260,8 @@
   }
 
   document.addEventListener("click", (event) => {
-    const link = event.target.closest('a[href*="#image="]');
+    /** @type {HTMLAnchorElement | null} */
+    const link = /** @type {Element} */ (event.target).closest('a[href*="#image="]');
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const target = new URL(link.href);
     if (target.pathname !== location.pathname || dialog.contains(link)) return;

@@ -1,3 +1,4 @@
+// @ts-check
 // How a view of the confusion matrix is laid out and drawn: pixels, numbers in cells, names, recall, the colour scale.
 "use strict";
 
@@ -8,18 +9,24 @@ window.reportgenDrawing = (() => {
   const VALUE_CELL = 24; // px; from here on a cell has room for its number
   const { countText, percentNumber, spread } = window.reportgenNumbers ?? {};
   const ratio = () => window.devicePixelRatio || 1;
+  /** @param {number} width */
   const isNarrow = (width) => width < 560;
+  /** @type {(value: number, low: number, high: number) => number} */
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
   const pen = document.createElement("canvas").getContext("2d");
 
   const font = () => `11.5px ${getComputedStyle(document.body).fontFamily}`;
 
+  /** @param {string[]} texts */
   function widest(texts) {
     pen.font = font();
     return texts.reduce((most, text) => Math.max(most, pen.measureText(text).width), 0);
   }
 
-  /** A side of whole device pixels a cell, unless that wastes too much room. */
+  /**
+   * A side of whole device pixels a cell, unless that wastes too much room.
+   * @type {(room: number, size: number) => number}
+   */
   function fitSide(room, size) {
     const most = Math.min(room, Math.max(56 * size, 400));
     const side = (Math.floor((most * ratio()) / size) / ratio()) * size;
@@ -29,12 +36,15 @@ window.reportgenDrawing = (() => {
   /**
    * Room for names, head and square in a width, in px. Where each row has room for its name, the columns have theirs
    * above; where not, superclasses are named, or the rows with the largest mistakes.
+   * @type {MatrixDrawing["measure"]}
    */
   function measure({ table, rows, columns, blocks, isPart }, width) {
     const bar = isNarrow(width) ? 32 : 64;
     const room = width - bar - 9;
     const height = Math.min(width, FULL_SIDE + HEAD);
+    /** @param {number[]} indices */
     const named = (indices) => widest(indices.map((index) => table.names[index]));
+    /** @type {(names: number, head: number, space: number) => Shape} */
     const shape = (names, head, space) => {
       const side = fitSide(space, rows.length);
       return { names, head, side, cell: side / rows.length, bar, isNamed: head > HEAD };
@@ -51,7 +61,10 @@ window.reportgenDrawing = (() => {
     return shape(names, HEAD, Math.min(room - names, FULL_SIDE));
   }
 
-  /** The colours of 256 grey levels, as the page's own filter makes them. */
+  /**
+   * The colours of 256 grey levels, as the page's own filter makes them.
+   * @type {MatrixDrawing["colours"]}
+   */
   function colours(isDark) {
     const filter = document.getElementById(isDark ? "counts-dark" : "counts-light");
     const channels = ["R", "G", "B"].map((channel) =>
@@ -59,7 +72,7 @@ window.reportgenDrawing = (() => {
         .querySelector(`feFunc${channel}`)
         .getAttribute("tableValues")
         .split(" ")
-        .map((value) => Math.floor(255 * value)),
+        .map((value) => Math.floor(255 * Number(value))),
     );
     return Array.from({ length: 256 }, (_, level) =>
       channels.map((stops) => {
@@ -70,7 +83,10 @@ window.reportgenDrawing = (() => {
     );
   }
 
-  /** A pixel a cell; where the screen has fewer, each shows the largest of the cells that it stands for. */
+  /**
+   * A pixel a cell; where the screen has fewer, each shows the largest of the cells that it stands for.
+   * @type {MatrixDrawing["drawPixels"]}
+   */
   function drawPixels(canvas, { rows, columns, cells }, { side }, scale, colour) {
     const [height, width] = [rows, columns].map(({ length }) => Math.min(length, Math.round(side * ratio())));
     const levels = new Uint8Array(height * width);
@@ -80,10 +96,11 @@ window.reportgenDrawing = (() => {
     }
     Object.assign(canvas, { width, height });
     const image = new ImageData(width, height);
-    levels.forEach((level, place) => level && image.data.set([...colour[level], 255], 4 * place));
+    for (const [place, level] of levels.entries()) if (level) image.data.set([...colour[level], 255], 4 * place);
     canvas.getContext("2d").putImageData(image, 0, 0);
   }
 
+  /** @type {MatrixDrawing["drawValues"]} */
   function drawValues(canvas, { cells }, { side, cell }, scale, colour, isShare) {
     canvas.hidden = cell < VALUE_CELL;
     if (canvas.hidden) return;
@@ -99,9 +116,12 @@ window.reportgenDrawing = (() => {
     }
   }
 
+  /** @param {number} length */
   const round = (length) => +length.toFixed(2);
 
+  /** @type {MatrixDrawing["outlinePath"]} */
   function outlinePath({ blocks }, { cell }) {
+    /** @param {Block} block */
     const square = ({ start, length }) => {
       const [edge, size] = [round(start * cell), round(length * cell)];
       return `M${edge} ${edge}h${size}v${size}h${-size}z`;
@@ -109,15 +129,22 @@ window.reportgenDrawing = (() => {
     return blocks.filter(({ length }) => length > 1).map(square).join("");
   }
 
-  /** The bar of the recall of a row. */
+  /**
+   * The bar of the recall of a row.
+   * @type {MatrixDrawing["barPath"]}
+   */
   function barPath({ table, rows }, { cell, bar }, y, thickness) {
     const size = clamp(thickness * cell, Math.min(cell, 1), 24);
     return `M8 ${round((y + 0.5) * cell - size / 2)}h${round(bar * (table.recall(rows[y]) || 0))}v${round(size)}H8z`;
   }
 
-  /** The names beside rows and columns, anew; returns the path of the ties that lead to what they name. */
+  /**
+   * The names beside rows and columns, anew; returns the path of the ties that lead to what they name.
+   * @type {MatrixDrawing["drawNames"]}
+   */
   function drawNames(side, head, { table, rows, columns, blocks, rowAt, mistakes }, shape) {
-    for (const parent of [side, head]) parent.querySelectorAll(".cm-name").forEach((name) => name.remove());
+    for (const parent of [side, head]) for (const name of parent.querySelectorAll(".cm-name")) name.remove();
+    /** @type {(parent: HTMLElement, text: string, property: "top" | "left", middle: number) => void} */
     const place = (parent, text, property, middle) => {
       const name = document.createElement("span");
       Object.assign(name, { className: "cm-name", textContent: text });
@@ -126,17 +153,19 @@ window.reportgenDrawing = (() => {
     };
     const { names, cell } = shape;
     if (shape.isNamed) {
-      rows.forEach((row, y) => place(side, table.names[row], "top", (y + 0.5) * cell));
-      columns.forEach((column, x) => place(head, table.names[column], "left", (x + 0.5) * cell));
+      for (const [y, row] of rows.entries()) place(side, table.names[row], "top", (y + 0.5) * cell);
+      for (const [x, column] of columns.entries()) place(head, table.names[column], "left", (x + 0.5) * cell);
       return "";
     }
     if (!names) return "";
     if (blocks.length) {
       const middles = blocks.map(({ start, length }) => (start + length / 2) * cell);
-      spread(middles, LINE + 1, shape.side).forEach((y, i) => place(side, blocks[i].name, "top", y));
+      for (const [i, y] of spread(middles, LINE + 1, shape.side).entries()) place(side, blocks[i].name, "top", y);
+      /** @param {Block} block */
       const tie = ({ start, length }) => `M${names - 5} ${round(start * cell) + 1}v${Math.max(round(length * cell) - 2, 0.5)}`;
       return blocks.map(tie).join("");
     }
+    /** @type {number[]} */
     const taken = [];
     for (const { row } of mistakes.slice(0, 200)) {
       const y = round((rowAt[row] + 0.5) * cell);
@@ -147,11 +176,12 @@ window.reportgenDrawing = (() => {
     return taken.map((y) => `M${names - 8} ${y}h6`).join("");
   }
 
+  /** @type {MatrixDrawing["drawTicks"]} */
   function drawTicks(svg, scale, isShare) {
-    svg.querySelectorAll("text").forEach((text) => text.remove());
+    for (const text of svg.querySelectorAll("text")) text.remove();
     for (const [position, text] of scale.ticks(isShare)) {
       const label = document.createElementNS(svg.namespaceURI, "text");
-      const attributes = { x: `${round(100 * position)}%`, y: 17, "text-anchor": position === 1 ? "end" : "middle" };
+      const attributes = { x: `${round(100 * position)}%`, y: "17", "text-anchor": position === 1 ? "end" : "middle" };
       for (const [name, value] of Object.entries(attributes)) label.setAttribute(name, value);
       label.append(text);
       svg.append(label);

@@ -1,3 +1,4 @@
+// @ts-check
 // The confusion matrix that a reader can move about in: what is chosen, what is pointed at, where a choice leads. Its
 // numbers come from confusion.js, names and pages of the classes from classes.js. Without scripts the picture stays.
 "use strict";
@@ -8,25 +9,34 @@
   const pages = window.reportgenClasses;
   const { Scale, countText, describe, makeTable, percentText, sumTable } = window.reportgenNumbers ?? {};
   const drawing = window.reportgenDrawing;
-  if (!host || !data || !pages || !drawing) return;
+  const address = window.reportgenAddress;
+  if (!host || !data || !pages || !drawing || !address) return;
 
   const TINY_CELL = 5; // px; a smaller cell is enlarged before it is chosen
   const live = host.querySelector(".cm-live");
+  /** @type {(name: string) => any} */
   const part = (name) => live.querySelector(`.cm-${name}`) ?? host.querySelector(`.cm-${name}`);
   const stage = part("stage");
   const plot = part("plot");
   const readout = part("readout");
   const [columnTag, rowTag] = live.querySelectorAll(".cm-tag");
+  /** @type {(value: number, low: number, high: number) => number} */
   const clamp = (value, low, high) => Math.max(low, Math.min(value, high));
+  /** @type {(pair: Pair, change: (value: number, i: number) => number) => Pair} */
+  const both = ([first, second], change) => [change(first, 0), change(second, 1)];
+  /** @type {(a: Pair | null, b: Pair | null) => boolean} */
   const isSame = (a, b) => String(a) === String(b); // of cells
+  /** @type {(name: string, d: string) => void} */
   const path = (name, d) => part(name).setAttribute("d", d);
 
+  /** @type {(tag: string, className: string, ...children: (Node | string)[]) => HTMLElement} */
   function make(tag, className, ...children) {
     const element = Object.assign(document.createElement(tag), { className });
     element.append(...children);
     return element;
   }
 
+  /** @type {(text: string, action: () => void) => HTMLElement} */
   function makeButton(text, action) {
     const button = Object.assign(make("button", "cm-button", text), { type: "button" });
     button.addEventListener("click", action);
@@ -39,47 +49,39 @@
   const groups = data.superclasses;
   const superclasses = groups && sumTable(groups.names, groups.of, classes);
   const inOrder = [...classes.names.keys()];
+  /** @type {Record<string, Orders>} */
   const orders = {
     classes: { ...data.orders, superclass: groups && inOrder.toSorted((a, b) => groups.of[a] - groups.of[b]) },
     superclasses: groups && { ...groups.orders, superclass: [...groups.names.keys()] },
   };
 
-  // ---- What is chosen: in the controls, and in the address as #m.order=name&m.cell=12,88
+  // ---- What is chosen: in the controls, and in the address
 
-  const CHOICES = ["level", "order", "show", "scale", "diagonal"];
+  /** @param {string} name */
   const inputs = (name) => [...host.querySelectorAll(`input[name="cm-${name}"]`)];
-  const defaults = { level: "classes", diagonal: "off" };
-  for (const name of CHOICES) for (const input of inputs(name)) if (input.checked) defaults[name] = input.value;
-  // `cell`: row and column by index; `open`: two superclasses; `zoom`: places of the first row and column in sight.
-  const state = { ...defaults, cell: null, open: null, zoom: null };
+  /** @type {Choices} */
+  const choices = {};
+  /** @type {MatrixState} */
+  const defaults = { level: "classes", diagonal: "off", show: "count", cell: null, open: null, zoom: null };
+  for (const name of ["level", "order", "show", "scale", "diagonal"]) {
+    choices[name] = inputs(name).map((input) => input.value);
+    for (const input of inputs(name)) if (input.checked) defaults[name] = input.value;
+  }
+  const state = { ...defaults };
   const isShare = () => state.show !== "count";
 
   function readAddress() {
-    const given = new URLSearchParams(location.hash.slice(1));
-    if (![...given.keys()].some((key) => key.startsWith("m."))) return false;
-    for (const name of CHOICES) {
-      const value = given.get(`m.${name}`);
-      state[name] = inputs(name).some((input) => input.value === value) ? value : defaults[name];
-    }
-    const pair = (name, known) => {
-      const parts = (given.get(`m.${name}`) ?? "").split(",");
-      return parts.length === 2 && parts.every((index) => /^\d+$/.test(index) && index in known) ? parts.map(Number) : null;
-    };
-    const isCoarse = state.level === "superclasses";
-    state.open = isCoarse ? pair("open", groups.names) : null;
-    state.zoom = isCoarse ? null : pair("zoom", pages);
-    state.cell = pair("cell", isCoarse && !state.open ? groups.names : pages);
-    return true;
+    const sizes = { classes: pages.length, superclasses: groups?.names.length ?? 0 };
+    const given = address.parse(location.hash, choices, defaults, sizes);
+    Object.assign(state, given);
+    return given !== null;
   }
 
   function writeAddress() {
-    const parts = location.hash.slice(1).split("&").filter((each) => each.includes("=") && !each.startsWith("m."));
-    for (const name of CHOICES) if (state[name] !== defaults[name]) parts.push(`m.${name}=${state[name]}`);
-    for (const name of ["open", "zoom", "cell"]) if (state[name]) parts.push(`m.${name}=${state[name]}`);
     try {
-      history.replaceState(history.state, "", `#${parts.join("&")}`);
+      history.replaceState(history.state, "", address.format(location.hash, choices, defaults, state));
     } catch {
-      // A browser that refuses this to local files, or so often: the matrix does without.
+      // A browser may refuse this for local files, or when it happens too often. The matrix works without.
     }
   }
 
@@ -91,15 +93,23 @@
 
   // ---- What is in sight
 
+  /** @type {View} */
   let view; // rows and columns of a table
+  /** @type {Shape} */
   let shape; // its measures
+  /** @type {CountScale} */
   let scale; // its colours
+  /** @type {Pair | null} */
   let hovered = null;
 
   const windowSize = () => Math.min(pages.length, drawing.isNarrow(stage.clientWidth) ? 12 : 30);
 
-  /** Runs of classes of one superclass. */
+  /**
+   * Runs of classes of one superclass.
+   * @param {number[]} indices
+   */
   function runs(indices) {
+    /** @type {Block[]} */
     const found = [];
     indices.forEach((index, start) => {
       const name = groups.names[groups.of[index]];
@@ -109,6 +119,7 @@
     return found;
   }
 
+  /** @type {(state: MatrixState) => View} */
   function makeView({ level, open, zoom, order, show, diagonal }) {
     const isFine = level === "classes" || open !== null;
     const table = isFine ? classes : superclasses;
@@ -120,10 +131,11 @@
     const hasBlocks = open || (isFine && !zoom && order === "superclass");
     const [rowAt, columnAt] = [rows, columns].map((indices) => {
       const places = new Int32Array(table.size).fill(-1);
-      indices.forEach((index, place) => (places[index] = place));
+      for (const [place, index] of indices.entries()) places[index] = place;
       return places;
     });
     const inSight = table.cells.filter(([row, column]) => rowAt[row] >= 0 && columnAt[column] >= 0);
+    /** @param {boolean} withRight */
     const valued = (withRight) =>
       inSight
         .map(([row, column, count]) => ({ row, column, count, value: table.value(row, column, show, withRight) }))
@@ -147,7 +159,7 @@
       const { row: first = view.rows[0], column: other = view.columns[0] } = view.mistakes[0] ?? {};
       state.cell = [first, other];
     }
-    for (const name of CHOICES) for (const input of inputs(name)) input.checked = input.value === state[name];
+    for (const name of Object.keys(choices)) for (const input of inputs(name)) input.checked = input.value === state[name];
     const numbers = [view.rows, view.columns].map(({ length }) => countText(length)).join(" by ");
     plot.setAttribute("aria-label", `Confusion matrix, ${numbers} ${view.isFine ? "classes" : "superclasses"}`);
     hovered = null;
@@ -159,6 +171,7 @@
     const width = stage.clientWidth;
     shape = drawing.measure(view, width);
     const { head, side } = drawing.measure(whole, width);
+    /** @type {Record<string, any>} */
     const lengths = { ...shape, height: Math.max(head + side, shape.head + shape.side) };
     for (const name of ["names", "head", "side", "height"]) live.style.setProperty(`--cm-${name}`, `${lengths[name]}px`);
     part("back").hidden = !view.isPart;
@@ -205,15 +218,18 @@
     say(row, column);
     showActions(row, column);
     readout.style.minHeight = `${Math.max(readout.offsetHeight, parseFloat(readout.style.minHeight))}px`;
-    plot.dataset.cell = [row, column];
+    plot.dataset.cell = `${row},${column}`;
   }
 
+  /** @type {(row: number, column: number, middle: number, centre: number) => void} */
   function showNames(row, column, middle, centre) {
     const { side, names, isNamed } = shape;
     const { rows, columns, table } = view;
-    for (const [name, indices, index] of [["rows", rows, row], ["head", columns, column]]) {
+    /** @type {[string, number[], number][]} */
+    const sides = [["rows", rows, row], ["head", columns, column]];
+    for (const [name, indices, index] of sides) {
       const marked = isNamed ? indices.indexOf(index) : -1;
-      part(name).querySelectorAll(".cm-name").forEach((each, place) => each.classList.toggle("is-on", place === marked));
+      for (const [place, each] of part(name).querySelectorAll(".cm-name").entries()) each.classList.toggle("is-on", place === marked);
     }
     rowTag.hidden = columnTag.hidden = isNamed;
     if (isNamed) return;
@@ -225,9 +241,12 @@
     columnTag.style.left = `${clamp(centre - columnTag.offsetWidth / 2, 0, Math.max(0, side - columnTag.offsetWidth))}px`;
   }
 
+  /** @type {(row: number, column: number) => void} */
   function say(row, column) {
     const sentences = describe(view.table, row, column, data.z, view.isFine);
+    /** @param {string} text */
     const whole = (text) => text.split(/(\([<>\d–%]+\))/).map((each, i) => (i % 2 ? make("span", "", each) : each));
+    /** @param {Sentence} texts */
     const parts = (texts) => texts.flatMap((text) => (Array.isArray(text) ? make("b", "", ...text) : whole(text)));
     readout.replaceChildren(...sentences.map((texts) => make("p", "", ...parts(texts))));
   }
@@ -237,16 +256,23 @@
     const { names } = view.table;
     const [first, second = first] = [...names.keys()].sort((a, b) => names[b].length - names[a].length);
     readout.style.minHeight = "0";
-    const heights = [[first, second], [second, first], [first, first]].map((cell) => (say(...cell), readout.offsetHeight));
+    const heights = [[first, second], [second, first], [first, first]].map(([row, column]) => {
+      say(row, column);
+      return readout.offsetHeight;
+    });
     readout.style.minHeight = `${Math.max(...heights)}px`;
   }
 
-  /** Where a cell's images are. In a single file a class has a fragment instead of a page, or, left out, nothing. */
+  /**
+   * Where a cell's images are. In a single file a class has a fragment instead of a page, or, left out, nothing.
+   * @type {(row: number, column: number) => string | null}
+   */
   const imagesUrl = (row, column) => {
     const url = pages[row][1];
     return !url || url.startsWith("#") ? url : `${url}#as=${column}`;
   };
 
+  /** @type {(row: number, column: number) => void} */
   function showActions(row, column) {
     const count = view.table.count(row, column);
     const found = [];
@@ -283,6 +309,7 @@
 
   // ---- Moving about
 
+  /** @param {Pair | null} cell */
   function hover(cell) {
     if (isSame(cell, hovered)) return;
     hovered = cell;
@@ -290,17 +317,21 @@
     showCursor();
   }
 
-  /** Where a window around a cell starts in an order, for rows and columns. */
+  /**
+   * Where a window around a cell starts in an order, for rows and columns.
+   * @type {(cell: Pair, full: number[]) => Pair}
+   */
   function windowAround(cell, full) {
-    return cell.map((index) => clamp(full.indexOf(index) - (windowSize() >> 1), 0, full.length - windowSize()));
+    return both(cell, (index) => clamp(full.indexOf(index) - (windowSize() >> 1), 0, full.length - windowSize()));
   }
 
+  /** @param {Pair} cell */
   function moveTo(cell) {
     state.cell = cell;
     hovered = null;
     readout.setAttribute("aria-live", "polite");
     const places = cell.map((index) => view.full.indexOf(index));
-    const zoom = state.zoom?.map((start, i) => clamp(start, places[i] - windowSize() + 1, places[i])) ?? null;
+    const zoom = state.zoom && both(state.zoom, (start, i) => clamp(start, places[i] - windowSize() + 1, places[i]));
     if (isSame(zoom, state.zoom)) showCursor();
     else {
       state.zoom = zoom;
@@ -309,7 +340,10 @@
     writeAddressSoon();
   }
 
-  /** Shows another part of the matrix, or all of it. */
+  /**
+   * Shows another part of the matrix, or all of it.
+   * @param {Partial<MatrixState>} changes
+   */
   function show(changes) {
     Object.assign(state, { open: null, zoom: null }, changes);
     update();
@@ -317,10 +351,13 @@
     writeAddressSoon();
   }
 
+  /** @type {(row: number, column: number) => void} */
   const open = (row, column) => show({ open: [row, column], cell: null });
+  /** @type {(row: number, column: number) => void} */
   const enlarge = (row, column) => show({ zoom: windowAround([row, column], view.full), cell: [row, column] });
   const leave = () => view.isPart && show({ cell: state.open ?? state.cell });
 
+  /** @type {(cell: Pair, inNewTab?: boolean) => void} */
   function choose([row, column], inNewTab = false) {
     const url = imagesUrl(row, column);
     if (!view.isFine) open(row, column);
@@ -332,15 +369,17 @@
     }
   }
 
+  /** @type {(event: MouseEvent) => Pair} */
   function cellAt({ clientX, clientY }) {
     const box = plot.getBoundingClientRect();
+    /** @type {(offset: number, indices: number[]) => number} */
     const place = (offset, { length }) => clamp(Math.floor((offset / shape.side) * length), 0, length - 1);
     return [view.rows[place(clientY - box.top, view.rows)], view.columns[place(clientX - box.left, view.columns)]];
   }
 
-  plot.addEventListener("pointermove", (event) => event.pointerType !== "touch" && hover(cellAt(event)));
+  plot.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => event.pointerType !== "touch" && hover(cellAt(event)));
   plot.addEventListener("pointerleave", () => hover(null));
-  plot.addEventListener("click", (event) => {
+  plot.addEventListener("click", (/** @type {PointerEvent} */ event) => {
     const cell = cellAt(event);
     const isAgain = isSame(cell, state.cell);
     if (view.isFine && !view.isPart && shape.cell < TINY_CELL) return enlarge(...cell);
@@ -349,16 +388,18 @@
     if (event.pointerType !== "touch" || isAgain) choose(cell, event.ctrlKey || event.metaKey);
   });
 
+  /** @type {Record<string, Pair>} */
   const STEPS = {
     ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-10, 0], PageDown: [10, 0],
   };
-  plot.addEventListener("keydown", (event) => {
+  plot.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     if (event.altKey || event.metaKey) return;
     const [rows, columns] = state.zoom ? [view.full, view.full] : [view.rows, view.columns];
     const [y, x] = [rows.indexOf(state.cell[0]), columns.indexOf(state.cell[1])];
+    /** @type {(i: number, j: number) => void} */
     const goTo = (i, j) => moveTo([rows[clamp(i, 0, rows.length - 1)], columns[clamp(j, 0, columns.length - 1)]]);
     const step = STEPS[event.key];
-    if (step && event.shiftKey) goTo(...nextMistake(rows, columns, [y, x], step.map(Math.sign)));
+    if (step && event.shiftKey) goTo(...nextMistake(rows, columns, [y, x], both(step, Math.sign)));
     else if (step) goTo(y + step[0], x + step[1]);
     else if (event.key === "Home") goTo(event.ctrlKey ? 0 : y, 0);
     else if (event.key === "End") goTo(event.ctrlKey ? rows.length : y, columns.length);
@@ -368,7 +409,10 @@
     event.preventDefault();
   });
 
-  /** The place of the next cell with a mistake in a direction; where there is none, of the cell itself. */
+  /**
+   * The place of the next cell with a mistake in a direction; where there is none, of the cell itself.
+   * @type {(rows: number[], columns: number[], from: Pair, direction: Pair) => Pair}
+   */
   function nextMistake(rows, columns, [y, x], [down, right]) {
     for (let [i, j] = [y + down, x + right]; i in rows && j in columns; [i, j] = [i + down, j + right]) {
       if (view.table.value(rows[i], columns[j], "count", false)) return [i, j];
@@ -377,7 +421,8 @@
   }
 
   part("back").addEventListener("click", leave);
-  host.addEventListener("change", ({ target }) => {
+  host.addEventListener("change", (event) => {
+    const target = /** @type {HTMLInputElement} */ (event.target);
     const name = target.name.slice(3);
     state[name] = target.checked ? target.value : "off";
     if (name === "level") Object.assign(state, { cell: null, open: null, zoom: null });

@@ -1,21 +1,27 @@
+// @ts-check
 // What a page gains with scripts: sortable tables and a way to any class by name. Everything is readable without.
 "use strict";
 
 const root = document.body.dataset.root;
 
-/** What a cell sorts by: its data-value, else its text; in a column of numbers the number, and null for a dash. */
+/**
+ * What a cell sorts by: its data-value, else its text; in a column of numbers the number, and null for a dash.
+ * @type {(cell: HTMLElement, isNumeric: boolean) => string | number | null}
+ */
 function sortValue(cell, isNumeric) {
   const text = cell.dataset.value ?? cell.textContent.trim();
   if (text === "" || text.startsWith("–")) return null;
   return isNumeric || cell.dataset.value ? Number.parseFloat(text.replaceAll(",", "")) : text.toLowerCase();
 }
 
+/** @type {(a: string | number | null, b: string | number | null, direction: number) => number} */
 function compare(a, b, direction) {
-  if (a === null || b === null) return (a === null) - (b === null); // undefined values stay at the end
+  if (a === null || b === null) return Number(a === null) - Number(b === null); // undefined values stay at the end
   if (typeof a === typeof b) return direction * (a < b ? -1 : a > b ? 1 : 0);
   return direction * (typeof a === "number" ? -1 : 1);
 }
 
+/** @type {(table: HTMLTableElement, column: number, header: HTMLElement) => void} */
 function sortBy(table, column, header) {
   const body = table.tBodies[0];
   const isNumeric = header.matches(".n, [data-numeric]");
@@ -25,7 +31,7 @@ function sortBy(table, column, header) {
   for (const each of table.tHead.rows[0].cells) each.removeAttribute("aria-sort");
   header.setAttribute("aria-sort", order);
   const direction = order === "ascending" ? 1 : -1;
-  const rows = [...body.rows].map((row) => [sortValue(row.cells[column], isNumeric), row]);
+  const rows = [...body.rows].map((row) => /** @type {const} */ ([sortValue(row.cells[column], isNumeric), row]));
   rows.sort(([a], [b]) => compare(a, b, direction));
   body.append(...rows.map(([, row]) => row));
 }
@@ -42,7 +48,9 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
 }
 
 for (const input of document.querySelectorAll("[data-table-filter]")) {
-  const rows = [...document.getElementById(input.getAttribute("aria-controls")).tBodies[0].rows];
+  /** @type {HTMLTableElement} */
+  const table = document.querySelector(`#${input.getAttribute("aria-controls")}`);
+  const rows = [...table.tBodies[0].rows];
   const count = input.closest("form").querySelector("[role=status]");
   input.addEventListener("input", () => {
     const wanted = input.value.trim().toLowerCase();
@@ -63,6 +71,7 @@ if (finder && classes) {
     const list = finder.querySelector("datalist");
     if (!list.childElementCount) list.append(...classes.map(([name]) => new Option(name, name)));
   });
+  /** @param {boolean} isFinal */
   const go = (isFinal) => {
     const typed = input.value.trim().toLowerCase();
     const match = urls.get(typed) ?? (isFinal && typed ? classes.find(([name]) => name.toLowerCase().includes(typed))?.[1] : undefined);
@@ -72,7 +81,8 @@ if (finder && classes) {
   };
   input.addEventListener("input", (event) => {
     input.setCustomValidity("");
-    if (event.inputType === "insertReplacementText" || !event.inputType) go(false); // chosen from the list
+    const { inputType } = /** @type {InputEvent} */ (event);
+    if (inputType === "insertReplacementText" || !inputType) go(false); // chosen from the list
   });
   finder.addEventListener("submit", (event) => { event.preventDefault(); go(true); });
   finder.hidden = false;
