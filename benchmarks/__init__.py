@@ -1,1 +1,1 @@
-"""Side by side with what a user would do instead: `python -m benchmarks.one_pass`, `python -m benchmarks.render`."""
+"""Comparisons with the usual alternatives: `python -m benchmarks.one_pass`, `python -m benchmarks.render`."""

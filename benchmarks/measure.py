@@ -1,4 +1,4 @@
-"""Seconds and peak memory of pieces of work, each in a fresh process, and a table of them. Imports nothing heavy."""
+"""Time and peak memory of a workload in a fresh process, and a table of the results. Imports no heavy library."""
 
 import json
 import statistics
@@ -14,13 +14,13 @@ _MEBI = 1024**2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """What one piece of work took.
+    """Cost of one workload.
 
     Attributes:
         seconds: wall-clock time.
-        cpu_seconds: processor time of the process in all its threads, which other load on the machine moves less.
-        peak_mib: largest resident memory of the whole process up to the end of the work, in MiB.
-        notes: figures that the work itself reports, by name.
+        cpu_seconds: processor time of all threads, which depends less on the load of the machine.
+        peak_mib: largest resident memory of the process, in MiB.
+        notes: numbers that the workload reports, by name.
     """
 
     seconds: float
@@ -29,7 +29,7 @@ class Measurement:
     notes: dict[str, float] = field(default_factory=dict)
 
     def scaled(self, factor: float) -> "Measurement":
-        """The measurement extrapolated to more work of the same kind; memory stays as it is."""
+        """The measurement extrapolated to a larger workload. Memory is not scaled."""
         return Measurement(
             seconds=self.seconds * factor,
             cpu_seconds=self.cpu_seconds * factor,
@@ -39,7 +39,7 @@ class Measurement:
 
 
 def measure(work: Callable[[], dict[str, float]]) -> Measurement:
-    """What a piece of work takes in this process. Its result is kept as notes."""
+    """Cost of a workload in this process, with its results as notes."""
     cpu_started, started = time.process_time(), time.perf_counter()
     notes = work()
     return Measurement(
@@ -63,7 +63,7 @@ def peak_memory() -> int:
 
 
 def report_measurement(measurement: Measurement) -> None:
-    """Hand a worker's measurement to the process that started it: one line of JSON on stdout, the last."""
+    """Print the measurement as the last line of stdout, in JSON, for the process that started this worker."""
     print(json.dumps(asdict(measurement)))
 
 
@@ -78,7 +78,7 @@ def run_worker(module: str, arguments: Sequence[str]) -> Measurement:
 
 
 def take_median(measurements: Sequence[Measurement]) -> Measurement:
-    """The median of each figure over repeated measurements of the same work."""
+    """The median of each quantity over repeated measurements of one workload."""
     return Measurement(
         seconds=statistics.median(m.seconds for m in measurements),
         cpu_seconds=statistics.median(m.cpu_seconds for m in measurements),
@@ -88,12 +88,12 @@ def take_median(measurements: Sequence[Measurement]) -> Measurement:
 
 
 def median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The median of the ratios of figures that were measured in turn, so that each pair met the same load."""
+    """The median of ratios. Pairs are measured one after the other, so that both see the same load of the machine."""
     return statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A plain-text table: the first column to the left, the others to the right."""
+    """A plain-text table: the first column left-aligned, the others right-aligned."""
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:

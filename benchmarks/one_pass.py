@@ -1,10 +1,11 @@
-"""Logits and both maps of every example: this pass beside a plain evaluation loop and pytorch-grad-cam.
+"""Cost of logits and two maps per example: this pass, a plain evaluation loop and pytorch-grad-cam.
 
     python -m benchmarks.one_pass [--limit N] [--repeat R]
 
-Every contender runs in fresh processes on the same images and weights, after one batch to warm up. The plain loop
-computes logits only; the pass does so too, and makes maps by one, three and four methods. Targets on two cores, times
-the plain loop: one method at most 1.10 in time and 1.15 in memory, three methods at most 1.25 in time.
+Each of them runs in a fresh process on the same images and weights, after one batch to warm up. The plain loop computes
+only logits; the pass also computes the maps of one, three and four methods. Targets on two cores, relative to the plain
+loop: one method takes at most 1.10 times the time and 1.15 times the memory, three methods take at most 1.25 times the
+time.
 """
 
 import argparse
@@ -36,8 +37,8 @@ class Contender:
     """One way to evaluate the network.
 
     Attributes:
-        kind: `plain`, `pass`, or the library `batched` or one image at a time, `single`.
-        methods: joined by commas.
+        kind: `plain`, `pass`, or pytorch-grad-cam in batches (`batched`) or one image at a time (`single`).
+        methods: separated by commas.
     """
 
     kind: str
@@ -45,7 +46,7 @@ class Contender:
 
     @property
     def title(self) -> str:
-        """What the table calls it."""
+        """Its name in the table."""
         return {
             "plain": "plain evaluation loop, no maps",
             "pass": f"this pass, {self.methods}",
@@ -60,7 +61,7 @@ _LIBRARY = (*(Contender("batched", methods) for methods in (_ONE, _THREE, _FOUR)
 
 
 class Workload:
-    """The model and the images, loaded by the project's own code, which is not what is measured."""
+    """The model and the images. Loading them is not measured."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         from reportgen.inputs.digests import compute_cache_key
@@ -112,14 +113,14 @@ class Workload:
         return self.classifier.preprocessing.normalise(torch.from_numpy(views).to(self.device, non_blocking=True))
 
     def autocast(self) -> Any:
-        """The precision that the settings ask for."""
+        """The precision from the settings."""
         import torch
 
         return torch.autocast(self.device.type, torch.bfloat16) if self.settings.precision == "bf16" else nullcontext()
 
 
 def run_plain(workload: Workload) -> dict[str, float]:
-    """The evaluation loop that a careful user writes: logits and accuracy, no maps."""
+    """A careful evaluation loop: logits and accuracy, no maps."""
     import numpy as np
     import torch
 
@@ -133,7 +134,7 @@ def run_plain(workload: Workload) -> dict[str, float]:
 
 
 def run_pass(workload: Workload) -> dict[str, float]:
-    """This project's pass: logits, both maps by each method, thumbnails, self-checks and the probing for the layer."""
+    """The pass of reportgen: logits, two maps per method, thumbnails, self-checks and the search for the layer."""
     from reportgen.evidence.one_pass import run_one_pass
 
     cache = run_one_pass(workload.classifier, workload.evaluation_set, workload.settings, workload.key)
@@ -141,7 +142,7 @@ def run_pass(workload: Workload) -> dict[str, float]:
 
 
 def run_library(workload: Workload, *, batch_size: int, limit: int, layer: str) -> dict[str, float]:
-    """pytorch-grad-cam as its documentation shows it: for each method one call for the true, one for the predicted."""
+    """pytorch-grad-cam as in its documentation: per method one call for the true and one for the predicted class."""
     import numpy as np
     import pytorch_grad_cam
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
@@ -164,7 +165,7 @@ def run_library(workload: Workload, *, batch_size: int, limit: int, layer: str) 
             with workload.autocast():
                 cam(input_tensor=inputs, targets=true)
                 predicted = cam.outputs.detach().argmax(dim=1).tolist()
-                if method != "eigencam":  # its maps know no classes
+                if method != "eigencam":  # class-agnostic: the first call gave the only map
                     cam(input_tensor=inputs, targets=[ClassifierOutputTarget(index) for index in predicted])
             predictions += predicted
             start += len(views)
@@ -173,7 +174,7 @@ def run_library(workload: Workload, *, batch_size: int, limit: int, layer: str) 
 
 
 def work(options: argparse.Namespace) -> None:
-    """One contender, measured in this process."""
+    """Measure one contender in this process."""
     import torch
 
     from reportgen.evidence.layers.target_layers import find_target_layers
@@ -205,7 +206,7 @@ def work(options: argparse.Namespace) -> None:
 
 
 def compare(options: argparse.Namespace, arguments: Sequence[str]) -> str:
-    """All contenders in turn, as a table with a verdict."""
+    """A table of all contenders, and whether the targets are met."""
     measured: dict[Contender, list[Measurement]] = {contender: [] for contender in (_PLAIN, *_PASSES, *_LIBRARY)}
     for round_index in range(options.repeat):
         for contender in (_PLAIN, *_PASSES) if round_index else measured:
@@ -219,7 +220,7 @@ def compare(options: argparse.Namespace, arguments: Sequence[str]) -> str:
     for contender, repeats in measured.items():
         factor = num_examples / repeats[0].notes["examples"]
         median = take_median(repeats).scaled(factor)
-        # A pass is compared round by round with the plain loop next to it, the library with the first.
+        # A pass is compared with the plain loop of the same round, pytorch-grad-cam with that of the first round.
         against = measured[_PLAIN][: len(repeats)]
         rows.append(
             [
@@ -231,7 +232,7 @@ def compare(options: argparse.Namespace, arguments: Sequence[str]) -> str:
                 f"{median.peak_mib:.0f}",
                 f"{median.peak_mib / plain.peak_mib:.2f}×",
                 *([f"{median.notes['device_mib']:.0f}"] if has_device_memory else []),
-                f"{median.notes['accuracy']:.4f}" if factor == 1 else "–",  # other images, other accuracy
+                f"{median.notes['accuracy']:.4f}" if factor == 1 else "–",  # a subset has another accuracy
             ]
         )
     header = ["", "s", "ratio", "CPU s", "ratio", "peak MiB", "ratio", *(["GPU MiB"] * has_device_memory), "top-1"]
@@ -240,7 +241,7 @@ def compare(options: argparse.Namespace, arguments: Sequence[str]) -> str:
     return "\n".join(
         [
             f"{num_examples:.0f} images, batches of {options.batch_size}, {options.precision}, "
-            f"device {options.device}; medians of {options.repeat} rounds in turn (the library: 1)",
+            f"device {options.device}; medians of {options.repeat} rounds (pytorch-grad-cam: 1)",
             "",
             format_table(header, rows),
             "",
@@ -268,18 +269,24 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     has_cifar = (_CIFAR / "test.npz").is_file()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.one_pass", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--model", help="as in `reportgen run`; default: ../shared/cifar100's where it is, else demo")
+    parser.add_argument(
+        "--model", help="as in `reportgen run`; default: that of ../shared/cifar100 if it exists, else demo"
+    )
     parser.add_argument("--weights")
     parser.add_argument("--data")
     parser.add_argument("--mean")
     parser.add_argument("--std")
     parser.add_argument("--resize", type=int)
     parser.add_argument("--crop", type=int)
-    parser.add_argument("--layer", help="the library's target layer; default: the one that this project finds")
-    parser.add_argument("--limit", type=int, help="only this many images, spread over the test set")
-    parser.add_argument("--batched-limit", type=int, default=2000, help="images for the library (default 2000)")
-    parser.add_argument("--single-limit", type=int, default=200, help="images that go one at a time (default 200)")
-    parser.add_argument("--repeat", type=int, default=3, help="rounds of the plain loop and these passes (default 3)")
+    parser.add_argument("--layer", help="target layer for pytorch-grad-cam; default: the one that reportgen finds")
+    parser.add_argument("--limit", type=int, help="number of images, spread over the test set")
+    parser.add_argument(
+        "--batched-limit", type=int, default=2000, help="images for pytorch-grad-cam in batches (default 2000)"
+    )
+    parser.add_argument(
+        "--single-limit", type=int, default=200, help="images for pytorch-grad-cam one at a time (default 200)"
+    )
+    parser.add_argument("--repeat", type=int, default=3, help="rounds of the plain loop and the passes (default 3)")
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
@@ -296,7 +303,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the benchmark from the command line."""
     arguments = sys.argv[1:]
     options = _parse(arguments)
     if options.worker is not None:

@@ -1,11 +1,11 @@
-"""The whole site from a cache beside the notebook way, a matplotlib figure for each class.
+"""Cost of a whole site from a cache, compared with a notebook that draws one matplotlib figure per class.
 
     python -m benchmarks.render [--cache cache.npz] [--notebook-classes N] [--repeat R]
 
-Without a cache, one is made first, outside the measurement: of ../shared/cifar100 where it is, else of the demo. Each
-contender runs in fresh processes; imports count, and so do reading the cache, the analysis and writing every file. The
-notebook way starts from the same maps, and draws nothing but the examples that a class's figure shows here.
-Targets on two cores: the site of 100 classes in 10 s, and 20 times faster than the notebook way.
+Without `--cache`, a cache is made first, which is not measured: from ../shared/cifar100 if it exists, else from the
+demo. Each of them runs in a fresh process. Imports, reading the cache, the analysis and writing all files are measured.
+The notebook starts from the same maps and draws only the examples that the figure of a class has in the report.
+Targets on two cores: a site of 100 classes in 10 s, and 20 times faster than the notebook.
 """
 
 import argparse
@@ -22,13 +22,13 @@ _MAX_SECONDS = 10.0
 _MIN_SPEEDUP = 20.0
 _TITLES = {
     "site": "the whole site",
-    "figures": "its figures of classes alone",
-    "notebook": "notebook: a matplotlib figure a class*",
+    "figures": "only its figures of classes",
+    "notebook": "notebook, one matplotlib figure per class*",
 }
 
 
 def make_cache(path: Path) -> None:
-    """A cache at `path`, of CIFAR-100 where it is, else of the demo."""
+    """Write a cache to `path`: of CIFAR-100 if it exists, else of the demo."""
     from reportgen import AnalyzeSettings, analyze
     from reportgen.settings import PreprocessingSettings
 
@@ -53,7 +53,7 @@ def run_site(cache_path: Path, folder: Path) -> dict[str, float]:
 
 
 def run_figures(cache_path: Path, folder: Path) -> dict[str, float]:
-    """The figure of every class, as the site holds it: what the notebook way is to be compared with, like for like."""
+    """The class figures of the site, which show the same as those of the notebook."""
     from reportgen import load_cache
     from reportgen.analysis.findings import compute_findings
     from reportgen.report.pictures.figures import class_figure
@@ -67,7 +67,7 @@ def run_figures(cache_path: Path, folder: Path) -> dict[str, float]:
 
 
 def run_notebook(cache_path: Path, folder: Path, num_classes: int) -> dict[str, float]:
-    """A figure a class as notebooks make it: `plt.subplots`, `imshow` with a map above a photo, a tight `savefig`."""
+    """One figure per class as in a notebook: `plt.subplots`, `imshow` with a map over a photo, a tight `savefig`."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -89,7 +89,7 @@ def run_notebook(cache_path: Path, folder: Path, num_classes: int) -> dict[str, 
 
 
 def draw_notebook_figure(cache: Any, findings: Any, positions: Sequence[int]) -> Any:
-    """A row an example: the photo, both maps over it, and the predicted map alone, with a title each."""
+    """One row per example: the image, two overlays and the map of the predicted class, each with a title."""
     import matplotlib.pyplot as plt
 
     maps = next(iter(cache.cams.values()))
@@ -116,7 +116,7 @@ def draw_notebook_figure(cache: Any, findings: Any, positions: Sequence[int]) ->
 
 
 def work(options: argparse.Namespace) -> None:
-    """One contender, measured in this process; what it writes is thrown away."""
+    """Measure one contender in this process. The files that it writes are deleted."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         contenders = {
@@ -128,7 +128,7 @@ def work(options: argparse.Namespace) -> None:
 
 
 def compare(options: argparse.Namespace, cache_path: Path) -> str:
-    """All contenders in turn, as a table with a verdict."""
+    """A table of all contenders, and whether the targets are met."""
     arguments = ["--cache", str(cache_path), "--notebook-classes", str(options.notebook_classes)]
     measured: dict[str, list[Measurement]] = {name: [] for name in _TITLES}
     for round_index in range(options.repeat):
@@ -162,7 +162,7 @@ def compare(options: argparse.Namespace, cache_path: Path) -> str:
             "",
             format_table(["", "s", "faster", "CPU s", "faster", "peak MiB", "files", "MB"], rows),
             "",
-            f"* measured on {num_drawn:.0f} classes and extrapolated; it draws no page, no chart and no table.",
+            f"* measured on {num_drawn:.0f} classes and extrapolated; it makes no pages, charts or tables.",
             f"site:    {site.seconds:.1f} s, target {_MAX_SECONDS:.0f} s: {_verdict(site.seconds <= _MAX_SECONDS)}",
             f"speedup: {speedup:.1f} times, target {_MIN_SPEEDUP:.0f}: {_verdict(speedup >= _MIN_SPEEDUP)}",
         ]
@@ -174,12 +174,12 @@ def _verdict(is_met: bool) -> str:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.render", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--cache", type=Path, help="what `reportgen run` left; default: made first")
-    parser.add_argument("--notebook-classes", type=int, default=5, help="classes drawn the notebook way (default 5)")
-    parser.add_argument("--repeat", type=int, default=3, help="rounds of the site and its figures (default 3)")
+    parser.add_argument("--cache", type=Path, help="cache of `reportgen run`; default: a new one")
+    parser.add_argument("--notebook-classes", type=int, default=5, help="classes that the notebook draws (default 5)")
+    parser.add_argument("--repeat", type=int, default=3, help="rounds of the site and of its figures (default 3)")
     parser.add_argument("--worker", choices=tuple(_TITLES), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker is not None:
@@ -188,7 +188,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         cache_path = options.cache or Path(name) / "cache.npz"
         if options.cache is None:
-            print("make a cache first", file=sys.stderr)
+            print("writing a cache", file=sys.stderr)
             make_cache(cache_path)
         print(compare(options, cache_path))
 

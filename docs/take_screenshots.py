@@ -1,4 +1,4 @@
-"""Takes the README's pictures of a report: `python docs/take_screenshots.py SITE`, with the `test` extra installed."""
+"""Takes the screenshots of the README: `python docs/take_screenshots.py SITE`. Needs the extra `test` and a browser."""
 
 import argparse
 import io
@@ -12,7 +12,7 @@ from playwright.sync_api import sync_playwright
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDE, NARROW = (1280, 900), (390, 844)
 
-# name, page, size of the window, theme, what is scrolled to the top
+# name, page, size of the window, theme, element to scroll to
 SHOTS = (
     ("index-wide", "index.html", WIDE, "light", None),
     ("matrix-wide", "index.html", WIDE, "light", "#matrix"),
@@ -23,10 +23,10 @@ SHOTS = (
 
 
 def main() -> None:
-    """Take all of them."""
+    """Take all screenshots."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("site", type=Path, help="folder of a report")
-    parser.add_argument("--class-page", default="classes/038-38.html", help="the class page that is shown")
+    parser.add_argument("site", type=Path, help="folder of the report")
+    parser.add_argument("--class-page", default="classes/038-38.html", help="path of the class page to show")
     arguments = parser.parse_args()
     browser_path = next(path for name in BROWSERS if (path := shutil.which(name)))
     flags = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def save_small(png: bytes, path: Path) -> None:
-    """The picture in 256 colours."""
+    """Save the image with 256 colors."""
     Image.open(io.BytesIO(png)).convert("RGB").quantize(256).save(path, optimize=True)
 
 
