@@ -1,8 +1,8 @@
-"""Agreement of maps with annotations, beside a blob in the center of the image as a baseline.
+"""Agreement of maps with annotations, next to a blob in the center of the image as a baseline.
 
 Only positive evidence counts. A map is scaled to the resolution of its mask first, and its peak is the largest value
 there. Values within rounding (`ROUNDING`) of a threshold reach it, and all pixels within rounding of the peak are
-maxima: bilinear scaling often gives several, such as the corner of an image whose outermost cell is the largest.
+maxima: bilinear scaling often makes several, such as the corner of an image whose outermost cell is the largest.
 """
 
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ from reportgen.cache import Annotations, CamPair
 DEFAULT_IOU_THRESHOLD: Final = 0.5
 
 SWEEP_THRESHOLDS: Final = tuple(step / 20 for step in range(1, 20))
-"""0.05 to 0.95: shares of the peak from which on a map covers a place."""
+"""0.05 to 0.95: fractions of the peak above which a pixel is covered."""
 
 POINTING_TOLERANCE: Final = 15 / 224
-"""How far beside the mask a map's maximum may lie, in units of the picture's shorter side: 15 pixels of 224."""
+"""Largest distance of a map's maximum from the mask, in units of the shorter image side: 15 pixels of 224."""
 
 BLOB_SIGMA: Final = 1 / 4
-"""Standard deviation of the centred blob, in units of the picture's height and width."""
+"""Standard deviation of the centered blob, in units of the image's height and width."""
 
 Mask = NDArray[np.bool_]
 _Value = TypeVar("_Value", bound=np.generic)
@@ -36,15 +36,15 @@ _Value = TypeVar("_Value", bound=np.generic)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """How far one map agrees with an annotation.
+    """Agreement of one map with an annotation.
 
     Attributes:
-        iou: intersection over union, in [0, 1], of the mask and the places where the map reaches a share of its peak;
-            0 where the map is blank.
+        iou: intersection over union, in [0, 1], of the mask and the pixels at or above a fraction of the map's peak; 0
+            if the map is blank.
         is_hit: whether a maximum of the map lies in the mask, or at most `POINTING_TOLERANCE` beside it (pointing game,
-            Zhang et al. 2018); of several maxima the nearest decides; false where the map is blank.
-        energy_inside: share in [0, 1] of the evidence that lies in the mask (energy-based pointing game, Wang et al.
-            2020); NaN where the map is blank.
+            Zhang et al. 2018); of several maxima the nearest decides; false if the map is blank.
+        energy_inside: fraction in [0, 1] of the evidence inside the mask (energy-based pointing game, Wang et al.
+            2020); NaN if the map is blank.
     """
 
     iou: float
@@ -54,14 +54,14 @@ class Agreement:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Agreements:
-    """How far each of A maps agrees with its annotation. What is measured stands in `Agreement`.
+    """Agreement of each of A maps with its annotation; see `Agreement`.
 
     Attributes:
         iou: float64 (A,).
         is_hit: bool (A,).
         energy_inside: float64 (A,).
-        is_blank: bool (A,), whether no place of the map is positive.
-        sweep: float64 (A, 19), the IoU at each of `SWEEP_THRESHOLDS`.
+        is_blank: bool (A,), whether the map has no positive evidence.
+        sweep: float64 (A, 19), IoU at each of `SWEEP_THRESHOLDS`.
     """
 
     iou: NDArray[np.float64]
@@ -81,12 +81,12 @@ class Agreements:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeanAgreement:
-    """How far the maps of a group agree with their annotations, on average.
+    """Mean agreement of a group of maps with their annotations.
 
     Attributes:
-        iou: mean IoU; a blank map counts as 0.
-        hits: maps whose maximum lies in the mask, out of all.
-        energy_inside: mean share of the evidence in the mask, over the maps that are not blank.
+        iou: a blank map counts as 0.
+        hits: maps with a maximum in the mask, out of all.
+        energy_inside: over the maps that are not blank.
     """
 
     iou: Estimate
@@ -96,14 +96,12 @@ class MeanAgreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupAgreement:
-    """One map of each example of a group, beside the centred blob on the same examples.
+    """One map of each example of a group, and the centered blob on the same examples.
 
     Attributes:
-        maps: how far the maps agree with the annotations.
-        blob: how far the blob does.
-        iou_gain: mean of the maps' IoU - the blob's, example by example.
-        hits_gain: the same of hits, each 0 or 1.
-        energy_gain: the same of the share of the evidence inside, over the maps that are not blank.
+        iou_gain: mean of the map's IoU - the blob's, paired by example.
+        hits_gain: the same for hits, each 0 or 1.
+        energy_gain: the same for the fraction of evidence inside, over the maps that are not blank.
         num_blank: number of blank maps.
     """
 
@@ -125,9 +123,9 @@ class ClassAgreement:
     """The annotated examples of one class.
 
     Attributes:
-        class_index: their true class.
-        true: by the true class's map.
-        predicted: by the predicted class's map.
+        class_index: the true class.
+        true: agreement of the true class's map.
+        predicted: agreement of the predicted class's map.
     """
 
     class_index: int
@@ -137,22 +135,19 @@ class ClassAgreement:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class AnnotationFindings:
-    """What the annotations say of the maps by the cache's first method. A examples are annotated.
+    """Agreement of the maps of the cache's first method with the annotations of A examples.
 
     Attributes:
-        positions: int64 (A,), ascending, the positions of the annotated examples.
-        iou_threshold: share of its peak from which on a map covers a place, for every IoU outside the sweep.
-        true: each example's true class's map.
-        predicted: each example's predicted class's map.
-        blob: the centred blob on each example.
+        positions: int64 (A,), ascending, the annotated examples.
+        iou_threshold: fraction of its peak above which a map covers a pixel, for every IoU outside the sweep.
+        true: the true class's map.
+        predicted: the predicted class's map.
         overall_true: the true class's map, over all annotated examples.
-        overall_predicted: the predicted class's map, likewise.
-        correct: the map of the class that is both, over right answers.
-        misclassified_true: the true class's map, over mistakes.
-        misclassified_predicted: the predicted class's map, over mistakes.
+        overall_predicted: the predicted class's map, over the same.
+        correct: the map of the true and predicted class, over correct predictions.
+        misclassified_true: the true class's map, over errors.
+        misclassified_predicted: the predicted class's map, over errors.
         sweep_true: mean IoU of the true class's map at each of `SWEEP_THRESHOLDS`.
-        sweep_predicted: the same of the predicted class's map.
-        sweep_blob: the same of the blob.
         classes: the classes with annotated examples, in index order.
     """
 
@@ -181,30 +176,32 @@ def compute_annotation_findings(
     *,
     iou_threshold: float = DEFAULT_IOU_THRESHOLD,
 ) -> AnnotationFindings:
-    """How far the maps of the annotated examples lie where people marked them.
+    """Agreement of the maps of the annotated examples with their annotations.
 
     Args:
         cam: both maps of N examples.
         annotations: the masks of A of them.
-        predictions: what the model said of the N examples.
-        labels: int64 (N,), true class index.
+        predictions: of the N examples.
+        labels: int64 (N,).
         num_classes: K.
-        iou_threshold: share of its peak from which on a map covers a place, in (0, 1).
+        iou_threshold: fraction of its peak above which a map covers a pixel, in (0, 1).
     """
     positions, masks = annotations.positions, annotations.masks
-    is_wrong = ~predictions.is_correct[positions]
+    is_misclassified = ~predictions.is_correct[positions]
     true = compare_maps(cam.true[positions], masks, iou_threshold=iou_threshold)
-    if cam.is_class_agnostic or not is_wrong.any():
+    if cam.is_class_agnostic or not is_misclassified.any():
         predicted = true
-    else:  # a right answer's map is that of the true class
-        others = compare_maps(cam.predicted[positions[is_wrong]], masks[is_wrong], iou_threshold=iou_threshold)
-        predicted = _with_rows(true, is_wrong, others)
+    else:  # a correct prediction's map is that of the true class
+        others = compare_maps(
+            cam.predicted[positions[is_misclassified]], masks[is_misclassified], iou_threshold=iou_threshold
+        )
+        predicted = _with_rows(true, is_misclassified, others)
     shape = masks.shape[1:]
     blob = compare_maps(
         np.broadcast_to(centered_blob((shape[0], shape[1])), masks.shape), masks, iou_threshold=iou_threshold
     )
     everyone = np.arange(len(positions))
-    right, wrong = np.flatnonzero(~is_wrong), np.flatnonzero(is_wrong)
+    correct, misclassified = np.flatnonzero(~is_misclassified), np.flatnonzero(is_misclassified)
     members = split_by_class(everyone, labels[positions], num_classes)
     sweeps = [_mean_sweep(scores.sweep) for scores in (true, predicted, blob)]
     return AnnotationFindings(
@@ -213,19 +210,19 @@ def compute_annotation_findings(
         true=true,
         predicted=predicted,
         blob=blob,
-        overall_true=_summarise(true, blob, everyone),
-        overall_predicted=_summarise(predicted, blob, everyone),
-        correct=_summarise(true, blob, right),
-        misclassified_true=_summarise(true, blob, wrong),
-        misclassified_predicted=_summarise(predicted, blob, wrong),
+        overall_true=_summarize(true, blob, everyone),
+        overall_predicted=_summarize(predicted, blob, everyone),
+        correct=_summarize(true, blob, correct),
+        misclassified_true=_summarize(true, blob, misclassified),
+        misclassified_predicted=_summarize(predicted, blob, misclassified),
         sweep_true=sweeps[0],
         sweep_predicted=sweeps[1],
         sweep_blob=sweeps[2],
         classes=tuple(
             ClassAgreement(
                 class_index=class_index,
-                true=_summarise(true, blob, rows),
-                predicted=_summarise(predicted, blob, rows),
+                true=_summarize(true, blob, rows),
+                predicted=_summarize(predicted, blob, rows),
             )
             for class_index, rows in enumerate(members)
             if len(rows)
@@ -234,7 +231,7 @@ def compute_annotation_findings(
 
 
 def centered_blob(size: tuple[int, int]) -> NDArray[np.float64]:
-    """The map that knows nothing of the picture: a Gaussian in its middle, float64 (height, width), at most 1."""
+    """The baseline that ignores the image: a Gaussian in its center, float64 (height, width), at most 1."""
     rows, columns = (np.exp(-((((np.arange(n) + 0.5) / n - 0.5) / BLOB_SIGMA) ** 2) / 2) for n in size)
     return np.outer(rows, columns)
 
@@ -242,12 +239,12 @@ def centered_blob(size: tuple[int, int]) -> NDArray[np.float64]:
 def compare_maps(
     maps: NDArray[np.floating], masks: Mask, *, iou_threshold: float = DEFAULT_IOU_THRESHOLD
 ) -> Agreements:
-    """How far each of A maps agrees with its mask.
+    """Agreement of each of A maps with its mask.
 
     Args:
         maps: (A, h, w), signed, in any unit.
-        masks: bool (A, H, W), each with one marked pixel at least.
-        iou_threshold: share of its peak from which on a map covers a place, in (0, 1).
+        masks: bool (A, H, W), each with at least one marked pixel.
+        iou_threshold: fraction of its peak above which a map covers a pixel, in (0, 1).
     """
     num_maps, height, width = masks.shape
     iou, energy, sweep = np.empty(num_maps), np.empty(num_maps), np.empty((num_maps, len(SWEEP_THRESHOLDS)))
@@ -267,7 +264,7 @@ def compare_maps(
 
 
 def _levels(maps: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.float64]:
-    """The maps' positive parts at another size, as shares of their peaks there: float64 (n, H * W); 0 where blank."""
+    """The positive parts of maps at another size, as fractions of their peaks there: float64 (n, H * W); 0 if blank."""
     evidence = np.maximum(maps, 0)
     levels = (evidence if maps.shape[1:] == size else scale_maps(evidence, size)).reshape(len(maps), -1)
     peaks = levels.max(axis=1, keepdims=True)
@@ -300,7 +297,7 @@ def _points_at(is_maximum: Mask, masks: Mask) -> Mask:
 
 
 def _with_rows(scores: Agreements, rows: Mask, others: Agreements) -> Agreements:
-    """The same scores with some rows (A,) replaced by others."""
+    """The same scores with some rows (A,) replaced by those of `others`."""
 
     def replaced(own: NDArray[_Value], new: NDArray[_Value]) -> NDArray[_Value]:
         merged = own.copy()
@@ -316,7 +313,7 @@ def _with_rows(scores: Agreements, rows: Mask, others: Agreements) -> Agreements
     )
 
 
-def _summarise(maps: Agreements, blob: Agreements, rows: NDArray[np.intp]) -> GroupAgreement:
+def _summarize(maps: Agreements, blob: Agreements, rows: NDArray[np.intp]) -> GroupAgreement:
     """The means over some rows (n,) of the annotated examples."""
     shown = rows[~maps.is_blank[rows]]
     hits_gain = maps.is_hit[rows].astype(np.float64) - blob.is_hit[rows]

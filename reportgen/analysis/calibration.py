@@ -1,4 +1,4 @@
-"""Is it sure when it shouldn't be: reliability, calibration error, and what one temperature would repair."""
+"""Calibration: reliability, calibration error, and temperature scaling."""
 
 import math
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ from reportgen.analysis.ties import ROUNDING
 
 NUM_BINS = 15
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
-"""Where the fit stops: the log-loss of answers that are all right falls for ever as the temperature falls, and that of
-answers no better than chance falls for ever as it rises."""
+"""Bounds of the fit. Without errors the log-loss keeps falling with the temperature; with predictions no better than
+chance it keeps falling as the temperature rises.
+"""
 
 _NULL_SHARE = 0.95
 _NUM_NULL_SETS = 1000
@@ -23,13 +24,10 @@ _NULL_SEED, _SPLIT_SEED = 15, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReliabilityBin:
-    """The examples whose confidence lies in (low, high]; the first bin includes 0.
+    """The examples with a confidence in (low, high]; the first bin includes 0.
 
     Attributes:
-        low: lower edge.
-        high: upper edge.
-        accuracy: right answers out of the bin's examples.
-        mean_confidence: their mean confidence; NaN in an empty bin.
+        mean_confidence: NaN in an empty bin.
     """
 
     low: float
@@ -40,11 +38,11 @@ class ReliabilityBin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationError:
-    """An expected calibration error (Guo et al. 2017) beside what chance alone would show.
+    """An expected calibration error (Guo et al. 2017), and the value that chance alone would reach.
 
     Attributes:
-        value: sum over bins of their share of examples times |accuracy - mean confidence|.
-        null_high: value that a perfectly calibrated model with these confidences exceeds in 5 % of test sets.
+        value: sum over bins of the fraction of examples times |accuracy - mean confidence|.
+        null_high: value that a calibrated model with these confidences exceeds in 5% of test sets.
         n: number of examples.
     """
 
@@ -55,16 +53,16 @@ class CalibrationError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemperatureScaling:
-    """One temperature, fitted by log-loss on one half of the examples; its effect measured on the other half.
+    """One temperature, fitted by log-loss on one half of the examples and evaluated on the other half.
 
     Attributes:
-        temperature: the logits' divisor; above 1 where the model is too sure of itself; `MIN_TEMPERATURE` or
-            `MAX_TEMPERATURE` where the log-loss has no minimum between them.
-        num_fitted: examples it was fitted on.
-        before: calibration error of the other half as it is.
-        after: the same with the temperature applied.
-        log_loss_before: mean log-loss of the other half as it is.
-        log_loss_after: the same with the temperature applied.
+        temperature: divisor of the logits; above 1 for an overconfident model; `MIN_TEMPERATURE` or `MAX_TEMPERATURE`
+            if the log-loss has no minimum between them.
+        num_fitted: number of examples in the first half.
+        before: calibration error of the second half without scaling.
+        after: the same with scaling.
+        log_loss_before: mean log-loss of the second half without scaling.
+        log_loss_after: the same with scaling.
         log_loss_change: mean paired difference, after - before.
     """
 
@@ -79,16 +77,16 @@ class TemperatureScaling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """How confidence and accuracy agree.
+    """Agreement of confidence and accuracy.
 
     Attributes:
-        bins: the `NUM_BINS` equal-width bins of top-label confidence.
+        bins: the `NUM_BINS` equal-width bins of confidence.
         error: expected calibration error over those bins.
-        adaptive_error: the same over `NUM_BINS` bins of equal numbers of examples, as far as equal confidences, which
-            are never parted, allow.
-        gap: mean of confidence - correctness; positive where the model is too sure of itself. The interval is, on each
-            side, the wider of Student's and of mean confidence less the exact interval of accuracy.
-        temperature: temperature scaling; `None` where a half holds fewer than 2 examples.
+        adaptive_error: the same over `NUM_BINS` bins with equal numbers of examples; equal confidences are never
+            separated.
+        gap: mean of confidence - correctness, positive for an overconfident model. Each bound is the wider of Student's
+            and of mean confidence minus the exact interval of accuracy.
+        temperature: `None` if a half has fewer than 2 examples.
     """
 
     bins: tuple[ReliabilityBin, ...]
@@ -101,12 +99,12 @@ class Calibration:
 def compute_calibration(
     predictions: Predictions, logits: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> Calibration:
-    """How confidence and accuracy agree over N examples.
+    """Agreement of confidence and accuracy over N examples.
 
     Args:
-        predictions: what the model said of them.
+        predictions: of N examples.
         logits: float32 (N, K), before softmax.
-        labels: int64 (N,), true class index.
+        labels: int64 (N,).
     """
     confidence, is_correct = predictions.confidence, predictions.is_correct
     return Calibration(
@@ -130,13 +128,13 @@ def bin_index(confidence: NDArray[np.float64]) -> NDArray[np.intp]:
 def _reliability_bins(confidence: NDArray[np.float64], is_correct: NDArray[np.bool_]) -> tuple[ReliabilityBin, ...]:
     index = bin_index(confidence)
     totals = np.bincount(index, minlength=NUM_BINS).tolist()
-    right = np.bincount(index[is_correct], minlength=NUM_BINS).tolist()
+    correct = np.bincount(index[is_correct], minlength=NUM_BINS).tolist()
     sums = np.bincount(index, weights=confidence, minlength=NUM_BINS).tolist()
     return tuple(
         ReliabilityBin(
             low=b / NUM_BINS,
             high=(b + 1) / NUM_BINS,
-            accuracy=Proportion(count=right[b], total=totals[b]),
+            accuracy=Proportion(count=correct[b], total=totals[b]),
             mean_confidence=sums[b] / totals[b] if totals[b] else math.nan,
         )
         for b in range(NUM_BINS)
@@ -146,12 +144,12 @@ def _reliability_bins(confidence: NDArray[np.float64], is_correct: NDArray[np.bo
 def compute_calibration_error(
     confidence: NDArray[np.float64], is_correct: NDArray[np.bool_], *, adaptive: bool = False
 ) -> CalibrationError:
-    """The expected calibration error of n >= 1 examples, beside what chance alone would show.
+    """The expected calibration error of n >= 1 examples, and the value that chance alone would reach.
 
     Args:
         confidence: float64 (n,), in [0, 1].
         is_correct: bool (n,).
-        adaptive: whether bins hold equal numbers of examples instead of equal widths of confidence.
+        adaptive: whether bins have equal numbers of examples instead of equal widths.
     """
     n = len(confidence)
     order = np.argsort(confidence, kind="stable")
@@ -166,11 +164,11 @@ def compute_calibration_error(
 
 
 def _null_high(confidence: NDArray[np.float64], starts: NDArray[np.intp]) -> float:
-    """The 95 % quantile of the calibration error over test sets in which each answer is right with its confidence.
+    """The 95% quantile of the calibration error of a model whose confidences are its probabilities of being correct.
 
-    A bin's number of right answers is a sum of unequal Bernoulli variables. It is drawn as a sum of binomials, one for
-    each of up to `_NUM_SLICES` runs of neighbouring confidences, whose mean stands for them all. That keeps the mean
-    and overstates the variance by about 1 % at most; with fewer examples than slices it is exact.
+    The number of correct predictions in a bin is a sum of unequal Bernoulli variables. It is drawn as a sum of
+    binomials, one for each of up to `_NUM_SLICES` runs of neighboring confidences, with their mean as probability. This
+    keeps the mean and overstates the variance by about 1% at most; with fewer examples than slices it is exact.
 
     Args:
         confidence: float64 (n,), ascending.
@@ -184,16 +182,17 @@ def _null_high(confidence: NDArray[np.float64], starts: NDArray[np.intp]) -> flo
     means = np.minimum(np.add.reduceat(confidence, slices) / sizes, 1)
     rng = np.random.default_rng(_NULL_SEED)
     drawn = rng.binomial(sizes, means, size=(_NUM_NULL_SETS, len(slices)))
-    right = np.add.reduceat(drawn, np.searchsorted(slices, starts), axis=1)
-    errors = np.abs(right - np.add.reduceat(confidence, starts)).sum(axis=1) / n
+    correct = np.add.reduceat(drawn, np.searchsorted(slices, starts), axis=1)
+    errors = np.abs(correct - np.add.reduceat(confidence, starts)).sum(axis=1) / n
     return float(np.quantile(errors, _NULL_SHARE))
 
 
 def _gap(confidence: NDArray[np.float64], is_correct: NDArray[np.bool_]) -> Estimate:
     """Mean of confidence - correctness.
 
-    Student's interval shrinks to a point where every answer is right, or every one wrong, at one confidence. The exact
-    one doesn't, but takes the confidences as given. Each is too narrow somewhere: the wider bound counts.
+    Student's interval shrinks to a point if all predictions are correct, or all are errors, at one confidence. The
+    exact interval of accuracy does not, but treats the confidences as given. Each is too narrow in some cases, so the
+    wider bound is used.
     """
     n = len(confidence)
     paired = mean_estimate(confidence - is_correct, within=(-1, 1))
@@ -225,9 +224,9 @@ def _temperature_scaling(
 
 
 def split_in_halves(num_examples: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Positions 0..N-1 split at random, always in the same way: those to choose by and those to measure on, ascending.
+    """A fixed random split of the positions 0..N-1: those to choose by and those to measure on, ascending.
 
-    The first half is the smaller one where N is odd.
+    The first half is the smaller one if N is odd.
     """
     order = np.random.default_rng(_SPLIT_SEED).permutation(num_examples)
     chosen, measured = np.split(order, [num_examples // 2])
@@ -235,18 +234,18 @@ def split_in_halves(num_examples: int) -> tuple[NDArray[np.intp], NDArray[np.int
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """The temperature that minimises the log-loss of n examples, to six digits (Guo et al. 2017).
+    """The temperature that minimizes the log-loss of n examples, to six digits (Guo et al. 2017).
 
-    The log-loss is convex in the inverse temperature: Newton's steps, bisection where one leaves the bracket, and
-    doubling while there is none to the right, where Newton's steps would creep along an exponential tail.
+    The log-loss is convex in the inverse temperature: Newton's steps, bisection if one leaves the bracket, and doubling
+    as long as there is no upper bound, where Newton's steps would creep along an exponential tail.
 
     Args:
         logits: float32 (n, K), before softmax.
-        labels: int64 (n,), true class index.
+        labels: int64 (n,).
 
     Returns:
-        A value in [`MIN_TEMPERATURE`, `MAX_TEMPERATURE`]; 1 where nothing is to be gained, because all logits are equal
-        or because no log-loss is left.
+        A value in [`MIN_TEMPERATURE`, `MAX_TEMPERATURE`]; 1 if nothing can be gained, because all logits are equal or
+        no log-loss is left.
     """
     low, high = 0.0, math.inf  # the slope is negative at low and positive at high, once they have been visited
     inverse = 1.0

@@ -1,4 +1,4 @@
-"""Which classes are taken for which: the confusion matrix, its pairs and its superclasses."""
+"""The confusion matrix, its confused pairs and its superclasses."""
 
 from dataclasses import dataclass
 
@@ -14,11 +14,9 @@ class ConfusedPair:
     """An ordered pair of classes: examples of one that are predicted as the other.
 
     Attributes:
-        true_index: class index of the label.
-        predicted_index: class index of the prediction, another one.
-        share: examples of the true class predicted as the other, out of the true class's support.
-        reverse: the other way: examples of the predicted class predicted as the true one, out of its support.
-        same_superclass: whether both lie in one superclass; `None` where superclasses are not known.
+        share: errors in this cell, out of the true class's support.
+        reverse: errors in the opposite direction, out of the predicted class's support.
+        same_superclass: `None` if superclasses are unknown.
     """
 
     true_index: int
@@ -30,16 +28,16 @@ class ConfusedPair:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class SuperclassFindings:
-    """The mistakes seen through the superclasses.
+    """The errors by superclass.
 
     Attributes:
-        names: the S superclasses' names.
-        confusion: int64 (S, S), rows true, columns predicted; the diagonal holds right answers and mistakes inside.
-        accuracy: examples whose prediction lies in the right superclass, out of all.
-        recall: for each superclass, the same out of its support.
-        inside: mistakes that stay inside the superclass, out of all mistakes.
-        chance: share in [0, 1] of mistakes that would stay inside if wrong answers were spread evenly over the other
-            classes.
+        names: of the S superclasses.
+        confusion: int64 (S, S), rows true, columns predicted; the diagonal holds correct predictions and
+            within-superclass errors.
+        accuracy: examples predicted in the true superclass, out of all.
+        recall: the same for each superclass, out of its support.
+        inside: within-superclass errors, out of all errors.
+        chance: fraction in [0, 1] of errors within the superclass if errors were spread evenly over the other classes.
     """
 
     names: tuple[str, ...]
@@ -54,8 +52,8 @@ def compute_confusion(labels: NDArray[np.int64], predicted: NDArray[np.int64], n
     """The confusion matrix: int64 (K, K), rows true, columns predicted; sums to N.
 
     Args:
-        labels: int64 (N,), true class index.
-        predicted: int64 (N,), predicted class index.
+        labels: int64 (N,).
+        predicted: int64 (N,).
         num_classes: K.
     """
     cells = np.bincount(labels * num_classes + predicted, minlength=num_classes**2)
@@ -63,21 +61,21 @@ def compute_confusion(labels: NDArray[np.int64], predicted: NDArray[np.int64], n
 
 
 def without_diagonal(confusion: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The mistakes alone: the confusion matrix with a diagonal of zeros, int64 (K, K)."""
-    mistakes = confusion.copy()
-    np.fill_diagonal(mistakes, 0)
-    return mistakes
+    """The errors: the confusion matrix with zeros on its diagonal, int64 (K, K)."""
+    errors = confusion.copy()
+    np.fill_diagonal(errors, 0)
+    return errors
 
 
 def find_confused_pairs(
     confusion: NDArray[np.int64], limit: int, superclass_of: NDArray[np.int64] | None
 ) -> tuple[ConfusedPair, ...]:
-    """The most confused ordered pairs, falling by count, then by share, then by indices; none without a mistake.
+    """The most confused ordered pairs, by falling count, then by falling fraction of the true class, then by indices.
 
     Args:
         confusion: int64 (K, K), rows true, columns predicted.
-        limit: at most so many.
-        superclass_of: int64 (K,), superclass index of each class, where superclasses are known.
+        limit: largest number of pairs.
+        superclass_of: int64 (K,), superclass index of each class; `None` if unknown.
     """
     true, predicted = np.nonzero(without_diagonal(confusion))
     counts, support = confusion[true, predicted], confusion.sum(axis=1)
@@ -96,65 +94,65 @@ def find_confused_pairs(
 
 
 def compute_superclass_findings(confusion: NDArray[np.int64], superclasses: Superclasses) -> SuperclassFindings:
-    """The mistakes seen through S superclasses.
+    """The errors by superclass.
 
     Args:
         confusion: int64 (K, K), rows true, columns predicted.
-        superclasses: the grouping of the K classes.
+        superclasses: of the K classes.
     """
     group, num_groups = superclasses.superclass_of, len(superclasses.names)
     rows, columns = np.nonzero(confusion)
     coarse = np.zeros((num_groups, num_groups), dtype=np.int64)
     np.add.at(coarse, (group[rows], group[columns]), confusion[rows, columns])
 
-    num_examples, num_right = int(confusion.sum()), int(np.trace(confusion))
-    num_mistakes, num_in_group = num_examples - num_right, int(np.trace(coarse))
+    num_examples, num_correct = int(confusion.sum()), int(np.trace(confusion))
+    num_errors, num_in_group = num_examples - num_correct, int(np.trace(coarse))
     return SuperclassFindings(
         names=superclasses.names,
         confusion=coarse,
         accuracy=Proportion(count=num_in_group, total=num_examples),
         recall=tuple(
-            Proportion(count=right, total=total)
-            for right, total in zip(np.diagonal(coarse).tolist(), coarse.sum(axis=1).tolist(), strict=True)
+            Proportion(count=correct, total=total)
+            for correct, total in zip(np.diagonal(coarse).tolist(), coarse.sum(axis=1).tolist(), strict=True)
         ),
-        inside=Proportion(count=num_in_group - num_right, total=num_mistakes),
+        inside=Proportion(count=num_in_group - num_correct, total=num_errors),
         chance=_chance_inside(confusion, group),
     )
 
 
 def _chance_inside(confusion: NDArray[np.int64], group: NDArray[np.int64]) -> float:
-    """Mean over mistakes of the share of other classes that lie in the true class's superclass.
+    """Mean over errors of the fraction of other classes that belong to the true class's superclass.
 
-    Without a mistake it is the mean over examples: what mistakes would show if all were equally likely to be one.
+    Without errors it is the mean over examples, as if each were equally likely to be an error.
     """
     siblings = np.bincount(group)[group] - 1
-    mistakes = confusion.sum(axis=1) - np.diagonal(confusion)
-    weights = mistakes if mistakes.any() else confusion.sum(axis=1)
+    errors = confusion.sum(axis=1) - np.diagonal(confusion)
+    weights = errors if errors.any() else confusion.sum(axis=1)
     return float(np.average(siblings / (len(group) - 1), weights=weights))
 
 
 def order_by_superclass(superclass_of: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The K class indices in blocks of superclasses, int64 (K,); in index order within a block."""
+    """The K class indices grouped by superclass, int64 (K,); in index order within a superclass."""
     return np.argsort(superclass_of, kind="stable").astype(np.int64, copy=False)
 
 
 def order_by_similarity(confusion: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The K class indices with classes that are taken for each other side by side, int64 (K,).
+    """The K class indices with confused classes next to each other, int64 (K,).
 
-    Average linkage on the symmetrised, row-normalised mistakes, leaves in the optimal order (Bar-Joseph et al. 2001).
-    Index order where there is no mistake.
+    Average linkage on the symmetrized, row-normalized errors, leaves in optimal order (Bar-Joseph et al. 2001). Index
+    order if there are no errors.
 
     Args:
         confusion: int64 (K, K), rows true, columns predicted.
     """
-    mistakes = without_diagonal(confusion)
-    if not mistakes.any():
+    errors = without_diagonal(confusion)
+    if not errors.any():
         return np.arange(len(confusion), dtype=np.int64)
 
     from scipy.cluster.hierarchy import leaves_list, linkage
     from scipy.spatial.distance import squareform
 
-    shares = mistakes / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    shares = errors / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     distances = 1 - (shares + shares.T) / 2
     np.fill_diagonal(distances, 0)
     tree = linkage(squareform(distances, checks=False), method="average", optimal_ordering=True)

@@ -1,4 +1,4 @@
-"""Are the maps to be trusted? Whether what they point at matters to the model more than what a baseline points at."""
+"""Faithfulness tests: do the pixels that maps highlight matter more to the model than those of a baseline?"""
 
 import math
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from reportgen.analysis.ties import ROUNDING
 from reportgen.cache import BASELINES, Faithfulness, RemovalCurves
 
 HIGH_CORRELATION = 0.5
-"""From this mean on, maps are said to change little when what the head has learned is destroyed."""
+"""Mean correlation above which maps count as insensitive to the randomized head."""
 
 
 class Measure(StrEnum):
-    """A test by removal; each has one number an example, the area under curves."""
+    """A test by removing pixels, with one number per example, the area under curves."""
 
     DELETION = "deletion"
     INSERTION = "insertion"
@@ -26,10 +26,10 @@ class Measure(StrEnum):
 
 
 class Verdict(StrEnum):
-    """How a method's maps stand against both baselines in all measures, by intervals that hold for all comparisons.
+    """Comparison of a method's maps with both baselines in all measures, by intervals that hold together.
 
-    BEATS: better than either baseline in every measure. WORSE: worse than one in some measure. PARTLY: better in some,
-    in the others not told apart. NOT_TOLD_APART: none differs by more than chance explains.
+    BEATS: better than both baselines in every measure. WORSE: worse than one in some measure. PARTLY: better in some,
+    and in the others not distinguishable. NOT_TOLD_APART: no difference beyond chance.
     """
 
     BEATS = "better than both baselines"
@@ -40,17 +40,17 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplanationScores:
-    """What came of removing pixels in the order of one explanation.
+    """Results of removing pixels in the order of one explanation.
 
     Attributes:
         name: a method, `random` or `centre`.
-        areas: mean area under the curve with its 95 % interval, a share of the whole square. Deletion: in [0, 1], the
-            less the better. Insertion: in [0, 1], the more the better. ROAD: by how much the curve that removes the
-            least important first runs above that of the most important first, in [-1, 1], the more the better.
-        deletion: mean probability at each fraction.
-        insertion: likewise.
-        road_most: likewise, the most important first.
-        road_least: likewise, the least important first.
+        areas: mean area under the curve with its 95% CI, as a fraction of the whole square. Deletion: in [0, 1], lower
+            is better. Insertion: in [0, 1], higher is better. ROAD: area between the curve that removes the least
+            important pixels first and the one that removes the most important first, in [-1, 1], higher is better.
+        deletion: mean probability at each fraction of pixels.
+        insertion: the same.
+        road_most: the same, most important pixels first.
+        road_least: the same, least important pixels first.
     """
 
     name: str
@@ -63,13 +63,12 @@ class ExplanationScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """By how much a method's maps do better than a baseline, on the same examples.
+    """Gain of a method's maps over a baseline on the same examples.
 
     Attributes:
         baseline: `random` or `centre`.
-        measure: the measure.
-        gain: mean difference of the areas, above 0 where the method does better, with Student's interval of paired
-            differences; widened (Bonferroni) so that with 95 % confidence all intervals of the method hold at once.
+        gain: mean difference of the areas, above 0 if the method is better, with Student's interval of paired
+            differences; widened (Bonferroni) so that with 95% confidence all intervals of the method hold together.
     """
 
     baseline: str
@@ -89,14 +88,12 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodFaithfulness:
-    """How one method's maps stood their tests.
+    """Results of the faithfulness tests of one method.
 
     Attributes:
-        scores: what came of removing pixels in their order.
         comparisons: one for each baseline and measure.
-        verdict: what they say together.
-        correlation: mean absolute rank correlation of a map with that of the same class by the network with a shuffled
-            head, over the examples where it is defined; `None` where no head was shuffled.
+        correlation: mean absolute rank correlation of a map with that of the same class by the network with a
+            randomized head, over the examples where it is defined; `None` if the head was not randomized.
     """
 
     scores: ExplanationScores
@@ -106,18 +103,18 @@ class MethodFaithfulness:
 
     @property
     def is_insensitive_to_head(self) -> bool:
-        """Whether the maps change little when what the head has learned is destroyed."""
+        """Whether the maps change little when the weights of the head are randomized."""
         return self.correlation is not None and self.correlation.low > HIGH_CORRELATION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaithfulnessFindings:
-    """What the tests of the maps found.
+    """Results of the faithfulness tests.
 
     Attributes:
         num_examples: number of examples tested.
-        fractions: shares of the pixels removed or restored, ascending from 0 to 1.
-        methods: in the cache's order.
+        fractions: of the pixels removed or restored, ascending from 0 to 1.
+        methods: in the order of the cache.
         baselines: `random` and `centre`.
     """
 
@@ -128,13 +125,13 @@ class FaithfulnessFindings:
 
 
 def compute_faithfulness(measured: Faithfulness) -> FaithfulnessFindings:
-    """What the curves and the correlations say, example by example and then in the mean.
+    """Means and verdicts from the curves and the correlations of each example.
 
-    The examples are taken for a simple random sample: as they are stratified, the intervals are a little too wide.
+    The examples count as a simple random sample; they are stratified, so the intervals are slightly too wide.
     """
     fractions = measured.fractions.astype(np.float64)
     areas = {name: _compute_areas(curves, fractions) for name, curves in measured.curves.items()}
-    scores = {name: _summarise(name, curves, areas[name]) for name, curves in measured.curves.items()}
+    scores = {name: _summarize(name, curves, areas[name]) for name, curves in measured.curves.items()}
     methods = []
     for name in measured.curves:
         if name in BASELINES:
@@ -187,7 +184,7 @@ def _compute_areas(curves: RemovalCurves, fractions: NDArray[np.float64]) -> dic
     }
 
 
-def _summarise(name: str, curves: RemovalCurves, areas: Mapping[Measure, NDArray[np.float64]]) -> ExplanationScores:
+def _summarize(name: str, curves: RemovalCurves, areas: Mapping[Measure, NDArray[np.float64]]) -> ExplanationScores:
     def mean_curve(values: NDArray[np.float32]) -> tuple[float, ...]:
         return tuple(values.mean(axis=0, dtype=np.float64).tolist())
 
@@ -207,7 +204,7 @@ def _summarise(name: str, curves: RemovalCurves, areas: Mapping[Measure, NDArray
 def _compare(
     own: Mapping[Measure, NDArray[np.float64]], other: Mapping[Measure, NDArray[np.float64]], measure: Measure
 ) -> Estimate:
-    """The mean paired difference, turned so that more is better, at the level for all comparisons of a method."""
+    """The mean paired difference, higher is better, at the level for all comparisons of a method."""
     gains = other[measure] - own[measure] if measure is Measure.DELETION else own[measure] - other[measure]
     n, value = len(gains), float(gains.mean())
     if n < 2:

@@ -1,4 +1,4 @@
-"""All findings in one frozen record: the only thing that the report reads besides the cache."""
+"""All findings in one frozen record: the only input of the report besides the cache."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -43,31 +43,25 @@ DEFAULT_SETTINGS: Final = RenderSettings()
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Findings:
-    """What the analysis found in a cache of N examples and K classes.
+    """The findings on a cache of N examples and K classes.
 
     Attributes:
-        predictions: what the model said of each example.
-        overall: the headline numbers.
-        classes: the K classes, in index order.
+        classes: in index order.
         confusion: int64 (K, K), rows true, columns predicted; sums to N.
-        class_order: int64 (K,), the class indices in the order in which the matrix is best read: blocks of superclasses
-            where those are known, otherwise by similarity.
-        pairs: the most confused ordered pairs, falling by count, then by share, then by indices.
-        superclasses: the mistakes seen through the superclasses, where those are known.
-        calibration: how confidence and accuracy agree.
-        selective_prediction: how much it may answer alone to be as right as asked.
-        focus: where it was looking, by the cache's first CAM method; `None` without maps.
-        pair_focus: where it was looking in the mistakes of each of `pairs`, in their order; empty where no map is
-            a class's own.
-        faithfulness: how the maps stood their tests, where those were made.
-        label_issues: the labels that deserve a second look.
+        class_order: int64 (K,), class indices in the order of the matrix: by superclass if they are known, otherwise by
+            similarity.
+        pairs: the most confused ordered pairs, by falling count, then by falling fraction, then by indices.
+        superclasses: `None` if unknown.
+        focus: map statistics of the cache's first CAM method; `None` without maps.
+        pair_focus: map statistics of the errors of each of `pairs`, in their order; empty for class-agnostic maps.
+        faithfulness: `None` if the tests were not run.
         selections: the examples shown for each class, in index order.
-        confident_errors: positions of the mistakes with a confidence of at least `HIGH_CONFIDENCE`, falling, without
-            the label issues unless those are kept.
-        num_confident_errors_set_aside: how many label issues it leaves out.
-        annotations: how far the maps lie where people marked the pictures, where that and maps are known.
-        slices: accuracy by what else the test set says of its examples, a record for each column of few values.
-        recommendations: one for each rule; those that fired first.
+        confident_errors: positions of the errors with a confidence of at least `HIGH_CONFIDENCE`, falling, without
+            label issues unless those are kept.
+        num_confident_errors_set_aside: number of label issues left out there.
+        annotations: `None` without annotations or without maps.
+        slices: accuracy by metadata, one record for each column with few values.
+        recommendations: one per rule; those that fired first.
     """
 
     predictions: Predictions
@@ -92,7 +86,7 @@ class Findings:
 
     @property
     def num_confident_errors(self) -> int:
-        """Number of mistakes with a confidence of at least `HIGH_CONFIDENCE`, label issues among them."""
+        """Number of errors with a confidence of at least `HIGH_CONFIDENCE`, label issues included."""
         return len(self.confident_errors) + self.num_confident_errors_set_aside
 
     @property

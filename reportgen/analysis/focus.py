@@ -1,6 +1,6 @@
-"""Where it was looking: how the maps of right and wrong answers differ, and how far two maps of an image agree.
+"""Map statistics: where the evidence lies in correct predictions and in errors, and how far two maps overlap.
 
-Only positive evidence counts: the parts of a map below zero speak against the class, wherever they lie.
+Only positive evidence counts: negative values of a map speak against its class, wherever they lie.
 """
 
 import math
@@ -15,13 +15,13 @@ from reportgen.analysis.predictions import Predictions, row_blocks
 from reportgen.cache import CamPair
 
 BORDER_WIDTH = 1 / 8
-"""The border is what lies within this share of the picture's height or width of an edge."""
+"""Width of the border, as a fraction of the image's height and width."""
 
 UNIFORM_BORDER_SHARE = 1 - (1 - 2 * BORDER_WIDTH) ** 2
-"""What a map that is the same everywhere has in the border: 0.4375."""
+"""Fraction of a uniform map that lies in the border: 0.4375."""
 
 HIGH_OVERLAP_SHARE = 0.95
-"""Share of unrelated pairs of maps that overlap less than what counts as the same place."""
+"""Quantile of the overlap of unrelated maps above which two maps highlight the same region."""
 
 _NUM_UNRELATED_PAIRS = 20_000
 _UNRELATED_SEED = 8
@@ -29,17 +29,16 @@ _UNRELATED_SEED = 8
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class MapStatistics:
-    """One map of each example. NaN where a map is blank; no statistic changes when a map is multiplied.
+    """Statistics of one map of each example. NaN where a map is blank; none depends on the scale of a map.
 
     Attributes:
-        border_share: float64 (N,), share in [0, 1] of the evidence in the border. A cell on the border's edge counts
-            in proportion to its area, so that grids of any size compare.
-        spread: float64 (N,), effective share in (0, 1] of the picture's area that holds the evidence: exp of the
-            entropy of its distribution over the cells, over their number. 1 for a uniform map, 1 / cells for a single
-            cell.
-        center_distance: float64 (N,), from the centre of the evidence to the picture's centre, in units of the
-            picture's sides: 0 for a uniform map, 0.5 in the middle of an edge, less than 0.708.
-        is_blank: bool (N,), whether no location supports the class.
+        border_share: float64 (N,), fraction in [0, 1] of the evidence in the border. A cell that the border cuts counts
+            in proportion to its area, so that grids of any size are comparable.
+        spread: float64 (N,), effective fraction in (0, 1] of the image area that holds the evidence: exp of the entropy
+            over cells, divided by their number. 1 for a uniform map, 1 / cells for a single cell.
+        center_distance: float64 (N,), from the center of the evidence to the center of the image, in units of the image
+            sides: 0 for a uniform map, 0.5 at the middle of an edge, less than 0.708.
+        is_blank: bool (N,), whether the map has no positive evidence.
     """
 
     border_share: NDArray[np.float64]
@@ -50,16 +49,16 @@ class MapStatistics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FocusStatistic:
-    """The mean of one statistic over groups of examples. Blank maps don't count.
+    """The mean of one statistic over groups of examples, without blank maps.
 
     Attributes:
-        overall: the predicted class's map, over all answers.
-        correct: the predicted class's map, over right answers.
-        misclassified: the same over wrong answers.
-        misclassified_true: the true class's map, over errors; equal to `misclassified` for class-agnostic maps.
-        difference: wrong - right, among examples with the same predicted class, so that classes that are often wrong
-            and look alike in this respect do not make it; it may differ from the difference of both means.
-        uniform: what a uniform map would give.
+        overall: of the predicted class's map, over all examples.
+        correct: of the predicted class's map, over correct predictions.
+        misclassified: of the predicted class's map, over errors.
+        misclassified_true: of the true class's map, over errors; equal to `misclassified` for class-agnostic maps.
+        difference: errors - correct predictions, among examples with the same predicted class, so that it does not
+            reflect which classes have more errors; it may differ from the difference of the two means.
+        uniform: value of a uniform map.
     """
 
     overall: Estimate
@@ -72,20 +71,20 @@ class FocusStatistic:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class MapComparison:
-    """How the true class's map and the predicted class's differ; only methods whose maps know classes have it.
+    """How the maps of the true and the predicted class differ; only for class-specific methods.
 
     Attributes:
         true: statistics of the true class's map.
-        overlap: float64 (N,), cosine in [0, 1] of both maps' positive parts: 1 where they are the same but for a
-            factor, as for right answers, 0 where no cell supports both classes. NaN where a map is blank.
-        blank_true: examples whose true class no location supports, out of all.
-        blank_true_misclassified: the same among wrong answers.
-        overlap_misclassified: mean overlap over wrong answers.
-        overlap_unrelated: mean overlap of one wrong answer's true-class map with another's predicted-class map, over
-            pairs of images drawn at random: what overlap is worth where the image has nothing to do with it. High in
-            any model that mostly looks at the middle.
-        unrelated_median: half of those pairs overlap less; NaN with fewer than two wrong answers.
-        unrelated_high: `HIGH_OVERLAP_SHARE` of those pairs overlap less.
+        overlap: float64 (N,), cosine in [0, 1] of the positive parts of both maps: 1 where they are proportional, as
+            for correct predictions, 0 where no cell supports both classes. NaN where a map is blank.
+        blank_true: examples with a blank map of the true class, out of all.
+        blank_true_misclassified: the same among errors.
+        overlap_misclassified: mean overlap over errors.
+        overlap_unrelated: mean overlap of the true class's map of one error with the predicted class's map of another,
+            over random pairs: the overlap that says nothing about an image. High in a model that mostly uses the image
+            center.
+        unrelated_median: median overlap of those pairs; NaN with fewer than two errors.
+        unrelated_high: `HIGH_OVERLAP_SHARE` quantile of the same.
     """
 
     true: MapStatistics
@@ -100,17 +99,14 @@ class MapComparison:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class FocusStatistics:
-    """What the maps say of N examples.
+    """Statistics of the maps of N examples.
 
     Attributes:
-        predicted: statistics of the predicted class's map.
-        border_share: share of the evidence near the border.
-        spread: effective share of the area that holds the evidence.
-        center_distance: how far from the centre the evidence lies.
+        predicted: of the predicted class's map.
         high_confidence_spread: mean spread of the predicted class's map over the third with the highest confidence.
-        low_confidence_spread: the same over the third with the lowest.
-        spread_difference: unsure - sure, among examples with the same predicted class.
-        comparison: how both maps of an example differ; `None` where one map stands for every class.
+        low_confidence_spread: the same over the third with the lowest confidence.
+        spread_difference: low - high confidence, among examples with the same predicted class.
+        comparison: `None` for class-agnostic maps.
     """
 
     predicted: MapStatistics
@@ -125,12 +121,12 @@ class FocusStatistics:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class MeanMaps:
-    """Both maps' mean over a group of examples.
+    """The mean of both maps over a group of examples.
 
     Attributes:
-        true: float64 (h, w) in [0, 1], the true class's.
-        predicted: float64 (h, w) in [0, 1], the predicted class's.
-        n: number of examples behind it: those with any evidence; both maps are 0 where there is none.
+        true: float64 (h, w) in [0, 1], of the true class.
+        predicted: float64 (h, w) in [0, 1], of the predicted class.
+        n: number of examples with positive evidence; both maps are 0 if there is none.
     """
 
     true: NDArray[np.float64]
@@ -139,41 +135,40 @@ class MeanMaps:
 
 
 def compute_focus(cam: CamPair, predictions: Predictions) -> FocusStatistics:
-    """What the maps say of N examples; its memory is that of the result and of the maps of the wrong answers.
-
-    Args:
-        cam: both maps of each example.
-        predictions: what the model said of it.
-    """
+    """The statistics of the maps of N examples. Memory: that of the result, and of the maps of the errors."""
     predicted = compute_map_statistics(cam.predicted)
     true = predicted if cam.is_class_agnostic else compute_map_statistics(cam.true)
-    is_unsure, is_sure = _outer_thirds(predictions.confidence)
-    compared = (is_unsure | is_sure) & ~predicted.is_blank
+    is_low, is_confident = _outer_thirds(predictions.confidence)
+    compared = (is_low | is_confident) & ~predicted.is_blank
     return FocusStatistics(
         predicted=predicted,
         border_share=_focus(true.border_share, predicted.border_share, predictions, 1.0, UNIFORM_BORDER_SHARE),
         spread=_focus(true.spread, predicted.spread, predictions, 1.0, 1.0),
         center_distance=_focus(true.center_distance, predicted.center_distance, predictions, math.sqrt(0.5), 0.0),
-        high_confidence_spread=mean_estimate(predicted.spread[compared & is_sure], within=(0, 1)),
-        low_confidence_spread=mean_estimate(predicted.spread[compared & is_unsure], within=(0, 1)),
+        high_confidence_spread=mean_estimate(predicted.spread[compared & is_confident], within=(0, 1)),
+        low_confidence_spread=mean_estimate(predicted.spread[compared & is_low], within=(0, 1)),
         spread_difference=difference_within(
-            predicted.spread[compared], is_unsure[compared], predictions.predicted[compared]
+            predicted.spread[compared], is_low[compared], predictions.predicted[compared]
         ),
         comparison=None if cam.is_class_agnostic else _compare_maps(cam, true, predictions),
     )
 
 
 def _compare_maps(cam: CamPair, true: MapStatistics, predictions: Predictions) -> MapComparison:
-    overlap, is_wrong = compute_overlap(cam), ~predictions.is_correct
+    overlap, is_misclassified = compute_overlap(cam), ~predictions.is_correct
     is_overlap = ~np.isnan(overlap)
-    unrelated, median, high = _compare_unrelated(cam, np.flatnonzero(is_wrong & is_overlap))
-    num_blank, num_blank_wrong = (int(np.count_nonzero(true.is_blank & group)) for group in (True, is_wrong))
+    unrelated, median, high = _compare_unrelated(cam, np.flatnonzero(is_misclassified & is_overlap))
+    num_blank, num_blank_misclassified = (
+        int(np.count_nonzero(true.is_blank & group)) for group in (True, is_misclassified)
+    )
     return MapComparison(
         true=true,
         overlap=overlap,
         blank_true=Proportion(count=num_blank, total=len(overlap)),
-        blank_true_misclassified=Proportion(count=num_blank_wrong, total=int(np.count_nonzero(is_wrong))),
-        overlap_misclassified=mean_estimate(overlap[is_wrong & is_overlap], within=(0, 1)),
+        blank_true_misclassified=Proportion(
+            count=num_blank_misclassified, total=int(np.count_nonzero(is_misclassified))
+        ),
+        overlap_misclassified=mean_estimate(overlap[is_misclassified & is_overlap], within=(0, 1)),
         overlap_unrelated=unrelated,
         unrelated_median=median,
         unrelated_high=high,
@@ -181,14 +176,14 @@ def _compare_maps(cam: CamPair, true: MapStatistics, predictions: Predictions) -
 
 
 def mean_maps(cam: CamPair, positions: NDArray[np.intp]) -> MeanMaps:
-    """Both maps' mean over some examples, such as the right or the wrong ones of a class.
+    """The mean of both maps over some examples, such as the correct ones of a class.
 
-    Each example's positive parts are divided by the pair's common maximum first, as they are shown: no example
-    dominates, and a true class with little evidence beside the predicted one keeps its little.
+    The positive parts of an example's maps are divided by the maximum of the pair, as on the pages: no example
+    dominates, and little evidence for the true class stays little.
 
     Args:
         cam: both maps of N examples.
-        positions: int (n,), some of 0..N-1.
+        positions: int (n,), in 0..N-1.
     """
     true, predicted = (np.maximum(maps[positions].astype(np.float64), 0) for maps in (cam.true, cam.predicted))
     peaks = np.maximum(true.max(axis=(1, 2), initial=0), predicted.max(axis=(1, 2), initial=0))
@@ -202,11 +197,7 @@ def mean_maps(cam: CamPair, positions: NDArray[np.intp]) -> MeanMaps:
 
 
 def compute_map_statistics(maps: NDArray[np.float16]) -> MapStatistics:
-    """Where the positive evidence of each of N maps lies.
-
-    Args:
-        maps: float16 (N, h, w), signed.
-    """
+    """Where the positive evidence of each of N signed maps (N, h, w) lies."""
     n, height, width = maps.shape
     inner = np.outer(_inner_shares(height), _inner_shares(width)).ravel()
     y, x = ((np.arange(size) + 0.5) / size - 0.5 for size in (height, width))
@@ -229,13 +220,13 @@ def compute_map_statistics(maps: NDArray[np.float16]) -> MapStatistics:
 
 
 def _inner_shares(num_cells: int) -> NDArray[np.float64]:
-    """For each cell of an axis, the share of its length that lies outside both borders: float64 (num_cells,)."""
+    """For each cell of an axis, the fraction of its length outside both borders: float64 (num_cells,)."""
     edges = np.clip(np.arange(num_cells + 1) / num_cells, BORDER_WIDTH, 1 - BORDER_WIDTH)
     return np.diff(edges) * num_cells
 
 
 def _positive(maps: NDArray[np.float16]) -> NDArray[np.float64]:
-    """The maps' positive parts, one row a map: float64 (n, h * w)."""
+    """The positive parts of maps, one row per map: float64 (n, h * w)."""
     return np.maximum(maps.reshape(len(maps), -1).astype(np.float64), 0)
 
 
@@ -250,7 +241,7 @@ def compute_overlap(cam: CamPair) -> NDArray[np.float64]:
 
 
 def _unit(maps: NDArray[np.float16]) -> NDArray[np.float64]:
-    """The maps' positive parts at length 1, float64 (n, h * w); NaN where blank."""
+    """The positive parts of maps, scaled to length 1: float64 (n, h * w); NaN where blank."""
     evidence = _positive(maps)
     lengths = np.sqrt(np.einsum("nc,nc->n", evidence, evidence))
     lengths[lengths == 0] = np.nan
@@ -266,40 +257,40 @@ def _focus(
     Args:
         true: float64 (N,), of the true class's map; NaN where it is blank.
         predicted: float64 (N,), of the predicted class's map; NaN where it is blank.
-        predictions: what the model said.
-        largest: the greatest value that the statistic takes; the least is 0.
-        uniform: its value for a uniform map.
+        predictions: of the same N examples.
+        largest: the largest possible value; the smallest is 0.
+        uniform: value of a uniform map.
     """
-    is_wrong, has_predicted = ~predictions.is_correct, ~np.isnan(predicted)
+    is_misclassified, has_predicted = ~predictions.is_correct, ~np.isnan(predicted)
     bounds = (0.0, largest)
     return FocusStatistic(
         overall=mean_estimate(predicted[has_predicted], within=bounds),
-        correct=mean_estimate(predicted[has_predicted & ~is_wrong], within=bounds),
-        misclassified=mean_estimate(predicted[has_predicted & is_wrong], within=bounds),
-        misclassified_true=mean_estimate(true[~np.isnan(true) & is_wrong], within=bounds),
+        correct=mean_estimate(predicted[has_predicted & ~is_misclassified], within=bounds),
+        misclassified=mean_estimate(predicted[has_predicted & is_misclassified], within=bounds),
+        misclassified_true=mean_estimate(true[~np.isnan(true) & is_misclassified], within=bounds),
         difference=difference_within(
-            predicted[has_predicted], is_wrong[has_predicted], predictions.predicted[has_predicted]
+            predicted[has_predicted], is_misclassified[has_predicted], predictions.predicted[has_predicted]
         ),
         uniform=uniform,
     )
 
 
 def _outer_thirds(values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Whether each value lies in the lowest and in the highest third; equal values are never parted."""
+    """Whether each value lies in the lowest third, and in the highest; equal values are never separated."""
     low, high = np.quantile(values, [1 / 3, 2 / 3])
     return (values <= low) & (values < high), (values >= high) & (values > low)
 
 
 def _compare_unrelated(cam: CamPair, positions: NDArray[np.intp]) -> tuple[Estimate, float, float]:
-    """Overlap of the true-class map of one example with the predicted-class map of another.
+    """Overlap of the true class's map of one example with the predicted class's map of another.
 
-    Examples are put in a random circle, and each is compared with the next few: with all where that makes no more than
-    `_NUM_UNRELATED_PAIRS`. An example takes part in many pairs, so that the mean's variance is that of the examples'
-    own means, once as the first and once as the second of a pair (Hoeffding 1948).
+    The examples are arranged in a random circle, and each is compared with the next few: with all others if that makes
+    at most `_NUM_UNRELATED_PAIRS`. Each example occurs in many pairs, so the variance of the mean is that of the
+    examples' own means, once as the first and once as the second of a pair (Hoeffding 1948).
 
     Args:
         cam: both maps of N examples.
-        positions: int (M,), the examples to compare; none of their maps is blank.
+        positions: int (M,), the examples to compare, without blank maps.
 
     Returns:
         The mean, the median and the `HIGH_OVERLAP_SHARE` quantile; NaN with fewer than two examples.

@@ -1,4 +1,4 @@
-"""How sure a number is: every proportion and every mean in the report is one of these two."""
+"""Proportions and estimates: every number of the report with its confidence interval."""
 
 import math
 from collections.abc import Callable
@@ -14,7 +14,7 @@ CONFIDENCE_LEVEL = 0.95
 NUM_RESAMPLES = 1000
 _BOOTSTRAP_SEED = 20
 _CELLS_PER_DRAW = 1 << 20
-"""Counts drawn at a time: 8 MB, whatever the number of classes."""
+"""Counts drawn at a time: 8 MB, for any number of classes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +22,10 @@ class Proportion:
     """A count out of a total, with its Wilson interval (Wilson 1927).
 
     Attributes:
-        count: number of successes.
-        total: number of trials; 0 makes value and bounds NaN.
+        total: number of trials; value and bounds are NaN if it is 0.
         level: confidence level of the interval.
-        exact: whether the interval is that of Clopper and Pearson (1934) instead. It is a little wider and keeps its
-            level where Wilson's doesn't: far out in the tails, and for the first few of many trials.
+        exact: whether the interval is that of Clopper and Pearson (1934) instead. It is slightly wider and keeps its
+            level where Wilson's does not: far in the tails, and for a few successes in many trials.
     """
 
     count: int
@@ -47,22 +46,22 @@ class Proportion:
 
     @property
     def value(self) -> float:
-        """The share in [0, 1]; NaN where there is no trial."""
+        """The fraction in [0, 1]; NaN without trials."""
         return self.count / self.total if self.total else math.nan
 
     @property
     def low(self) -> float:
-        """Lower bound of the interval; NaN where there is no trial."""
+        """Lower bound of the interval; NaN without trials."""
         return float(self._interval(self.count, self.total, self.level)[0])
 
     @property
     def high(self) -> float:
-        """Upper bound of the interval; NaN where there is no trial."""
+        """Upper bound of the interval; NaN without trials."""
         return float(self._interval(self.count, self.total, self.level)[1])
 
     @property
     def n(self) -> int:
-        """Number of trials behind it: `total`, under the name that `Estimate` has for it."""
+        """Number of trials: `total`, under the name that it has in `Estimate`."""
         return self.total
 
     @property
@@ -72,13 +71,13 @@ class Proportion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A value that is no proportion, with its interval.
+    """A value that is not a proportion, with its 95% CI.
 
     Attributes:
-        value: the point estimate; NaN where it is undefined.
-        low: lower bound of the 95 % interval; NaN where the examples say nothing of it.
-        high: upper bound.
-        n: number of examples behind it.
+        value: NaN if it is undefined.
+        low: lower bound; NaN if it cannot be estimated.
+        high: upper bound; NaN if it cannot be estimated.
+        n: number of examples.
     """
 
     value: float
@@ -104,12 +103,12 @@ def wilson_interval(
     trials = np.where(total > 0, total, np.nan)
     z = NormalDist().inv_cdf((1 + level) / 2)
     share = count / trials
-    centre = share + z**2 / (2 * trials)
+    center = share + z**2 / (2 * trials)
     half = z * np.sqrt(share * (1 - share) / trials + (z / (2 * trials)) ** 2)
     shrink = 1 + z**2 / trials
     # The ends are exact where no trial, or every trial, succeeded; rounding would leave them an ulp inside or outside.
-    low = np.where(count == 0, 0 * trials, np.maximum((centre - half) / shrink, 0))
-    high = np.where(count == total, 1 + 0 * trials, np.minimum((centre + half) / shrink, 1))
+    low = np.where(count == 0, 0 * trials, np.maximum((center - half) / shrink, 0))
+    high = np.where(count == total, 1 + 0 * trials, np.minimum((center + half) / shrink, 1))
     return low, high
 
 
@@ -126,7 +125,7 @@ def exact_interval(count: ArrayLike, total: ArrayLike, level: float) -> tuple[ND
 
 
 def chance_band(share: float, total: int) -> tuple[float, float]:
-    """Where 95 in 100 observed shares lie if the true one is `share`: binomial quantiles out of a total, in [0, 1]."""
+    """Range of 95% of the observed fractions if the true one is `share`: binomial quantiles over a total, in [0, 1]."""
     tail = (1 - CONFIDENCE_LEVEL) / 2
     cumulative = bdtr(np.arange(total + 1), total, share)
     low, high = (int(np.searchsorted(cumulative, quantile)) / total for quantile in (tail, 1 - tail))
@@ -151,20 +150,19 @@ def mean_estimate(values: NDArray[np.float64], *, within: tuple[float, float] = 
 
 
 def difference_within(values: NDArray[np.float64], is_first: NDArray[np.bool_], groups: NDArray[np.int64]) -> Estimate:
-    """How much the mean of the first kind exceeds that of the second among values of the same group.
+    """Mean of the first kind minus that of the second, among values of the same group.
 
-    Groups are weighed as by least squares with a constant for each, n1 n2 / (n1 + n2); the variances of both kinds are
-    pooled over groups but not with each other, with Satterthwaite's degrees of freedom (1946). With one group it is
-    Welch's interval.
+    Groups have the weights of a least-squares fit with a constant per group, n1 n2 / (n1 + n2). The variance of each
+    kind is pooled over groups, with Satterthwaite's degrees of freedom (1946). With one group it is Welch's interval.
 
     Args:
         values: float64 (n,).
-        is_first: bool (n,), which kind each value is of.
-        groups: int64 (n,), which group it belongs to, from 0.
+        is_first: bool (n,), the kind of each value.
+        groups: int64 (n,), the group of each value, from 0.
 
     Returns:
-        NaN where no group holds both kinds; bounds NaN where no group tells of a kind's spread. Its `n` counts the
-        values in groups that hold both.
+        NaN if no group has both kinds; NaN bounds if a variance cannot be estimated. Its `n` counts the values in
+        groups with both kinds.
     """
     num_groups = int(groups.max(initial=-1)) + 1
     counts = np.stack([np.bincount(groups[kind], minlength=num_groups) for kind in (is_first, ~is_first)])
@@ -180,10 +178,10 @@ def difference_within(values: NDArray[np.float64], is_first: NDArray[np.bool_], 
         own, member = values[kind], groups[kind]
         sums = np.bincount(member, weights=own, minlength=num_groups)
         means[at] = sums[used] / counts[at]
-        centred = (own - (sums / np.maximum(np.bincount(member, minlength=num_groups), 1))[member])[used[member]]
+        centered = (own - (sums / np.maximum(np.bincount(member, minlength=num_groups), 1))[member])[used[member]]
         freedom[at] = counts[at].sum() - counts.shape[1]
         if freedom[at] > 0:
-            variances[at] = centred @ centred / freedom[at] * (weights**2 / counts[at]).sum()
+            variances[at] = centered @ centered / freedom[at] * (weights**2 / counts[at]).sum()
     value = float(weights @ (means[0] - means[1]))
     if not freedom.all():
         return Estimate(value=value, low=math.nan, high=math.nan, n=n)
@@ -195,18 +193,19 @@ def difference_within(values: NDArray[np.float64], is_first: NDArray[np.bool_], 
 
 
 ConfusionStatistics = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
-"""Right answers, support and number predicted, each int64 (R, K) -> M statistics of R confusion matrices, (R, M)."""
+"""Correct predictions, support and number predicted, each int64 (R, K) -> M statistics of R confusion matrices, (R,
+M)."""
 
 
 def bootstrap_estimates(confusion: NDArray[np.int64], statistics: ConfusionStatistics) -> tuple[Estimate, ...]:
     """M statistics of a confusion matrix, with percentile intervals of the bootstrap over examples (Efron 1979).
 
-    Drawing N examples anew, with replacement, draws the matrix's cells from a multinomial distribution. The bounds are
-    NaN where all `NUM_RESAMPLES` matrices agree, as they do without a mistake: such a sample can't tell of its spread.
+    Drawing N examples with replacement draws the cells of the matrix from a multinomial distribution. Bounds are NaN if
+    all `NUM_RESAMPLES` matrices agree, as they do without errors: the variance cannot be estimated.
 
     Args:
         confusion: int64 (K, K), rows true, columns predicted.
-        statistics: what to compute, from the counts of each class alone.
+        statistics: computed from the counts of each class.
     """
     rows, columns = np.nonzero(confusion)  # in the order of rows
     counts = confusion[rows, columns]
@@ -235,11 +234,11 @@ def bootstrap_estimates(confusion: NDArray[np.int64], statistics: ConfusionStati
 def _class_counts(
     cells: NDArray[np.int64], rows: NDArray[np.intp], columns: NDArray[np.intp], num_classes: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Right answers, support and number predicted, each (R, K), of the cells (R, C) in the order of rows."""
-    right = np.zeros((len(cells), num_classes), dtype=np.int64)
-    right[:, rows[rows == columns]] = cells[:, rows == columns]
+    """Correct predictions, support and number predicted, each (R, K), from cells (R, C) in the order of rows."""
+    correct = np.zeros((len(cells), num_classes), dtype=np.int64)
+    correct[:, rows[rows == columns]] = cells[:, rows == columns]
     by_column = np.argsort(columns, kind="stable")
-    return right, _sum_runs(cells, rows, num_classes), _sum_runs(cells[:, by_column], columns[by_column], num_classes)
+    return correct, _sum_runs(cells, rows, num_classes), _sum_runs(cells[:, by_column], columns[by_column], num_classes)
 
 
 def _sum_runs(cells: NDArray[np.int64], keys: NDArray[np.intp], num_keys: int) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Which labels may be wrong: confident learning, held back to what a person might have mistaken too."""
+"""Label issues: confident learning, restricted to class pairs that people also confuse."""
 
 from dataclasses import dataclass
 
@@ -11,38 +11,38 @@ from reportgen.analysis.predictions import Predictions, compute_predictions, row
 from reportgen.analysis.ties import ROUNDING, settle_ties
 
 MIN_CONFIDENCE = 0.75
-"""Least probability of the suggested class. Confident learning alone asks for the class's average, which a weak model
-passes with its own errors."""
+"""Smallest probability of the suggested class. Confident learning alone requires the average of the class, which a weak
+model exceeds with its own errors.
+"""
 
 MIN_CONFUSABILITY = 0.1
-"""Least share of each other's stray probability that two like classes get, and at least twice an even share. Who labels
-by eye takes a tiger for a leopard; a lion that is called a tractor is the model's own error, however sure it is.
+"""Smallest confusability of the two classes, and at least twice that of an even spread. People confuse a tiger with a
+leopard; a lion predicted as a tractor is an error of the model, whatever its confidence.
 
-Both were set on CIFAR-100's 10,000 test labels, with a model that is right 65.7 times in 100, by looking at the images.
-Confident learning alone flags 1,458. Of the 227 with a probability of 0.8 or more 38 % looked wrong or open to dispute,
-whatever their margin; of the 103 among them whose classes are alike 68 %. With 0.75 it is some 60 % of 135."""
+Both were chosen on the 10,000 test labels of CIFAR-100 by looking at the images, with a model of 65.7% accuracy.
+Confident learning alone flags 1,458. Of the 227 with a probability of at least 0.8, 38% looked wrong or debatable,
+whatever their margin; of the 103 among them with similar classes, 68%. With 0.75 it is some 60% of 135.
+"""
 
 MIN_CLASSES = 5
-"""Among fewer classes the stray probability has nowhere else to go, and confusability tells nothing."""
+"""With fewer classes the remaining probability has nowhere else to go, and confusability is uninformative."""
 
 MIN_CONFIDENCE_ALONE = 0.95
-"""Least probability of the suggested class where confusability tells nothing."""
+"""Smallest probability of the suggested class where confusability is uninformative."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelIssue:
-    """An example whose label the model contradicts: a candidate for a second look, not a proven error.
+    """A label that the model contradicts: a candidate for review, not a proven error.
 
     Probabilities are those after temperature scaling.
 
     Attributes:
-        position: its position 0..N-1 in the cache.
-        label_index: the class index given.
-        suggested_index: the class index predicted.
-        label_probability: probability of the class given.
-        suggested_probability: probability of the class suggested.
-        confusability: how often each of the two classes is mistaken for the other, in [0, 1]: the geometric mean,
-            over both directions, of the share of one class's stray probability that goes to the other.
+        position: 0..N-1 in the cache.
+        label_index: class of the label.
+        suggested_index: predicted class.
+        confusability: how often each of the two classes is mistaken for the other, in [0, 1]: the geometric mean over
+            both directions of the fraction of one class's off-label probability that goes to the other.
     """
 
     position: int
@@ -54,23 +54,23 @@ class LabelIssue:
 
     @property
     def margin(self) -> float:
-        """How much likelier the suggested class is than the one given: the difference of both probabilities."""
+        """Difference of the probabilities of the suggested class and of the label."""
         return self.suggested_probability - self.label_probability
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelIssues:
-    """The labels that deserve a second look, and how much to expect of it.
+    """The labels to review, and the number to expect.
 
     Attributes:
         issues: by falling margin, ties by position.
-        found: the issues out of all examples that are as sure of a class as an issue is of the one suggested.
-        num_expected: how many of those sure examples the probabilities themselves expect to contradict a label of a
-            like class. More issues than that are evidence of wrong labels. As many are no evidence against any label,
-            and none for all: the temperature is fitted on the same labels, and takes wrong ones for unsureness.
-        min_probability: the probability that the suggested class has to reach at least.
-        num_confident_learning: how many confident learning alone would have flagged.
-        temperature: what the logits were divided by before the softmax: fitted on all examples.
+        found: the issues, out of all examples with as much confidence as an issue requires.
+        num_expected: number of those confident examples that the probabilities themselves expect to contradict a label
+            of a similar class. More issues than that are evidence of wrong labels. A lower number clears no label: the
+            temperature is fitted on the same labels, and wrong ones lower the confidence.
+        min_probability: smallest probability of the suggested class.
+        num_confident_learning: number of labels that confident learning alone would flag.
+        temperature: divisor of the logits before the softmax, fitted on all examples.
     """
 
     issues: tuple[LabelIssue, ...]
@@ -82,17 +82,17 @@ class LabelIssues:
 
 
 def find_label_issues(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> LabelIssues:
-    """The labels that deserve a second look (confident learning, Northcutt et al. 2021, with two further conditions).
+    """The labels to review (confident learning, Northcutt et al. 2021, with two further conditions).
 
-    The threshold t_j of a class is the mean probability p_j over the examples labelled j. An issue is labelled i and
-    predicted as j with p_j >= t_j (confident learning), with p_j >= `MIN_CONFIDENCE`, and i and j are alike: each gets
-    at least `MIN_CONFUSABILITY` of the other's stray probability (geometric mean of both), and twice an even share. The
-    example itself does not count. With fewer than `MIN_CLASSES` classes all are alike, and p_j has
-    to reach `MIN_CONFIDENCE_ALONE`. A value within rounding of its threshold reaches it.
+    The threshold t_j of a class is the mean probability p_j over the examples labeled j. An issue is labeled i and
+    predicted as j with p_j >= t_j (confident learning) and p_j >= `MIN_CONFIDENCE`, and i and j are similar: each
+    receives at least `MIN_CONFUSABILITY` of the other's off-label probability (geometric mean of both), and at least
+    twice an even share, without counting the example itself. With fewer than `MIN_CLASSES` classes all are similar, and
+    p_j has to reach `MIN_CONFIDENCE_ALONE`. A value within rounding of its threshold reaches it.
 
     Args:
         logits: float32 (N, K), before softmax.
-        labels: int64 (N,), true class index.
+        labels: int64 (N,).
     """
     num_classes = logits.shape[1]
     has_confusability = num_classes >= MIN_CLASSES
@@ -108,8 +108,8 @@ def find_label_issues(logits: NDArray[np.float32], labels: NDArray[np.int64]) ->
     stray = sums
     np.fill_diagonal(stray, 0)
 
-    is_sure = (confidence >= least_confidence - ROUNDING) & (confidence >= thresholds[predicted])
-    candidates = np.flatnonzero(is_sure & ~scaled.is_correct)
+    is_confident = (confidence >= least_confidence - ROUNDING) & (confidence >= thresholds[predicted])
+    candidates = np.flatnonzero(is_confident & ~scaled.is_correct)
     confusability = _confusability_on_the_others(stray, scaled, labels, candidates)
     issues = [
         LabelIssue(
@@ -130,12 +130,12 @@ def find_label_issues(logits: NDArray[np.float32], labels: NDArray[np.int64]) ->
     num_expected, num_confident_learning = 0.0, 0
     for block in row_blocks(*logits.shape):
         probabilities = scaled_probabilities(logits[block], temperature)
-        sure = is_sure[block]
-        num_expected += float(np.einsum("nk,nk->", probabilities[sure], is_alike[predicted[block][sure]]))
+        confident = is_confident[block]
+        num_expected += float(np.einsum("nk,nk->", probabilities[confident], is_alike[predicted[block][confident]]))
         num_confident_learning += _count_contradicted(probabilities, labels[block], thresholds)
     return LabelIssues(
         issues=tuple(issues[at] for at in np.argsort(-margins, kind="stable")),
-        found=Proportion(count=len(issues), total=int(np.count_nonzero(is_sure)), exact=True),
+        found=Proportion(count=len(issues), total=int(np.count_nonzero(is_confident)), exact=True),
         num_expected=num_expected,
         min_probability=least_confidence,
         num_confident_learning=num_confident_learning,
@@ -144,10 +144,10 @@ def find_label_issues(logits: NDArray[np.float32], labels: NDArray[np.int64]) ->
 
 
 def _confusability(stray: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far any two classes are taken for each other: float64 (K, K), symmetric.
+    """The confusability of any two classes: float64 (K, K), symmetric.
 
     Args:
-        stray: float64 (K, K), sum of the probabilities over the examples of each label; the diagonal is 0.
+        stray: float64 (K, K), sum of the probabilities over the examples of each label, without the diagonal.
     """
     shares = _ratio(stray, stray.sum(axis=1, keepdims=True))
     return np.sqrt(shares * shares.T)
@@ -156,7 +156,7 @@ def _confusability(stray: NDArray[np.float64]) -> NDArray[np.float64]:
 def _confusability_on_the_others(
     stray: NDArray[np.float64], scaled: Predictions, labels: NDArray[np.int64], candidates: NDArray[np.intp]
 ) -> NDArray[np.float64]:
-    """For each of n mistakes, the confusability of its two classes on all examples but itself: float64 (n,)."""
+    """For each of n errors, the confusability of its two classes without the example itself: float64 (n,)."""
     given, suggested = labels[candidates], scaled.predicted[candidates]
     totals = stray.sum(axis=1)
     there = _ratio(
@@ -169,7 +169,7 @@ def _confusability_on_the_others(
 def _probability_sums(
     logits: NDArray[np.float32], labels: NDArray[np.int64], temperature: float
 ) -> NDArray[np.float64]:
-    """Sum of the probabilities over the examples of each label: float64 (K, K), a row a label."""
+    """Sum of the probabilities over the examples of each label: float64 (K, K), one row per label."""
     n, k = logits.shape
     sums = np.zeros((k, k))
     by_label = np.argsort(labels, kind="stable")
@@ -183,12 +183,12 @@ def _probability_sums(
 def _count_contradicted(
     probabilities: NDArray[np.float64], labels: NDArray[np.int64], thresholds: NDArray[np.float64]
 ) -> int:
-    """How many examples confident learning alone flags: the likeliest class that reaches its threshold is another.
+    """Number of labels that confident learning alone flags: the most probable class above its threshold is another.
 
     Args:
         probabilities: float64 (n, K).
-        labels: int64 (n,), true class index.
-        thresholds: float64 (K,), each class's.
+        labels: int64 (n,).
+        thresholds: float64 (K,).
     """
     reaching = np.where(probabilities >= thresholds, probabilities, -1)
     best = reaching.argmax(axis=1)
@@ -196,5 +196,5 @@ def _count_contradicted(
 
 
 def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Elementwise part / whole, cleared of rounding below 0; 0 where nothing is left of the whole."""
+    """Elementwise part / whole, without negative rounding errors; 0 where the whole is 0."""
     return np.divide(np.maximum(part, 0), whole, out=np.zeros(part.shape), where=whole > 1e-12)

@@ -1,4 +1,4 @@
-"""Two classes that are taken for each other: was it the wrong place, or the right place read differently?"""
+"""The maps of a confused pair: does the model confuse the classes in the same region, or in different ones?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from reportgen.analysis.intervals import CONFIDENCE_LEVEL, Estimate, Proportion,
 from reportgen.analysis.ties import ROUNDING
 
 MAJORITY = 0.5
-"""Most of a pair's mistakes have to be of one kind, before it is the pair's."""
+"""Fraction of a pair's errors that must be of one kind before the pair counts as such."""
 
 MIN_PAIR_MISTAKES = 10
-"""Fewer mistakes can't prove a majority once the intervals hold for all pairs at once."""
+"""Fewer errors cannot prove a majority at a level that holds for all pairs."""
 
 
 class PairVerdict(StrEnum):
-    """What most mistakes between two classes have in common, as far as the exact interval's lower bound proves it.
+    """What most errors between two classes have in common, if the lower bound of the exact interval proves it.
 
-    - same-place: both maps overlap more than those of `HIGH_OVERLAP_SHARE` of unrelated images. It looked at the same
-      place and read it differently.
-    - elsewhere: both maps overlap less than those of half of the unrelated images. What speaks for the true class lies
-      elsewhere than what it went by.
+    - same-place: the maps overlap more than those of `HIGH_OVERLAP_SHARE` of unrelated images: same region, another
+      class.
+    - elsewhere: the maps overlap less than those of half of the unrelated images: the evidence for the true class lies
+      in another region than that for the predicted class.
     - undecided: neither is proven.
     """
 
@@ -36,13 +36,13 @@ class PairVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairOverlap:
-    """How far both maps of the mistakes between two classes overlap, both directions together.
+    """Overlap of the maps of the errors between two classes, in both directions.
 
     Attributes:
         pair: both class indices, the lower one first.
-        same_place: mistakes whose maps overlap more than `MapComparison.unrelated_high`, out of those without a blank
-            map. The interval is exact and holds for all pairs that were looked at together.
-        elsewhere: mistakes whose maps overlap less than `MapComparison.unrelated_median`, out of the same.
+        same_place: errors whose maps overlap more than `MapComparison.unrelated_high`, out of those without a blank
+            map. The interval is exact and holds for all pairs together.
+        elsewhere: errors whose maps overlap less than `MapComparison.unrelated_median`, out of the same.
     """
 
     pair: tuple[int, int]
@@ -51,7 +51,7 @@ class PairOverlap:
 
     @property
     def verdict(self) -> PairVerdict:
-        """What a lower bound above `MAJORITY` proves."""
+        """The verdict that a lower bound above `MAJORITY` proves."""
         if self.same_place.low > MAJORITY:
             return PairVerdict.SAME_PLACE
         return PairVerdict.ELSEWHERE if self.elsewhere.low > MAJORITY else PairVerdict.UNDECIDED
@@ -59,16 +59,16 @@ class PairOverlap:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class PairFocus:
-    """Where the model looked in the mistakes between the two classes of a confused pair.
+    """Overlap of the maps of the errors between the two classes of a confused pair.
 
     Compare with `MapComparison.overlap_unrelated` and `MapComparison.overlap_misclassified`: the maps of two classes
     with similar weights overlap on any image.
 
     Attributes:
-        forth: mean overlap of both maps over the pair's own mistakes.
-        back: the same over the mistakes the other way.
+        forth: mean overlap over the pair's errors.
+        back: the same over the errors in the other direction.
         both: the same over both.
-        overlap: the mistakes of both directions, counted; `None` where they are fewer than `MIN_PAIR_MISTAKES`.
+        overlap: the counts of both directions; `None` with fewer than `MIN_PAIR_MISTAKES` errors.
     """
 
     forth: Estimate
@@ -78,22 +78,22 @@ class PairFocus:
 
     @property
     def verdict(self) -> PairVerdict:
-        """What most of the mistakes have in common."""
+        """What most of the errors have in common."""
         return PairVerdict.UNDECIDED if self.overlap is None else self.overlap.verdict
 
 
 def count_pair_overlaps(
     comparison: MapComparison, labels: NDArray[np.int64], predicted: NDArray[np.int64], num_classes: int
 ) -> tuple[PairOverlap, ...]:
-    """Every pair of classes with at least `MIN_PAIR_MISTAKES` mistakes between them, in index order.
+    """Every pair of classes with at least `MIN_PAIR_MISTAKES` errors between them, in index order.
 
     The level of the intervals is 1 - 0.05 / their number (Bonferroni). An overlap within rounding of the median or of
     the high quantile of unrelated pairs counts for neither side: that of maps with a single cell is always 1.
 
     Args:
-        comparison: how both maps of N examples differ.
-        labels: int64 (N,), true class index.
-        predicted: int64 (N,), predicted class index.
+        comparison: of N examples.
+        labels: int64 (N,).
+        predicted: int64 (N,).
         num_classes: K.
     """
     counted = np.flatnonzero((labels != predicted) & ~np.isnan(comparison.overlap))
@@ -126,14 +126,14 @@ def compute_pair_focus(
     labels: NDArray[np.int64],
     predicted: NDArray[np.int64],
 ) -> tuple[PairFocus, ...]:
-    """Where the model looked in each of the confused pairs, in their order.
+    """Overlap of the maps in each of the confused pairs, in their order.
 
     Args:
-        comparison: how both maps of N examples differ.
-        overlaps: the pairs of classes with enough mistakes; the verdict on others is open.
+        comparison: of N examples.
+        overlaps: the pairs of classes with enough errors for a verdict.
         pairs: the confused pairs.
-        labels: int64 (N,), true class index.
-        predicted: int64 (N,), predicted class index.
+        labels: int64 (N,).
+        predicted: int64 (N,).
     """
     counted = {overlap.pair: overlap for overlap in overlaps}
     found = []

@@ -1,4 +1,4 @@
-"""What the model said of each example, from its logits."""
+"""Predictions: what follows from the logits of each example."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,19 +9,20 @@ from numpy.typing import NDArray
 from reportgen.analysis.ties import settle_ties
 
 _BLOCK_SIZE = 1 << 18
-"""Numbers worked on at a time: 2 MB in float64, which stay in the processor's cache."""
+"""Numbers processed at a time: 2 MB in float64, which fit into the processor's cache."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Predictions:
-    """One row an example, in the cache's order.
+    """One row per example, in the order of the cache.
 
     Attributes:
-        predicted: int64 (N,), class index of the largest logit; the lowest index among equals.
-        confidence: float64 (N,), its probability; those that differ by rounding alone are equal.
+        predicted: int64 (N,), class index of the largest logit; the lowest index if several are equal.
+        confidence: float64 (N,), probability of the predicted class; confidences that differ by rounding alone are
+            equal.
         true_probability: float64 (N,), probability of the true class.
-        true_rank: int64 (N,), 1 where the true class has the largest logit; equal logits rank by class index.
-        log_loss: float64 (N,), minus the natural logarithm of the true class's probability.
+        true_rank: int64 (N,), 1 if the true class has the largest logit; equal logits rank by class index.
+        log_loss: float64 (N,), negative natural logarithm of the true class's probability.
         brier: float64 (N,), sum over classes of the squared difference of probability and 0/1 label.
         is_correct: bool (N,).
         is_tied: bool (N,), whether several classes share the largest logit.
@@ -40,12 +41,12 @@ class Predictions:
 def compute_predictions(
     logits: NDArray[np.float32], labels: NDArray[np.int64], *, temperature: float = 1.0
 ) -> Predictions:
-    """What the model said of N examples; its memory is that of the result.
+    """The predictions for N examples. Memory: that of the result.
 
     Args:
-        logits: float32 (N, K), finite, of any size: the softmax is computed in float64 from differences.
-        labels: int64 (N,), true class index.
-        temperature: what the logits are divided by; it leaves ranks and predicted classes as they are.
+        logits: float32 (N, K), finite, of any magnitude: the softmax is computed in float64 from differences.
+        labels: int64 (N,).
+        temperature: divisor of the logits; it changes neither ranks nor predicted classes.
     """
     n, k = logits.shape
     predicted, true_rank = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
@@ -97,6 +98,6 @@ def scaled_probabilities(logits: NDArray[np.float32], temperature: float) -> NDA
 
 
 def row_blocks(num_rows: int, num_columns: int) -> Iterator[slice]:
-    """Slices that cover the rows of a matrix, a cacheful at a time."""
+    """Slices that cover the rows of a matrix, `_BLOCK_SIZE` numbers at a time."""
     step = max(1, _BLOCK_SIZE // num_columns)
     return (slice(start, min(start + step, num_rows)) for start in range(0, num_rows, step))

@@ -1,4 +1,4 @@
-"""What to do about it: rules that fire on a bound of an interval, never on a point."""
+"""Findings and advice: each rule fires only if a confidence bound, not the point estimate, crosses its threshold."""
 
 import math
 from collections.abc import Sequence
@@ -19,58 +19,55 @@ from reportgen.analysis.selection import is_confident
 from reportgen.analysis.ties import ROUNDING
 
 MIN_GAP = 0.02
-"""Confidence and accuracy that differ by less than two points in a hundred mislead nobody."""
+"""A difference of confidence and accuracy below two percentage points is harmless."""
 
 SUPERCLASS_FACTOR = 3.0
-"""How many times more mistakes than by chance stay in the superclass, before it is the details that are at fault."""
+"""Multiple of chance above which within-superclass errors dominate."""
 
 PAIR_FACTOR = 5.0
-"""How many times more often than for the average other class, before two classes are a pair."""
+"""Multiple of the rate of the average other class above which two classes are a confused pair."""
 
 MIN_PAIR_SHARE = 0.01
-"""A confusion of less than one in a hundred of a class isn't worth a remedy, however it compares with chance."""
+"""A confusion of less than 1% of a class is not worth a remedy, even if it is far above chance."""
 
 EVEN_SHARE = 0.5
-"""A class that isn't favoured takes as many examples from the others as it loses to them."""
+"""Fraction of false positives among all errors of a class that is not over-predicted."""
 
 
 MIN_BORDER_EXCESS = 0.05
-"""A twentieth of the evidence more at the border is what a reader can see in a mean map."""
+"""Smallest difference of the evidence in the border that a reader can see in a mean map."""
 
 MIN_SPREAD_EXCESS = 0.05
-"""A twentieth of the picture's area more is what a reader can see in a map."""
+"""Smallest difference in area that a reader can see in a map."""
 
 
 class Rule(StrEnum):
-    """The rules, in the order in which equally strong findings are told.
+    """The rules. Equally strong findings are reported in this order.
 
-    What each holds against what:
+    What each compares:
 
-    - overconfidence, underconfidence: the mean of confidence - correctness, against +-`MIN_GAP`.
-    - confident-errors: mistakes out of the examples with a confidence of at least `HIGH_CONFIDENCE`, against the share
-      of mistakes that those confidences admit, the mean of 1 - confidence.
-    - superclass-errors: mistakes inside the superclass out of all mistakes, against `SUPERCLASS_FACTOR` times chance,
-      or a third of the way from chance to all of them where that is less.
-    - symmetric-pairs: examples of a class predicted as the other out of its support, in both directions, against
-      `PAIR_FACTOR` times what each of the remaining classes gets on average, and at least `MIN_PAIR_SHARE`.
-    - over-predicted-classes: examples taken from other classes out of all mistakes that involve the class, against
-      `EVEN_SHARE`.
-    - weak-classes: the class's recall, against the accuracy over all examples.
-    - background-focus: the share of evidence near the border in wrong answers less that in right ones of the same
-      predicted class, against `MIN_BORDER_EXCESS`; and the share over all answers, against the border's share of the
-      area: a model that has no eye for the middle at all.
-    - diffuse-focus: the spread of the maps of unsure answers less that of sure ones of the same predicted class,
-      against `MIN_SPREAD_EXCESS`.
-    - pairs-same-place, pairs-elsewhere: of the mistakes between two classes, those whose two maps overlap as maps of
-      unrelated images hardly ever do, or no more than those do, against `MAJORITY`.
-    - label-issues: labels that are surely contradicted, out of the answers that are as sure, against the share that
-      their probabilities foresee.
+    - overconfidence, underconfidence: the mean of confidence - correctness, with +-`MIN_GAP`.
+    - confident-errors: errors out of the examples with a confidence of at least `HIGH_CONFIDENCE`, with the fraction
+      that those confidences imply, the mean of 1 - confidence.
+    - superclass-errors: within-superclass errors out of all errors, with `SUPERCLASS_FACTOR` times chance, or with a
+      third of the way from chance to 1 if that is less.
+    - symmetric-pairs: examples of a class predicted as the other out of its support, in both directions, with
+      `PAIR_FACTOR` times the average of the remaining classes, and at least `MIN_PAIR_SHARE`.
+    - over-predicted-classes: false positives of a class out of all errors that involve it, with `EVEN_SHARE`.
+    - weak-classes: the recall of a class, with the accuracy over all examples.
+    - background-focus: the fraction of evidence in the border in errors minus that in correct predictions of the same
+      class, with `MIN_BORDER_EXCESS`; and that fraction over all predictions, with the border's fraction of the area.
+    - diffuse-focus: the spread of the maps at low confidence minus that at high confidence, with the same predicted
+      class, with `MIN_SPREAD_EXCESS`.
+    - pairs-same-place, pairs-elsewhere: errors between two classes whose maps overlap more than nearly all maps of
+      unrelated images, or less than half of those, out of all, with `MAJORITY`.
+    - label-issues: contradicted labels out of the examples with as much confidence, with the fraction that their
+      probabilities predict.
 
-    The rules about pairs and classes look at many of them. Their intervals have the level 1 - 0.05 / `num_tested`
-    (Bonferroni): in no more than one test set in twenty does chance alone make one of them fire, for whichever class or
-    pair. Every proportion that decides has its exact interval: at such levels, and for rare mistakes, Wilson's is too
-    short. By Wilson's, a model that is right 99 times in 100 in each of 100 classes has a weak class in every third
-    test set.
+    Rules about pairs and classes test many of them. Their intervals have the level 1 - 0.05 / `num_tested`
+    (Bonferroni), so that chance alone makes such a rule fire in at most one of twenty test sets. All proportions have
+    exact intervals: at such levels, and for rare errors, Wilson's interval is too short. With Wilson's, a model with an
+    accuracy of 99% in each of 100 classes has a weak class in every third test set.
     """
 
     OVERCONFIDENCE = "overconfidence"
@@ -89,17 +86,15 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """One measured quantity held against a threshold.
+    """One measured quantity and its threshold.
 
     Attributes:
-        measured: the quantity; its interval's bound decides.
-        threshold: what the bound has to cross.
-        fires_above: the lower bound must exceed the threshold; otherwise the upper bound must fall below it.
-        class_index: the class it is about, where it is about one.
-        pair: the true and the predicted class, where it is about a pair; the lower index first, where it is about both
-            directions together.
-        reverse: for a symmetric pair, the same quantity the other way, held against `reverse_threshold`.
-        reverse_threshold: the other direction's threshold.
+        measured: the quantity, with the interval whose bound decides.
+        threshold: the value that the bound has to cross.
+        fires_above: whether the lower bound must exceed the threshold; otherwise the upper bound must fall below it.
+        class_index: the class, for a rule about classes.
+        pair: the true and the predicted class, for a rule about pairs; the lower index first if both directions count.
+        reverse: for a symmetric pair, the same quantity in the other direction, compared with `reverse_threshold`.
     """
 
     measured: Estimate | Proportion
@@ -112,9 +107,9 @@ class Measurement:
 
     @property
     def excess(self) -> float:
-        """How far the deciding bound lies beyond its threshold; of a pair, the lesser of both directions.
+        """How far the deciding bound lies beyond its threshold; for a pair, the lesser of both directions.
 
-        Negative where it falls short, minus infinity where the bound is undefined.
+        Negative if it falls short, minus infinity if the bound is undefined.
         """
         beyond = self.measured.low - self.threshold if self.fires_above else self.threshold - self.measured.high
         if self.reverse is not None and self.reverse_threshold is not None:
@@ -129,15 +124,14 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
-    """What one rule found.
+    """The result of one rule.
 
     Attributes:
-        rule: the rule.
-        fired: whether any evidence crossed its threshold.
-        evidence: the evidence that did, strongest first; where none did, the one that came nearest (none where there
-            is nothing to measure, such as superclasses that are not known).
-        num_tested: number of classes or pairs that the rule looked at; 1 for a rule about the whole test set, 0 where
-            there was none to look at. Pairs that were looked at without finding a mistake leave no evidence.
+        fired: whether any measurement crossed its threshold.
+        measurements: those that did, strongest first; if none did, the nearest one; empty if there is nothing to
+            measure, such as without superclasses.
+        num_tested: number of classes or pairs tested; 1 for a rule about the whole test set, 0 if there was none to
+            test. Pairs without errors are tested but leave no measurement.
     """
 
     rule: Rule
@@ -156,16 +150,16 @@ def apply_rules(
     pair_overlaps: Sequence[PairOverlap],
     label_issues: LabelIssues,
 ) -> tuple[Recommendation, ...]:
-    """What each rule found: those that fired first, by the number of examples concerned; else in `Rule`'s order.
+    """The result of each rule: those that fired first, by the number of examples concerned; then in `Rule`'s order.
 
     Args:
-        predictions: what the model said of N examples.
+        predictions: of N examples.
         confusion: int64 (K, K), rows true, columns predicted.
-        superclasses: the mistakes seen through the superclasses, where those are known.
-        calibration: how confidence and accuracy agree.
-        focus: where the model was looking; `None` without maps.
-        pair_overlaps: the pairs of classes with enough mistakes to compare their maps; empty where maps know no class.
-        label_issues: the labels that deserve a second look.
+        superclasses: `None` if unknown.
+        calibration: of the same examples.
+        focus: `None` without maps.
+        pair_overlaps: the pairs of classes with enough errors to compare their maps; empty for class-agnostic maps.
+        label_issues: of the same examples.
     """
     gap = calibration.gap
     found = (
@@ -187,7 +181,7 @@ def apply_rules(
 
 
 def _conclude(rule: Rule, tested: Sequence[Measurement], num_tested: int) -> Recommendation:
-    """The evidence that crosses its threshold, strongest first; else the first of those that came nearest."""
+    """The measurements that cross their thresholds, strongest first; otherwise the first of the nearest ones."""
     strongest_first = sorted(tested, key=lambda measurement: -measurement.excess)
     crossing = tuple(measurement for measurement in strongest_first if measurement.crosses)
     return Recommendation(
@@ -199,7 +193,7 @@ def _conclude(rule: Rule, tested: Sequence[Measurement], num_tested: int) -> Rec
 
 
 def _num_concerned(recommendation: Recommendation) -> float:
-    """Number of examples behind what fired: the mistakes in question, or those that the confidences did not foresee."""
+    """Number of examples behind a finding: its errors, or those that the confidences did not predict."""
     total = 0.0
     for measurement in recommendation.measurements:
         measured = measurement.measured
@@ -215,13 +209,13 @@ def _num_concerned(recommendation: Recommendation) -> float:
 
 
 def _find_confident_errors(predictions: Predictions) -> Recommendation:
-    is_sure = is_confident(predictions.confidence)
-    num_sure = int(np.count_nonzero(is_sure))
-    if num_sure == 0:
+    is_high = is_confident(predictions.confidence)
+    num_high = int(np.count_nonzero(is_high))
+    if num_high == 0:
         return _conclude(Rule.CONFIDENT_ERRORS, [], 0)
     measurement = Measurement(
-        measured=Proportion(count=int(np.count_nonzero(is_sure & ~predictions.is_correct)), total=num_sure, exact=True),
-        threshold=float(np.mean(1 - predictions.confidence[is_sure])),
+        measured=Proportion(count=int(np.count_nonzero(is_high & ~predictions.is_correct)), total=num_high, exact=True),
+        threshold=float(np.mean(1 - predictions.confidence[is_high])),
         fires_above=True,
     )
     return _conclude(Rule.CONFIDENT_ERRORS, [measurement], 1)
@@ -238,29 +232,29 @@ def _find_superclass_errors(superclasses: SuperclassFindings | None) -> Recommen
 
 
 def _find_symmetric_pairs(confusion: NDArray[np.int64]) -> Recommendation:
-    """Pairs of classes that are taken for each other far more often than for the rest.
+    """Pairs of classes that are confused in both directions, far more often than with other classes.
 
-    The threshold of a direction comes from the class's other mistakes alone, and one more (Laplace's rule: a mistake
-    that no other class shares is not infinitely many times chance). It keeps its sense for few classes, where no share
-    of the mistakes could be `PAIR_FACTOR` times an even one, and has none for two.
+    The threshold of a direction is made from the other errors of the class, and one more (Laplace's rule: no error
+    elsewhere does not mean infinitely many times chance). It works for few classes, where no fraction could be
+    `PAIR_FACTOR` times an even one, and is undefined for two.
     """
     support = confusion.sum(axis=1)
     num_supported = int(np.count_nonzero(support))
     num_tested = num_supported * (num_supported - 1) // 2
     num_remaining = len(confusion) - 2
-    mistakes = without_diagonal(confusion)
-    first, second = np.nonzero(np.triu(mistakes + mistakes.T))
+    errors = without_diagonal(confusion)
+    first, second = np.nonzero(np.triu(errors + errors.T))
     both = (support[first] > 0) & (support[second] > 0)
     first, second = first[both], second[both]
     if num_remaining == 0 or len(first) == 0:
         return _conclude(Rule.SYMMETRIC_PAIRS, [], num_tested if num_remaining else 0)
 
     level = _family_level(num_tested)
-    num_mistakes = mistakes.sum(axis=1)
+    num_errors = errors.sum(axis=1)
 
     def hold(true: NDArray[np.intp], predicted: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        counts = mistakes[true, predicted]
-        average = (num_mistakes[true] - counts + 1) / (num_remaining * support[true])
+        counts = errors[true, predicted]
+        average = (num_errors[true] - counts + 1) / (num_remaining * support[true])
         return exact_interval(counts, support[true], level)[0], np.maximum(PAIR_FACTOR * average, MIN_PAIR_SHARE)
 
     (low, threshold), (reverse_low, reverse_threshold) = hold(first, second), hold(second, first)
@@ -269,11 +263,11 @@ def _find_symmetric_pairs(confusion: NDArray[np.int64]) -> Recommendation:
     chosen = np.flatnonzero(excess > ROUNDING) if (excess > ROUNDING).any() else np.argsort(-excess, kind="stable")[:1]
     measurements = [
         Measurement(
-            measured=Proportion(count=int(mistakes[i, j]), total=int(support[i]), level=level, exact=True),
+            measured=Proportion(count=int(errors[i, j]), total=int(support[i]), level=level, exact=True),
             threshold=float(threshold[at]),
             fires_above=True,
             pair=(i, j),
-            reverse=Proportion(count=int(mistakes[j, i]), total=int(support[j]), level=level, exact=True),
+            reverse=Proportion(count=int(errors[j, i]), total=int(support[j]), level=level, exact=True),
             reverse_threshold=float(reverse_threshold[at]),
         )
         for at, i, j in zip(chosen.tolist(), first[chosen].tolist(), second[chosen].tolist(), strict=True)
@@ -282,12 +276,12 @@ def _find_symmetric_pairs(confusion: NDArray[np.int64]) -> Recommendation:
 
 
 def _find_over_predicted_classes(confusion: NDArray[np.int64]) -> Recommendation:
-    """Classes that take more examples from others than they lose: a sign test on the mistakes that involve them.
+    """Classes with more false positives than false negatives: a sign test on the errors that involve them.
 
-    A class without support has nothing to lose, and is not tested.
+    A class without support cannot have false negatives and is not tested.
     """
-    mistakes = without_diagonal(confusion)
-    taken, lost = mistakes.sum(axis=0), mistakes.sum(axis=1)
+    errors = without_diagonal(confusion)
+    taken, lost = errors.sum(axis=0), errors.sum(axis=1)
     tested = np.flatnonzero((confusion.sum(axis=1) > 0) & (taken + lost > 0))
     level = _family_level(len(tested))
     measurements = [
@@ -303,13 +297,13 @@ def _find_over_predicted_classes(confusion: NDArray[np.int64]) -> Recommendation
 
 
 def _find_weak_classes(confusion: NDArray[np.int64]) -> Recommendation:
-    support, right = confusion.sum(axis=1), np.diagonal(confusion)
-    accuracy = float(right.sum() / support.sum())
+    support, correct = confusion.sum(axis=1), np.diagonal(confusion)
+    accuracy = float(correct.sum() / support.sum())
     tested = np.flatnonzero(support)
     level = _family_level(len(tested))
     measurements = [
         Measurement(
-            measured=Proportion(count=int(right[k]), total=int(support[k]), level=level, exact=True),
+            measured=Proportion(count=int(correct[k]), total=int(support[k]), level=level, exact=True),
             threshold=accuracy,
             fires_above=False,
             class_index=int(k),
@@ -356,5 +350,5 @@ def _find_label_issues(label_issues: LabelIssues) -> Recommendation:
 
 
 def _family_level(num_tested: int) -> float:
-    """Level of each of many intervals so that all of them hold together at `CONFIDENCE_LEVEL` (Bonferroni)."""
+    """Level of each of many intervals so that all hold together at `CONFIDENCE_LEVEL` (Bonferroni)."""
     return 1 - (1 - CONFIDENCE_LEVEL) / max(num_tested, 1)

@@ -1,4 +1,4 @@
-"""Which examples are shown. A selection never changes a denominator."""
+"""The examples that are shown. A selection never changes a denominator."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from reportgen.settings import RenderSettings
 HIGH_CONFIDENCE = 0.9
 
 NUM_CONFIDENT_ERRORS = 6
-"""Mistakes with a high confidence that the first page shows."""
+"""Number of high-confidence errors on the first page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,13 +23,13 @@ class ClassSelection:
     """The examples on one class page, as positions 0..N-1 in the cache; ties are broken by position.
 
     Attributes:
-        gallery: the class's examples, the most instructive first: those misclassified by falling confidence, then the
-            correct ones by rising confidence.
-        worst: the head of the same order, without those set aside.
-        best: its correct examples by falling confidence.
-        mistaken: examples of other classes predicted as it, by falling confidence, without those set aside.
-        num_worst_set_aside: label issues that were passed over to fill `worst`.
-        num_mistaken_set_aside: label issues that were passed over to fill `mistaken`.
+        gallery: examples of the class, the most instructive first: errors by falling confidence, then correct
+            predictions by rising confidence.
+        worst: the first of the same order, without those set aside.
+        best: correct predictions by falling confidence.
+        mistaken: errors predicted as the class, by falling confidence, without those set aside.
+        num_worst_set_aside: number of label issues left out to fill `worst`.
+        num_mistaken_set_aside: number of label issues left out to fill `mistaken`.
     """
 
     gallery: tuple[int, ...]
@@ -48,25 +48,25 @@ def select_examples(
     *,
     set_aside: Collection[int] = (),
 ) -> tuple[ClassSelection, ...]:
-    """The examples shown for each of the K classes, in index order; fewer where a class has fewer.
+    """The examples shown for each of the K classes, in index order; fewer if a class has fewer.
 
     Args:
-        predictions: what the model said of N examples.
-        labels: int64 (N,), true class index.
+        predictions: of N examples.
+        labels: int64 (N,).
         num_classes: K.
         settings: the number of examples of each kind.
-        set_aside: positions that are neither among the worst nor among the mistaken, such as those of label issues.
+        set_aside: positions, such as those of label issues, that are neither among the worst nor among the mistaken.
     """
     # A stable sort leaves equal confidences in the order of position, in both directions.
     falling = np.argsort(-predictions.confidence, kind="stable")
     rising = np.argsort(predictions.confidence, kind="stable")
     is_correct = predictions.is_correct
-    wrong_falling = falling[~is_correct[falling]]
-    right_falling = falling[is_correct[falling]]
-    right_rising = rising[is_correct[rising]]
-    instructive = split_by_class(np.concatenate([wrong_falling, right_rising]), labels, num_classes)
-    surest = split_by_class(right_falling, labels, num_classes)
-    mistaken = split_by_class(wrong_falling, predictions.predicted, num_classes)
+    errors_falling = falling[~is_correct[falling]]
+    correct_falling = falling[is_correct[falling]]
+    correct_rising = rising[is_correct[rising]]
+    instructive = split_by_class(np.concatenate([errors_falling, correct_rising]), labels, num_classes)
+    most_confident = split_by_class(correct_falling, labels, num_classes)
+    mistaken = split_by_class(errors_falling, predictions.predicted, num_classes)
     is_aside = _mask(set_aside, len(labels))
     selections = []
     for k in range(num_classes):
@@ -76,7 +76,7 @@ def select_examples(
             ClassSelection(
                 gallery=tuple(instructive[k][: settings.num_gallery].tolist()),
                 worst=worst,
-                best=tuple(surest[k][: settings.num_best].tolist()),
+                best=tuple(most_confident[k][: settings.num_best].tolist()),
                 mistaken=taken,
                 num_worst_set_aside=num_worst_set_aside,
                 num_mistaken_set_aside=num_mistaken_set_aside,
@@ -99,10 +99,10 @@ def _pass_over(positions: NDArray[np.intp], is_aside: NDArray[np.bool_], limit: 
 
 
 def find_confident_errors(predictions: Predictions, *, set_aside: Collection[int] = ()) -> tuple[int, ...]:
-    """Positions of the mistakes with a confidence of at least `HIGH_CONFIDENCE`, by falling confidence.
+    """Positions of the errors with a confidence of at least `HIGH_CONFIDENCE`, by falling confidence.
 
     Args:
-        predictions: what the model said of N examples.
+        predictions: of N examples.
         set_aside: positions to leave out, such as those of label issues.
     """
     falling = np.argsort(-predictions.confidence, kind="stable")
@@ -116,15 +116,15 @@ def is_confident(confidence: ArrayLike) -> NDArray[np.bool_]:
 
 
 def is_confident_error(predictions: Predictions) -> NDArray[np.bool_]:
-    """Whether each of the N predictions is wrong with a confidence of at least `HIGH_CONFIDENCE`: bool (N,)."""
+    """Whether each of N predictions is an error with a confidence of at least `HIGH_CONFIDENCE`: bool (N,)."""
     return ~predictions.is_correct & is_confident(predictions.confidence)
 
 
 def split_by_class(positions: NDArray[np.intp], classes: NDArray[np.int64], num_classes: int) -> list[NDArray[np.intp]]:
-    """For each of the K classes, the positions that belong to it, in the order in which they were given.
+    """For each of the K classes, its positions, in the given order.
 
     Args:
-        positions: int (n,), some of 0..N-1.
+        positions: int (n,), in 0..N-1.
         classes: int64 (N,), class index of every position.
         num_classes: K.
     """
@@ -136,7 +136,8 @@ def split_by_class(positions: NDArray[np.intp], classes: NDArray[np.int64], num_
 def find_shown_positions(cache: EvaluationCache) -> NDArray[np.int64]:
     """Positions of the examples whose maps a report with default settings shows: int64 (M,), ascending.
 
-    The worst, the best and the mistaken ones of each class page, and the confident errors of the first page.
+    These are the worst, the best and the mistaken ones of each class page, and the high-confidence errors of the first
+    page.
     """
     predictions = compute_predictions(cache.logits, cache.labels)
     issues = [issue.position for issue in find_label_issues(cache.logits, cache.labels).issues]

@@ -1,4 +1,4 @@
-"""When may it answer alone: the confidence from which on its answers are as right as they have to be."""
+"""Selective prediction: the coverage at which a model reaches a target accuracy."""
 
 import math
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from reportgen.analysis.intervals import CONFIDENCE_LEVEL, Estimate, Proportion
 from reportgen.analysis.predictions import Predictions
 
 TARGETS = (0.8, 0.9, 0.95, 0.99)
-"""Accuracies that are asked for."""
+"""Target accuracies."""
 
 NUM_CURVE_POINTS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoveragePoint:
-    """What answering only from a confidence on means.
+    """Selective prediction at one threshold.
 
     Attributes:
-        threshold: the lowest confidence, before any temperature, that is answered; 0 where everything is.
+        threshold: the lowest confidence, without temperature scaling, that is answered; 0 if everything is.
         coverage: examples answered, out of all.
-        accuracy: right answers, out of those answered.
+        accuracy: correct predictions, out of the examples answered.
     """
 
     threshold: float
@@ -34,13 +34,12 @@ class CoveragePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageTarget:
-    """The least that has to be left unanswered to be as right as asked.
+    """Coverage at a target accuracy.
 
     Attributes:
-        target: accuracy asked of the answers.
-        reached: the threshold that the first half of the examples asks for, measured on the other half; `None` where
-            no threshold reaches the target on enough answers to tell it from perfection: 1 / (1 - target) of them, in
-            which one mistake is allowed.
+        target: the accuracy to reach.
+        reached: the threshold that reaches it on the first half of the examples, measured on the other half; `None` if
+            no threshold reaches it on at least 1 / (1 - target) examples, which allow one error.
     """
 
     target: float
@@ -49,21 +48,21 @@ class CoverageTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectivePrediction:
-    """Selective prediction (Geifman & El-Yaniv 2017): answer where the confidence is high, leave the rest to people.
+    """Selective prediction (Geifman & El-Yaniv 2017): answer at high confidence, leave the rest to people.
 
     Thresholds are chosen on one half of the examples and measured on the other, because the best of many thresholds
     always looks better on the examples that it was chosen by.
 
     Attributes:
         targets: one for each of `TARGETS`, rising.
-        num_chosen: examples that the thresholds were chosen on.
-        num_measured: the others, that the targets' proportions count.
-        curve: coverage and accuracy of all examples together as the threshold falls, in `NUM_CURVE_POINTS` steps of
-            equal numbers of examples, as far as equal confidences, which are never parted, allow; the last point
-            answers everything. Intervals hold for each point by itself.
-        ranking: how often a right answer is surer than a wrong one, equal confidences counting one half (area under
-            the ROC curve), with the interval of DeLong et al. (1988): 0.5 where confidence tells nothing. NaN where
-            all answers are right or all are wrong; bounds NaN where the examples don't tell of its spread.
+        num_chosen: number of examples that the thresholds were chosen on.
+        num_measured: number of examples that they were measured on.
+        curve: coverage and accuracy of all examples as the threshold falls, in `NUM_CURVE_POINTS` steps of equal
+            numbers of examples; equal confidences are never separated, and the last point answers everything. Intervals
+            hold for each point alone.
+        ranking: area under the ROC curve of confidence as a predictor of correctness, with the interval of DeLong et
+            al. (1988): 0.5 if confidence is uninformative. NaN if all predictions are correct or all are errors; bounds
+            NaN if the variance cannot be estimated.
     """
 
     targets: tuple[CoverageTarget, ...]
@@ -74,11 +73,7 @@ class SelectivePrediction:
 
 
 def compute_selective_prediction(predictions: Predictions) -> SelectivePrediction:
-    """When the model may answer alone.
-
-    Args:
-        predictions: what it said of N examples.
-    """
+    """Selective prediction on N examples."""
     confidence, is_correct = predictions.confidence, predictions.is_correct
     chosen, measured = split_in_halves(len(confidence))
     targets = []
@@ -96,24 +91,24 @@ def compute_selective_prediction(predictions: Predictions) -> SelectivePredictio
 
 
 def choose_threshold(confidence: NDArray[np.float64], is_correct: NDArray[np.bool_], target: float) -> float | None:
-    """The lowest confidence from which on n examples are answered with the target's accuracy.
+    """The lowest confidence at and above which n examples reach the target accuracy.
 
     Args:
         confidence: float64 (n,), in [0, 1].
         is_correct: bool (n,).
-        target: accuracy asked, in (0, 1).
+        target: in (0, 1).
 
     Returns:
-        One of the confidences; 0 where all may be answered; `None` where none reaches the target on at least
-        1 / (1 - target) answers.
+        One of the confidences; 0 if all examples may be answered; `None` if no threshold reaches the target on at least
+        1 / (1 - target) examples.
     """
     order = np.argsort(-confidence, kind="stable")
     falling = confidence[order]
-    num_right = np.cumsum(is_correct[order])
+    num_correct = np.cumsum(is_correct[order])
     num_answered = np.arange(1, len(falling) + 1)
     is_last_of_equals = np.append(falling[1:] != falling[:-1], True)[: len(falling)]
     is_enough = num_answered * (1 - target) >= 1 - 1e-9
-    reached = np.flatnonzero(is_last_of_equals & is_enough & (num_right / num_answered >= target))
+    reached = np.flatnonzero(is_last_of_equals & is_enough & (num_correct / num_answered >= target))
     if len(reached) == 0:
         return None
     last = reached[-1]
@@ -139,20 +134,20 @@ def _curve(confidence: NDArray[np.float64], is_correct: NDArray[np.bool_]) -> tu
 
 
 def _ranking(confidence: NDArray[np.float64], is_correct: NDArray[np.bool_]) -> Estimate:
-    """The area under the ROC curve of confidence as a sign of being right.
+    """The area under the ROC curve of confidence as a predictor of correctness.
 
-    An answer's placement is the share of the other kind that it is ranked right against; the area is the mean placement
-    of either kind, and its variance the sum of both means'.
+    The placement of an example is the fraction of the other kind that it is ranked correctly against. The area is the
+    mean placement of either kind, and its variance is the sum of the variances of both means.
     """
     n = len(confidence)
-    right, wrong = confidence[is_correct], confidence[~is_correct]
-    if len(right) == 0 or len(wrong) == 0:
+    correct, misclassified = confidence[is_correct], confidence[~is_correct]
+    if len(correct) == 0 or len(misclassified) == 0:
         return Estimate(value=math.nan, low=math.nan, high=math.nan, n=n)
-    right_placement, wrong_placement = _share_below(right, wrong), 1 - _share_below(wrong, right)
-    value = float(np.mean(right_placement))
-    fewest = min(len(right), len(wrong))
+    correct_placement, error_placement = _share_below(correct, misclassified), 1 - _share_below(misclassified, correct)
+    value = float(np.mean(correct_placement))
+    fewest = min(len(correct), len(misclassified))
     variance = (
-        np.var(right_placement, ddof=1) / len(right) + np.var(wrong_placement, ddof=1) / len(wrong)
+        np.var(correct_placement, ddof=1) / len(correct) + np.var(error_placement, ddof=1) / len(misclassified)
         if fewest > 1
         else math.nan
     )
@@ -163,7 +158,7 @@ def _ranking(confidence: NDArray[np.float64], is_correct: NDArray[np.bool_]) -> 
 
 
 def _share_below(values: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """For each of the values, the share of the others that lie below it; equals count one half."""
+    """For each value, the fraction of the others below it; equal ones count one half."""
     rising = np.sort(others)
     below, up_to = (np.searchsorted(rising, values, side=side) for side in ("left", "right"))
     return (below + up_to) / (2 * len(others))

@@ -1,4 +1,4 @@
-"""Accuracy by what else the test set says of its examples: by camera, by hospital, by light."""
+"""Accuracy by metadata, such as camera, hospital or light."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,19 +9,17 @@ from numpy.typing import NDArray
 from reportgen.analysis.intervals import CONFIDENCE_LEVEL, Proportion
 
 MAX_VALUES = 20
-"""A column with more values than this names its examples rather than groups them."""
+"""A column with more values identifies examples instead of grouping them."""
 
 MAX_COLUMNS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """The examples that share one value of a column.
+    """The examples with one value of a metadata column.
 
     Attributes:
-        value: the column's value.
-        accuracy: those predicted right, out of all of them.
-        tested: the same with an exact interval that holds for all slices of all columns together (Bonferroni).
+        tested: accuracy with an exact interval that holds for all slices of all columns together (Bonferroni).
     """
 
     value: str
@@ -31,11 +29,10 @@ class Slice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnSlices:
-    """A column that groups the examples.
+    """Accuracy by one metadata column.
 
     Attributes:
-        name: the column's name.
-        slices: one for each of its values, by rising accuracy; ties by value.
+        slices: one per value, by rising accuracy; ties by value.
         overall: accuracy over all examples.
     """
 
@@ -45,27 +42,23 @@ class ColumnSlices:
 
     @property
     def below(self) -> tuple[Slice, ...]:
-        """The slices that are worse than the whole test set by more than chance explains."""
+        """The slices whose accuracy is below that of the whole test set, beyond chance."""
         return tuple(found for found in self.slices if found.tested.high < self.overall.value)
 
     @property
     def above(self) -> tuple[Slice, ...]:
-        """The slices that are better by more than chance explains."""
+        """The slices whose accuracy is above that of the whole test set, beyond chance."""
         return tuple(found for found in self.slices if found.tested.low > self.overall.value)
 
 
 def choose_columns(columns: Mapping[str, NDArray[np.str_]]) -> tuple[str, ...]:
-    """Names of the first `MAX_COLUMNS` columns that group the examples: those of 2 to `MAX_VALUES` values.
-
-    Args:
-        columns: by name, str (N,).
-    """
+    """Names of the first `MAX_COLUMNS` columns that group the examples: those with 2 to `MAX_VALUES` values."""
     grouping = [name for name, column in columns.items() if 2 <= len(np.unique(column)) <= MAX_VALUES]
     return tuple(grouping[:MAX_COLUMNS])
 
 
 def compute_slices(columns: Mapping[str, NDArray[np.str_]], is_correct: NDArray[np.bool_]) -> tuple[ColumnSlices, ...]:
-    """Accuracy by each column that groups the examples, in the columns' order.
+    """Accuracy by each column that groups the examples, in the order of the columns.
 
     Args:
         columns: by name, str (N,).

@@ -55,7 +55,7 @@ def test_iou_energy_and_pointing_are_those_of_a_plain_implementation(seed, thres
     assert not scores.is_blank.any()
 
 
-def test_a_map_that_is_its_mask_agrees_wholly():
+def test_a_map_equal_to_its_mask_agrees_completely():
     mask = np.zeros((1, 8, 8), bool)
     mask[0, 2:5, 3:7] = True
 
@@ -76,7 +76,7 @@ def test_evidence_against_the_class_counts_as_none():
         )
 
 
-def test_a_blank_map_has_no_overlap_misses_and_says_so():
+def test_a_blank_map_has_no_overlap_and_no_hit():
     maps, masks = make_pairs(3, 2)
     maps[1] = -abs(maps[1])
 
@@ -126,7 +126,7 @@ def test_a_level_within_rounding_of_the_threshold_covers_its_pixel():
 
 
 @pytest.mark.parametrize(("distance", "hit"), [(0, True), (14, True), (15, True), (16, False)])
-def test_pointing_tolerates_fifteen_pixels_of_224(distance, hit):
+def test_pointing_game_allows_fifteen_pixels_of_224(distance, hit):
     cam, mask = np.zeros((1, 224, 300), np.float16), np.zeros((1, 224, 300), bool)
     cam[0, 100, 200] = 1
     mask[0, 90:110, 200 + distance : 290] = True
@@ -135,7 +135,7 @@ def test_pointing_tolerates_fifteen_pixels_of_224(distance, hit):
 
 
 @given(st.integers(0, 10**6))
-def test_the_unit_of_a_map_changes_nothing(seed):
+def test_the_scale_of_a_map_changes_nothing(seed):
     maps, masks = make_pairs(3, seed)
     once, twice = compare_maps(maps.astype(np.float64), masks), compare_maps(maps * 4.0, masks)
 
@@ -143,7 +143,7 @@ def test_the_unit_of_a_map_changes_nothing(seed):
     np.testing.assert_allclose(once.energy_inside, twice.energy_inside)
 
 
-def test_the_blob_is_centred_and_a_quarter_of_the_picture_wide():
+def test_the_blob_is_centered_and_a_quarter_of_the_image_wide():
     blob = centered_blob((40, 80))
 
     np.testing.assert_allclose(blob, blob[::-1, ::-1])
@@ -170,7 +170,7 @@ def find(make_predictions, *, num=30, seed=5):
     return found, cam, annotations, predictions, labels
 
 
-def test_groups_are_right_answers_and_mistakes_and_classes(make_predictions):
+def test_groups_are_correct_predictions_and_errors_and_classes(make_predictions):
     found, cam, annotations, predictions, labels = find(make_predictions)
     right = predictions.is_correct[annotations.positions]
     true = compare_maps(cam.true[annotations.positions], annotations.masks, iou_threshold=0.4)
@@ -225,7 +225,7 @@ def test_the_sweep_is_the_mean_at_each_threshold(make_predictions):
             assert mean.value == pytest.approx(scores.iou.mean())
 
 
-def test_a_map_that_knows_no_classes_is_compared_once(make_predictions):
+def test_a_class_agnostic_map_is_compared_once(make_predictions):
     _, cam, annotations, predictions, labels = find(make_predictions)
     agnostic = CamPair(true=cam.true, predicted=cam.true, is_class_agnostic=True)
 

@@ -105,7 +105,7 @@ def test_adaptive_bins_never_part_equal_confidences():
 
 @pytest.mark.parametrize(("n", "power"), [(40, 1), (1500, 1), (1500, 0.1)])
 @pytest.mark.parametrize("adaptive", [False, True])
-def test_null_band_is_that_of_drawing_every_answer(n, power, adaptive):
+def test_null_band_is_that_of_drawing_every_prediction(n, power, adaptive):
     rng = np.random.default_rng(1)
     confidence = np.sort(rng.random(n)) ** power
     draws = rng.random((1500, n)) < confidence
@@ -139,7 +139,7 @@ def test_calibrated_model_exceeds_the_null_band_once_in_twenty(adaptive):
     assert 0.02 <= exceeded / 250 <= 0.085
 
 
-def test_sure_and_right_has_no_error_and_no_band():
+def test_correct_predictions_with_confidence_one_have_no_error_and_no_band():
     found = compute_calibration_error(np.ones(5), np.ones(5, bool))
     assert (found.value, found.null_high) == (0, 0)
 
@@ -161,7 +161,7 @@ def test_reliability_bins_hold_every_example_once():
             assert b.mean_confidence == pytest.approx(predictions.confidence[inside].mean())
 
 
-def test_gap_is_positive_where_the_model_is_too_sure():
+def test_gap_is_positive_for_an_overconfident_model():
     logits, labels = _sampled(4000, 5, temperature=3)
     predictions = compute_predictions(logits, labels)
     gap = compute_calibration(predictions, logits, labels).gap
@@ -172,14 +172,14 @@ def test_gap_is_positive_where_the_model_is_too_sure():
     assert gap.high >= paired.high
 
 
-def test_gap_of_answers_that_are_all_right_is_not_a_point():
+def test_gap_without_errors_has_an_interval():
     gap = _calibration(np.tile([3.5, 0.0], (50, 1)), np.zeros(50, int)).gap
     assert gap.value == pytest.approx(-0.0293, abs=1e-4)
     assert gap.low == pytest.approx(gap.value)
     assert gap.high == pytest.approx(gap.value + 1 - 0.025 ** (1 / 50))  # by the exact interval of 50 out of 50
 
 
-def test_gap_of_answers_that_are_all_wrong_is_not_a_point():
+def test_gap_of_errors_alone_has_an_interval():
     gap = _calibration(np.tile([3.5, 0.0], (50, 1)), np.ones(50, int)).gap
     assert gap.value == pytest.approx(0.9707, abs=1e-4)
     assert gap.high == pytest.approx(gap.value)
@@ -222,7 +222,7 @@ def test_temperature_stays_where_no_log_loss_is_left():
     assert fit_temperature((1e4 * np.eye(4)[labels]).astype(np.float32), labels) == 1
 
 
-def test_temperature_is_found_where_newtons_steps_go_to_and_fro():
+def test_temperature_is_found_where_newtons_steps_oscillate():
     # The top class has p = e^b / (e^b + 999) at the inverse temperature b, and is right in half of the cases.
     logits = np.eye(1000, dtype=np.float32)[np.arange(40)]
     labels = np.where(np.arange(40) % 2, np.arange(40), 999)
@@ -247,7 +247,7 @@ def test_temperature_takes_a_few_passes_over_the_logits(monkeypatch):
     assert len(passes) <= 8
 
 
-def test_temperature_of_logits_that_say_nothing_is_one():
+def test_temperature_of_constant_logits_is_one():
     assert fit_temperature(np.zeros((6, 3), np.float32), np.arange(6) % 3) == 1
 
 
@@ -261,7 +261,7 @@ def test_temperature_is_the_best_for_any_logits(n, k, scale, seed):
     assert _log_loss(logits, labels, found) <= best + 1e-9
 
 
-def test_temperature_scaling_repairs_the_half_that_it_has_not_seen():
+def test_temperature_scaling_corrects_the_held_out_half():
     logits, labels = _sampled(6001, 5, temperature=2.5)
     found = _calibration(logits, labels)
     scaling = found.temperature
@@ -279,7 +279,7 @@ def test_temperature_scaling_repairs_the_half_that_it_has_not_seen():
     assert width < scaling.log_loss_before.high - scaling.log_loss_before.low
 
 
-def test_temperature_does_not_know_the_labels_that_it_is_measured_on():
+def test_temperature_ignores_the_labels_of_the_held_out_half():
     logits, labels = _sampled(400, 3)
     before = _calibration(logits, labels).temperature
     changed = 0

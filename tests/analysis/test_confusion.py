@@ -62,7 +62,7 @@ def test_pairs_fall_by_count_then_by_share_then_by_indices():
     assert _indices(_pairs(ties)) == [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)]
 
 
-def test_pairs_stop_at_the_limit_and_at_the_last_mistake():
+def test_pairs_stop_at_the_limit_and_at_the_last_error():
     assert len(_pairs(HAND, limit=2)) == 2
     assert _pairs(HAND, limit=0) == ()
     assert _pairs(np.diag([3, 4])) == ()
@@ -73,7 +73,7 @@ def test_pair_with_a_class_without_support_has_an_undefined_reverse():
     assert np.isnan(pair.reverse.value)
 
 
-def test_pair_knows_whether_it_stays_in_its_superclass():
+def test_pair_records_whether_it_is_within_a_superclass():
     pairs = _pairs(HAND, superclass_of=np.array([0, 0, 1]))
     assert [pair.same_superclass for pair in pairs] == [True, True, False, False]
     assert {pair.same_superclass for pair in _pairs(HAND)} == {None}
@@ -91,7 +91,7 @@ def test_superclasses_by_hand():
     assert found.chance == pytest.approx(5 / 6 * 1 / 2)
 
 
-def test_chance_is_what_evenly_spread_mistakes_show():
+def test_chance_is_what_evenly_spread_errors_show():
     rng = np.random.default_rng(0)
     group = Superclasses(names=("a", "b", "c"), superclass_of=np.array([0, 1, 1, 2, 2, 2]))
     labels = rng.choice(6, size=60_000, p=[0.4, 0.2, 0.1, 0.1, 0.1, 0.1])
@@ -101,7 +101,7 @@ def test_chance_is_what_evenly_spread_mistakes_show():
 
 
 @pytest.mark.parametrize(("superclass_of", "chance"), [([0, 0, 0], 1.0), ([0, 1, 2], 0.0), ([2, 0, 0], 0.6)])
-def test_superclasses_without_a_mistake_and_of_any_size(superclass_of, chance):
+def test_superclasses_without_an_error_and_of_any_size(superclass_of, chance):
     group = Superclasses(names=("a", "b", "c", "empty"), superclass_of=np.array(superclass_of))
     found = compute_superclass_findings(np.diag([4, 2, 4]) * 5, group)
     assert found.inside.total == 0
@@ -164,5 +164,5 @@ def test_similarity_order_is_a_permutation_of_any_matrix(confusion):
     assert sorted(order.tolist()) == list(range(len(confusion)))
 
 
-def test_similarity_order_without_a_mistake_is_that_of_the_indices():
+def test_similarity_order_without_an_error_is_that_of_the_indices():
     np.testing.assert_array_equal(order_by_similarity(np.diag([3, 4, 5])), [0, 1, 2])

@@ -101,7 +101,7 @@ def test_selection_size_changes_no_number(make_cache):
     assert all(_same(x, y) for x, y in zip(a, b, strict=True))
 
 
-def test_label_issues_are_kept_apart_unless_told_otherwise(make_cache):
+def test_label_issues_are_set_aside_by_default(make_cache):
     """Ten classes in like pairs; some sure labels are swapped within their pair."""
     rng = np.random.default_rng(0)
     labels = np.arange(1000) % 10
@@ -206,7 +206,7 @@ def test_without_maps_there_is_no_focus_and_nothing_else_changes(make_cache):
     assert all(_same(x, y) for x, y in zip(a, b, strict=True))
 
 
-def test_maps_that_know_no_class_say_where_it_looks_and_compare_nothing(make_cache):
+def test_class_agnostic_maps_have_statistics_and_no_comparison(make_cache):
     cache = make_cache(*_random(400, 4))
     maps = np.random.default_rng(3).random((400, 6, 6)).astype(np.float16)
     agnostic = compute_findings(

@@ -141,7 +141,7 @@ def test_overlap_is_symmetric_and_keeps_under_scaling(maps, first, second):
     assert ((present >= 0) & (present <= 1)).all()
 
 
-def test_groups_are_right_and_wrong_and_blank_maps_do_not_count(make_predictions):
+def test_groups_are_correct_and_misclassified_and_blank_maps_do_not_count(make_predictions):
     cam = _random_cam(40)
     cam.true[[3, 7]] = -1
     cam.predicted[5] = -1
@@ -185,7 +185,7 @@ def test_difference_is_within_predicted_classes(make_predictions):
     assert found.border_share.difference.low > 0.05
 
 
-def test_sure_and_unsure_are_the_outer_thirds(make_predictions):
+def test_high_and_low_confidence_are_the_outer_thirds(make_predictions):
     cam = _random_cam(30)
     labels = np.zeros(30, int)
     confidence = np.random.default_rng(4).permutation(np.linspace(0.1, 0.9, 30))
@@ -204,7 +204,7 @@ def test_equal_confidences_have_no_thirds(make_predictions):
     assert (found.high_confidence_spread.n, found.low_confidence_spread.n, found.spread_difference.n) == (0, 0, 0)
 
 
-def test_unrelated_overlap_is_that_of_every_pair_of_different_mistakes(make_predictions):
+def test_unrelated_overlap_is_that_of_every_pair_of_different_errors(make_predictions):
     cam = _random_cam(25, seed=5)
     cam.true[2] = -1
     labels = np.zeros(25, int)
@@ -221,7 +221,7 @@ def test_unrelated_overlap_is_that_of_every_pair_of_different_mistakes(make_pred
 
 
 @pytest.mark.parametrize("n", [12, 300])
-def test_interval_of_the_unrelated_covers_the_truth_about_as_often_as_it_says(make_predictions, n, monkeypatch):
+def test_interval_of_unrelated_overlap_has_its_nominal_coverage(make_predictions, n, monkeypatch):
     """Few examples in all pairs and many in some: examples differ in how they overlap with anything."""
     monkeypatch.setattr("reportgen.analysis.focus._NUM_UNRELATED_PAIRS", 1200)
 
@@ -242,7 +242,7 @@ def test_interval_of_the_unrelated_covers_the_truth_about_as_often_as_it_says(ma
     assert 0.90 <= covered / 150 <= 0.99
 
 
-def test_fewer_than_two_mistakes_have_no_baseline(make_predictions):
+def test_fewer_than_two_errors_have_no_baseline(make_predictions):
     found = compute_focus(_random_cam(5), make_predictions([0] * 5, [0, 0, 0, 1, 0], [0.5] * 5))
     assert math.isnan(found.comparison.overlap_unrelated.value)
     assert math.isnan(found.comparison.unrelated_high)

@@ -34,7 +34,7 @@ def test_interval_is_scipys_at_every_level(count, total, level, exact):
     assert (proportion.low, proportion.high) == pytest.approx((expected.low, expected.high), rel=1e-7, abs=1e-12)
 
 
-def test_exact_interval_of_all_right_follows_the_rule_of_three():
+def test_exact_interval_without_failures_follows_the_rule_of_three():
     proportion = Proportion(count=100, total=100, level=0.9, exact=True)
     assert proportion.low == pytest.approx(0.05 ** (1 / 100))
     assert proportion.high == 1
@@ -110,7 +110,7 @@ def test_bootstrap_agrees_with_drawing_the_examples_themselves():
     assert estimate.n == 120
 
 
-def test_bootstrap_interval_covers_the_truth_about_as_often_as_it_says():
+def test_bootstrap_interval_has_about_its_nominal_coverage():
     rng = np.random.default_rng(0)
     shares = np.array([[0.3, 0.05, 0.05], [0.1, 0.15, 0.05], [0.0, 0.1, 0.2]])
     truth = (np.diagonal(shares) / shares.sum(axis=1)).mean()
@@ -122,7 +122,7 @@ def test_bootstrap_interval_covers_the_truth_about_as_often_as_it_says():
     assert 0.90 <= covered / 200 <= 0.99
 
 
-def test_bootstrap_is_undefined_where_every_resample_agrees():
+def test_bootstrap_has_no_interval_if_every_resample_agrees():
     (estimate,) = bootstrap_estimates(np.diag([30, 40]), _balanced_accuracy)
     assert estimate.value == 1
     assert math.isnan(estimate.low)
@@ -188,14 +188,14 @@ def test_difference_within_groups_is_that_of_least_squares_with_a_constant_for_e
     assert found.low < expected < found.high
 
 
-def test_group_of_one_kind_has_no_say():
+def test_group_of_one_kind_has_no_influence():
     values = np.array([1.0, 2.0, 5.0, 7.0, 100.0, 200.0])
     is_first = np.array([True, True, False, False, True, True])
     groups = np.array([0, 0, 0, 0, 1, 1])
     assert difference_within(values, is_first, groups) == difference_within(values[:4], is_first[:4], groups[:4])
 
 
-def test_difference_is_undefined_where_no_group_holds_both_and_its_bounds_where_none_tells_of_the_spread():
+def test_difference_is_undefined_without_a_mixed_group_and_its_bounds_without_a_variance():
     nothing = difference_within(np.array([]), np.array([], bool), np.array([], np.int64))
     apart = difference_within(np.arange(4.0), np.array([True, True, False, False]), np.array([0, 0, 1, 1]))
     single = difference_within(np.array([3.0, 1.0]), np.array([True, False]), np.array([0, 0]))
@@ -207,7 +207,7 @@ def test_difference_is_undefined_where_no_group_holds_both_and_its_bounds_where_
 
 
 @pytest.mark.parametrize(("num_groups", "size", "share"), [(1, 200, 0.3), (30, 8, 0.3), (100, 40, 0.1), (5, 12, 0.5)])
-def test_difference_covers_the_truth_about_as_often_as_it_says(num_groups, size, share):
+def test_difference_has_about_its_nominal_coverage(num_groups, size, share):
     """Groups differ in level and spread, and kinds in spread."""
     rng = np.random.default_rng(0)
     levels, spreads = rng.normal(0, 3, num_groups), rng.uniform(0.5, 2, num_groups)

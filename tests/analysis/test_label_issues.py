@@ -89,7 +89,7 @@ def test_issues_are_the_definition(n, k, temperature):
     assert found.temperature == pytest.approx(fit_temperature(logits, labels))
 
 
-def test_labels_taken_for_a_like_class_are_caught_and_wild_ones_are_left_to_the_model():
+def test_labels_of_a_similar_class_are_flagged_and_other_errors_are_not():
     logits, labels = _paired_world(6000, 30, alike=2.0, strength=6.0)
     said = logits.argmax(axis=1)
     sure = np.flatnonzero((softmax(logits, axis=1).max(axis=1) > 0.9) & (said == labels))
@@ -103,7 +103,7 @@ def test_labels_taken_for_a_like_class_are_caught_and_wild_ones_are_left_to_the_
     assert found.found.low * found.found.total > found.num_expected
 
 
-def test_lone_contradiction_does_not_make_its_own_classes_alike():
+def test_single_contradiction_does_not_make_its_classes_similar():
     """Two labels that are swapped with an unlike class weigh more than all else that strays: they must not vouch."""
     logits = np.full((60, 6), -6.0, dtype=np.float32)
     labels = np.arange(60) % 6
@@ -128,7 +128,7 @@ def test_an_example_reaches_the_average_of_its_equals():
 
 
 @pytest.mark.parametrize(("k", "seeds"), [(2, 20), (4, 20), (10, 40), (40, 20)])
-def test_clean_labels_show_as_many_issues_as_are_foreseen(k, seeds):
+def test_clean_labels_have_as_many_issues_as_expected(k, seeds):
     """A calibrated model and right labels: the number of issues is what the probabilities foresee, not more."""
     proven, found_total, foreseen_total = 0, 0, 0.0
     for seed in range(seeds):
@@ -191,7 +191,7 @@ def test_class_without_a_label_is_never_suggested():
     assert all(issue.suggested_index != 5 for issue in found.issues)
 
 
-def test_right_answers_are_no_issues_and_nothing_is_foreseen_of_the_certain():
+def test_correct_predictions_are_no_issues_and_certain_ones_expect_none():
     labels = np.arange(30) % 6
     found = find_label_issues((30 * np.eye(6)[labels]).astype(np.float32), labels)
     assert found.issues == ()

@@ -148,7 +148,7 @@ def test_equal_recalls_share_the_better_rank(make_predictions):
     assert [c.recall_rank for c in classes] == [1, 1, 3, 3]
 
 
-def test_model_without_a_mistake_has_no_bootstrap_interval():
+def test_model_without_an_error_has_no_bootstrap_interval():
     labels = np.arange(30) % 3
     predictions = compute_predictions(np.eye(3, dtype=np.float32)[labels] * 9, labels)
     found = compute_overall_metrics(predictions, compute_confusion(labels, predictions.predicted, 3))

@@ -44,7 +44,7 @@ def _found(make_predictions, labels, predicted, cam):
     return comparison, count_pair_overlaps(comparison, labels, predicted, K)
 
 
-def test_pairs_are_told_apart_by_where_their_maps_lie(make_predictions):
+def test_verdicts_follow_the_overlap_of_the_maps(make_predictions):
     _, overlaps = _found(make_predictions, *_world(0, same=[2, 8], elsewhere=[4], per_pair=40))
     assert {o.pair: o.verdict for o in overlaps if o.verdict is not PairVerdict.UNDECIDED} == {
         (2, 3): PairVerdict.SAME_PLACE,
@@ -53,7 +53,7 @@ def test_pairs_are_told_apart_by_where_their_maps_lie(make_predictions):
     }
 
 
-def test_counts_are_those_of_going_from_mistake_to_mistake(make_predictions):
+def test_counts_are_those_of_going_from_error_to_error(make_predictions):
     labels, predicted, cam = _world(1, same=[6], elsewhere=[0], per_pair=120)
     predicted[::5] = labels[::5]  # right answers don't count
     cam.true[3] = -1  # nor do blank maps
@@ -74,7 +74,7 @@ def test_counts_are_those_of_going_from_mistake_to_mistake(make_predictions):
             assert share.level == pytest.approx(1 - 0.05 / len(counts))
 
 
-def test_unrelated_maps_are_seldom_given_a_verdict(make_predictions):
+def test_unrelated_maps_rarely_get_a_verdict(make_predictions):
     """Ten pairs whose maps have nothing to do with each other: one test set in twenty may show one."""
     decided = 0
     for seed in range(60):
@@ -99,7 +99,7 @@ def test_bounds_decide_the_verdict(same, elsewhere, verdict):
     assert PairOverlap(pair=(1, 4), same_place=next(shares), elsewhere=next(shares)).verdict is verdict
 
 
-def test_few_mistakes_are_not_looked_at(make_predictions):
+def test_few_errors_are_not_tested(make_predictions):
     assert len(_found(make_predictions, *_world(0, same=range(K), per_pair=MIN_PAIR_MISTAKES - 1))[1]) == 0
     assert len(_found(make_predictions, *_world(0, same=range(K), per_pair=MIN_PAIR_MISTAKES))[1]) == K // 2
 
@@ -130,7 +130,7 @@ def test_pair_focus_stands_beside_the_pairs(make_predictions):
     assert verdicts[4, 5] is verdicts[5, 4] is PairVerdict.ELSEWHERE
 
 
-def test_pair_with_few_mistakes_is_undecided(make_predictions):
+def test_pair_with_few_errors_is_undecided(make_predictions):
     labels, predicted, cam = _world(4, same=range(K), per_pair=3)
     _, overlaps, pairs, found = _pair_focus(make_predictions, labels, predicted, cam)
     assert overlaps == ()
@@ -139,7 +139,7 @@ def test_pair_with_few_mistakes_is_undecided(make_predictions):
     assert all(item.both.n == 3 for item in found)
 
 
-def test_mistakes_without_evidence_have_no_overlap(make_predictions):
+def test_errors_without_evidence_have_no_overlap(make_predictions):
     labels, predicted, cam = _world(5, per_pair=12)
     cam.true[:] = -1
     comparison, overlaps, _, found = _pair_focus(make_predictions, labels, predicted, cam)

@@ -56,7 +56,7 @@ def test_huge_logits_stay_finite():
     np.testing.assert_array_equal(found.brier, [0, 2, 2])
 
 
-def test_log_loss_is_exact_where_the_model_is_nearly_sure():
+def test_log_loss_is_exact_where_the_model_is_nearly_certain():
     logits = np.array([[40, 0, 0]], dtype=np.float32)
     found = compute_predictions(logits, np.array([1]))
     assert found.log_loss[0] == pytest.approx(-log_softmax([40.0, 0.0, 0.0])[1], rel=1e-15)

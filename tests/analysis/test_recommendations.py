@@ -81,7 +81,7 @@ def _even(k, support, mistakes):
     return confusion
 
 
-def test_evenly_spread_mistakes_of_a_calibrated_model_fire_nothing():
+def test_evenly_spread_errors_of_a_calibrated_model_fire_nothing():
     found = _found(_even(10, 200, 45), superclass_of=[0] * 5 + [1] * 5)
     assert not any(r.fired for r in found.values())
     assert {rule: r.num_tested for rule, r in found.items()} == {
@@ -125,7 +125,7 @@ def test_confident_errors_fire_beyond_what_their_confidence_admits(num_wrong, fi
     assert found.fired is fired
 
 
-def test_a_single_mistake_does_not_refute_confidence():
+def test_a_single_error_does_not_refute_confidence():
     labels, predicted = np.zeros(50, dtype=np.int64), (np.arange(50) == 7).astype(np.int64)
     found = _of_logits(_logits(predicted, 2, 0.997), labels)[Rule.CONFIDENT_ERRORS]
     assert Proportion(count=1, total=50).low > found.measurements[0].threshold  # Wilson's bound would have fired
@@ -156,7 +156,7 @@ def test_superclass_threshold_stays_within_reach(superclass_of, threshold):
     assert not found.fired
 
 
-def test_superclass_rule_has_nothing_to_measure_without_superclasses_or_mistakes():
+def test_superclass_rule_has_nothing_to_measure_without_superclasses_or_errors():
     for found in (_found(_even(4, 100, 30)), _found(np.diag([5, 5]), superclass_of=[0, 0])):
         assert found[Rule.SUPERCLASS_ERRORS] == Recommendation(
             rule=Rule.SUPERCLASS_ERRORS, fired=False, measurements=(), num_tested=0
@@ -189,7 +189,7 @@ def test_pair_fires_only_where_it_is_confused_both_ways():
     assert not _found(_with_pair(0, 40))[Rule.SYMMETRIC_PAIRS].fired
 
 
-def test_pair_that_comes_nearest_is_told_where_none_fires():
+def test_pair_that_comes_nearest_is_reported_where_none_fires():
     found = _found(_with_pair(12, 8))[Rule.SYMMETRIC_PAIRS]
     assert not found.fired
     assert [measurement.pair for measurement in found.measurements] == [(3, 8)]
@@ -222,7 +222,7 @@ def test_two_classes_are_no_pair():
 
 
 @pytest.mark.parametrize(("confusion", "num_tested"), [(np.diag([9, 9, 9]), 3), (np.diag([9, 0, 0]), 0)])
-def test_pairs_without_a_mistake_were_looked_at_all_the_same(confusion, num_tested):
+def test_pairs_without_an_error_are_tested_too(confusion, num_tested):
     found = _found(confusion)[Rule.SYMMETRIC_PAIRS]
     assert (found.measurements, found.num_tested) == ((), num_tested)
 
@@ -243,7 +243,7 @@ def test_pair_needs_support_on_both_sides():
     assert all(3 not in measurement.pair for measurement in found.measurements)
 
 
-def test_class_that_takes_more_than_it_loses_swallows():
+def test_class_that_takes_more_than_it_loses_is_over_predicted():
     confusion = _even(10, 100, 18)
     for k in (0, 1, 2, 3, 5, 6):
         confusion[k, 4] += 6
@@ -256,7 +256,7 @@ def test_class_that_takes_more_than_it_loses_swallows():
     assert measurement.measured == Proportion(count=54, total=72, level=1 - 0.05 / 10, exact=True)
 
 
-def test_class_without_support_does_not_swallow():
+def test_class_without_support_is_not_over_predicted():
     confusion = np.array([[50, 0, 50], [0, 50, 50], [0, 0, 0]])
     found = _found(confusion)[Rule.OVER_PREDICTED_CLASSES]
     assert found.num_tested == 2
@@ -276,7 +276,7 @@ def test_weak_classes_fire_below_the_overall_accuracy_worst_first():
 
 
 @pytest.mark.parametrize(("k", "support", "recall"), [(100, 100, 0.99), (100, 100, 0.7), (30, 10, 0.9), (3, 10, 0.8)])
-def test_equally_good_classes_seldom_look_weak_or_greedy_or_paired(k, support, recall):
+def test_equally_good_classes_are_rarely_reported(k, support, recall):
     """One test set in twenty may fire; with Wilson's bounds the first case fires in every third."""
     rng = np.random.default_rng(0)
     fired = dict.fromkeys((Rule.WEAK_CLASSES, Rule.OVER_PREDICTED_CLASSES, Rule.SYMMETRIC_PAIRS), 0)
@@ -290,7 +290,7 @@ def test_equally_good_classes_seldom_look_weak_or_greedy_or_paired(k, support, r
     assert max(fired.values()) <= 3, fired
 
 
-def test_what_concerns_most_examples_comes_first():
+def test_rule_that_concerns_most_examples_comes_first():
     labels, predicted = _examples(_with_pair(40, 30))
     logits = _logits(predicted, 20, 0.93)
     order = [r.rule for r in _ordered(logits, labels, [0] * 8 + [1] * 12) if r.fired]
@@ -364,7 +364,7 @@ def _looking(seed=0, *, wrong_border=1.0, border=1.0, unsure_noise=0.0, n=1200, 
 
 
 @pytest.mark.parametrize(("wrong_border", "has_fired"), [(1.0, False), (1.15, False), (1.8, True)])
-def test_background_focus_fires_where_wrong_answers_look_at_the_border(wrong_border, has_fired):
+def test_background_focus_fires_if_errors_have_their_evidence_at_the_border(wrong_border, has_fired):
     logits, labels, maps = _looking(wrong_border=wrong_border)
     found = _of_logits(logits, labels, maps=maps)[Rule.BACKGROUND_FOCUS]
     assert found.fired is has_fired
@@ -387,7 +387,7 @@ def test_background_focus_fires_where_the_border_outweighs_its_area():
 
 
 @pytest.mark.parametrize(("unsure_noise", "has_fired"), [(0.0, False), (0.01, False), (0.5, True)])
-def test_diffuse_focus_fires_where_unsure_maps_are_more_spread(unsure_noise, has_fired):
+def test_diffuse_focus_fires_where_low_confidence_maps_are_more_spread(unsure_noise, has_fired):
     logits, labels, maps = _looking(unsure_noise=unsure_noise)
     found = _of_logits(logits, labels, maps=maps)[Rule.DIFFUSE_FOCUS]
     assert found.fired is has_fired
@@ -406,7 +406,7 @@ def _blobs(centres):
     return np.exp(-((y - centres[..., 0, None, None]) ** 2 + (x - centres[..., 1, None, None]) ** 2) / 6)
 
 
-def test_pairs_fire_by_the_place_of_their_maps():
+def test_pair_rules_follow_the_overlap_of_the_maps():
     labels, predicted, centres = _paired_mistakes()
     centres[0, predicted < 2] = centres[1, predicted < 2]
     centres[0, predicted >= 4], centres[1, predicted >= 4] = 0.0, 7.0
@@ -421,7 +421,7 @@ def test_pairs_fire_by_the_place_of_their_maps():
     assert [e.pair for e in elsewhere.measurements] == [(4, 5)]
 
 
-def test_pair_that_comes_nearest_to_a_place_is_told():
+def test_nearest_pair_is_reported_if_no_rule_about_maps_fires():
     labels, predicted, centres = _paired_mistakes()
     found = _of_logits(_logits(predicted, 6, 0.5), labels, maps=_blobs(centres))
     for rule in (Rule.PAIRS_SAME_PLACE, Rule.PAIRS_ELSEWHERE):
@@ -430,7 +430,7 @@ def test_pair_that_comes_nearest_to_a_place_is_told():
         assert found[rule].measurements[0].excess < 0
 
 
-def test_maps_that_are_all_alike_prove_no_place():
+def test_identical_maps_prove_nothing_about_regions():
     labels, predicted, _ = _paired_mistakes()
     maps = np.random.default_rng(0).uniform(0.1, 3, (2, len(labels), 1, 1)) * np.ones((7, 7))
     found = _of_logits(_logits(predicted, 6, 0.5), labels, maps=maps)
@@ -461,12 +461,12 @@ def test_label_issues_fire_beyond_what_the_probabilities_foresee(num_swapped, ha
     assert measurement.threshold == pytest.approx(issues.num_expected / issues.found.total)
 
 
-def test_correct_labels_are_seldom_flagged():
+def test_correct_labels_are_rarely_flagged():
     fired = sum(_of_logits(*_alike_classes(0, n=800, seed=seed))[Rule.LABEL_ISSUES].fired for seed in range(30))
     assert fired <= 2
 
 
-def test_equally_focused_answers_seldom_fire_a_rule_about_maps():
+def test_equally_focused_predictions_rarely_fire_a_rule_about_maps():
     rng = np.random.default_rng(0)
     fired = 0
     for seed in range(30):
@@ -484,6 +484,6 @@ def test_rules_about_maps_have_nothing_to_measure_without_maps():
         assert found[rule] == Recommendation(rule=rule, fired=False, measurements=(), num_tested=0)
 
 
-def test_no_sure_answer_contradicts_no_label():
+def test_no_confident_prediction_contradicts_no_label():
     found = _found(_even(10, 200, 100), confidence=0.3)[Rule.LABEL_ISSUES]
     assert (found.measurements, found.num_tested) == ((), 0)

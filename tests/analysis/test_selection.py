@@ -58,7 +58,7 @@ def test_gallery_holds_everyone_unless_it_is_limited(make_predictions):
     assert limited == whole[:4]
 
 
-def test_label_issues_give_their_place_to_the_next_and_are_counted(make_predictions):
+def test_label_issues_are_replaced_by_the_next_and_counted(make_predictions):
     labels = [0, 0, 0, 0, 0, 1, 1, 1]
     predicted = [1, 1, 1, 0, 0, 0, 0, 1]
     confidence = [0.9, 0.8, 0.7, 0.4, 0.6, 0.9, 0.3, 0.5]

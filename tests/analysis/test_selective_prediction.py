@@ -48,7 +48,7 @@ def test_target_that_is_met_exactly_counts_as_met():
         assert choose_threshold(confidence, is_correct, target) == 0.0
 
 
-def test_one_mistake_must_be_allowed():
+def test_one_error_must_be_allowed():
     right = np.ones(100, dtype=bool)
     confidence = np.linspace(0.1, 0.99, 100)
     assert choose_threshold(confidence, right, 0.99) == 0.0
@@ -86,7 +86,7 @@ def test_targets_are_chosen_on_one_half_and_measured_on_the_other(make_predictio
         )
 
 
-def test_accuracy_is_that_of_new_examples_not_of_those_that_chose_the_threshold(make_predictions):
+def test_accuracy_is_measured_on_other_examples_than_the_threshold(make_predictions):
     """Where 0.99 takes luck, the luck doesn't last: the half that chose shows 0.99, the other what is true."""
     own, measured, true = [], [], []
     for seed in range(400):
@@ -105,7 +105,7 @@ def test_accuracy_is_that_of_new_examples_not_of_those_that_chose_the_threshold(
     assert np.mean(measured) < 0.98
 
 
-def test_target_out_of_reach_is_no_point(make_predictions):
+def test_unreachable_target_has_no_point(make_predictions):
     never = _coverage(make_predictions, np.linspace(0.3, 0.9, 400), np.zeros(400, bool))
     assert [t.reached for t in never.targets] == [None] * 4
     always = _coverage(make_predictions, np.linspace(0.3, 0.9, 400), np.ones(400, bool))
@@ -177,7 +177,7 @@ def test_ranking_has_delongs_variance(make_predictions):
 
 
 @pytest.mark.parametrize(("n", "power"), [(60, 1.0), (400, 1.0), (400, 0.2)])
-def test_rankings_interval_covers_the_truth_about_as_often_as_it_says(make_predictions, n, power):
+def test_ranking_interval_has_about_its_nominal_coverage(make_predictions, n, power):
     def draw(rng, size):
         confidence = rng.random(size) ** power
         return confidence, rng.random(size) < confidence
@@ -190,7 +190,7 @@ def test_rankings_interval_covers_the_truth_about_as_often_as_it_says(make_predi
     assert 0.91 <= covered / 200 <= 0.99
 
 
-def test_perfect_ranking_does_not_tell_of_its_spread(make_predictions):
+def test_perfect_ranking_has_no_interval(make_predictions):
     ranking = _coverage(make_predictions, [0.9, 0.8, 0.3, 0.2], [True, True, False, False]).ranking
     assert ranking.value == 1
     assert math.isnan(ranking.low)

@@ -34,7 +34,7 @@ def test_only_columns_that_group_the_examples_are_chosen():
     assert compute_slices({}, np.ones(3, bool)) == ()
 
 
-def test_a_slice_that_fails_is_named_and_chance_is_not():
+def test_a_slice_below_the_average_is_reported_and_chance_is_not():
     rng = np.random.default_rng(1)
     camera = rng.choice(["phone", "scanner"], 2000)
     is_correct = rng.random(2000) < np.where(camera == "phone", 0.6, 0.8)
@@ -51,7 +51,7 @@ def test_a_slice_that_fails_is_named_and_chance_is_not():
 
 
 @given(st.integers(1, 60), st.integers(0, 1000))
-def test_slices_part_the_examples(n, seed):
+def test_slices_partition_the_examples(n, seed):
     rng = np.random.default_rng(seed)
     is_correct = rng.random(n) < 0.5
     for found in compute_slices({"column": rng.choice(["x", "y", "z"], n)}, is_correct):
