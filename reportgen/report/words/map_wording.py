@@ -154,7 +154,7 @@ def describe_pairs_same_place(item: Recommendation, cache: EvaluationCache, find
         names,
         comparison,
         f"above {number_text(comparison.unrelated_high)}",
-        f"larger than in {percent_text(HIGH_OVERLAP_SHARE, digits=0)} of unrelated images",
+        f"more than in {percent_text(HIGH_OVERLAP_SHARE, digits=0)} of unrelated images",
     )
     if not item.fired:
         return RecommendationText(
@@ -166,7 +166,8 @@ def describe_pairs_same_place(item: Recommendation, cache: EvaluationCache, find
     return RecommendationText(
         headline=f"In {plural_text(len(names), 'pair')} of classes, the maps of both classes highlight the same region"
         f" in most errors: {named_text(names)}.",
-        advice="The model finds the region, so other crops and backgrounds are unlikely to help. Try finer features:"
+        advice="The model appears to find the region, so other crops and backgrounds are unlikely to help. Try finer"
+        " features:"
         " higher resolution, later downsampling, a contrastive loss on the pair, and images that show what separates"
         " the two classes. Similar classes often have similar maps on any image, so the maps cannot show which detail"
         f" was missed. {INSEPARABLE_ADVICE}",
@@ -186,7 +187,7 @@ def describe_pairs_elsewhere(item: Recommendation, cache: EvaluationCache, findi
         names,
         comparison,
         f"below {number_text(comparison.unrelated_median)}",
-        "smaller than in half of unrelated images",
+        "less than in half of unrelated images",
     )
     if not item.fired:
         return RecommendationText(
@@ -230,7 +231,7 @@ def _pair_evidence(
     )
     others = f"Other pairs: {listed_text(counts[1:])}. " if counts[1:] else ""
     details = (
-        f"Overlap is the cosine similarity of the two maps; {limit} is {meaning}. {others}Mean overlap:"
+        f"Overlap is the cosine similarity of the two maps: {limit}, they overlap {meaning}. {others}Mean overlap:"
         f" {number_text(unrelated.value, digits=2)} ({number_ci_text(unrelated, digits=2)}) between unrelated images,"
         f" {number_text(mistakes.value, digits=2)} ({number_ci_text(mistakes, digits=2)}) over all errors."
         f" {family_text(item.num_tested, 'pair', 'pairs')}"

@@ -38,6 +38,7 @@ from reportgen.report.words.phrases import (
 from reportgen.report.words.text import (
     count_text,
     number_text,
+    percent_interval_text,
     percent_text,
     percentage_points_text,
     plural_text,
@@ -328,8 +329,9 @@ def _describe_over_predicted_classes(item: Recommendation, cache: EvaluationCach
         f"{name} {counted_text(proportion_of(found))}" for name, found in zip(names, item.measurements, strict=True)
     ]
     evidence = (
-        f"{names[0]}: predicted class in {counted_text(first)} of the errors that involve it;"
-        f" threshold: {percent_text(item.measurements[0].threshold)}."
+        f"{names[0]}: the predicted class in {count_text(first.count)} of {plural_text(first.total, 'error')} that"
+        " involve"
+        f" it ({percent_interval_text(first)}); threshold: {percent_text(item.measurements[0].threshold)}."
     )
     others = f"Other classes: {listed_text(counts[1:])}. " if counts[1:] else ""
     details = f"{others}{family_text(item.num_tested, 'class', 'classes')}"
@@ -365,7 +367,7 @@ def _describe_weak_classes(item: Recommendation, cache: EvaluationCache) -> Reco
         f"{name} {counted_text(proportion_of(found))}" for name, found in zip(names, item.measurements, strict=True)
     ]
     accuracy = percent_text(item.measurements[0].threshold)
-    evidence = f"{counts[0]}; threshold: the accuracy, {accuracy}."
+    evidence = f"Recall of {counts[0]}; threshold: the accuracy, {accuracy}."
     others = f"Other classes: {listed_text(counts[1:])}. " if counts[1:] else ""
     details = f"{others}{family_text(item.num_tested, 'class', 'classes')}"
     if not item.fired:
@@ -378,7 +380,8 @@ def _describe_weak_classes(item: Recommendation, cache: EvaluationCache) -> Reco
     subject = "One class has" if len(names) == 1 else f"{count_text(len(names))} classes have"
     return RecommendationText(
         headline=f"{subject} a recall significantly below the accuracy of {accuracy}: {named_text(named)}.",
-        advice="Start here, where the most is to gain: add images of these classes, and augmentation for the variation"
+        advice="Start here, because these classes have the most to gain: add images of them, and augmentation for"
+        " the variation"
         " that their pages show (scale, pose, background, lighting). Oversampling or larger loss weights may help;"
         " check that the classes they are mistaken for do not lose recall.",
         evidence=evidence,

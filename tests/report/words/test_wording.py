@@ -182,7 +182,7 @@ def test_many_pairs_are_counted_and_the_strongest_named(small_cache, small_findi
 def test_an_over_predicted_class_shows_both_kinds_of_its_errors(small_cache, small_findings):
     text = describe(fired(Rule.OVER_PREDICTED_CLASSES, SWALLOW, num_tested=6), small_cache, small_findings)
     assert "40 images of other classes predicted as =1+1, 10 of its own images misclassified" in text.headline
-    assert "=1+1: predicted class in 40 of 50" in text.evidence
+    assert "=1+1: the predicted class in 40 of 50 errors that involve it" in text.evidence
     assert "threshold: 50.0%" in text.evidence
 
 
@@ -357,7 +357,7 @@ def test_pairs_at_the_same_place_are_named_with_what_overlap_is_worth(small_cach
     assert text.headline.endswith("con ↔ a/b and =1+1 ↔ 猫.")
     low = 100 * SAME_PLACE.measured.low
     assert f"con ↔ a/b: overlap above 0.930 in 20 of 20 errors ({low:.1f}–100%)" in text.evidence
-    assert "above 0.930 is larger than in 95% of unrelated images" in text.details
+    assert "above 0.930, they overlap more than in 95% of unrelated images" in text.details
     assert (
         "0.76 (95% CI 0.75 to 0.77) between unrelated images, 0.86 (95% CI 0.85 to 0.87) over all errors"
         in text.details
@@ -371,7 +371,7 @@ def test_pairs_with_different_regions_get_advice_to_break_the_association(small_
     text = describe(fired(Rule.PAIRS_ELSEWHERE, SAME_PLACE, num_tested=7), small_cache, findings)
     assert text.headline == "In 1 pair of classes, the two maps highlight different regions in most errors: con ↔ a/b."
     assert "con ↔ a/b: overlap below 0.790 in 20 of 20 errors" in text.evidence
-    assert "below 0.790 is smaller than in half of unrelated images" in text.details
+    assert "below 0.790, they overlap less than in half of unrelated images" in text.details
     assert "CutMix" in text.advice
     nearest = describe(unfired(Rule.PAIRS_ELSEWHERE, SAME_PLACE, num_tested=7), small_cache, findings)
     assert nearest.headline.endswith("con ↔ a/b comes closest.")
