@@ -1,6 +1,7 @@
-"""The hinge between the two halves, as records: what the one pass found, in plain arrays.
+"""The results of the pass as records of plain arrays, which separate the two halves of reportgen.
 
-Left of it torch runs once; right of it nothing needs torch, the model or the images. `cache_file` keeps it in a file.
+The pass runs torch once; everything after it needs neither torch nor the model nor the images. `cache_file` stores the
+records in a file.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ SCHEMA_VERSION: Final = 2
 FLOAT16_MAX: Final = float(np.finfo(np.float16).max)
 
 BASELINES: Final = ("random", "centre")
-"""What the maps are tested against: a map of random values, and a blob in the middle of the picture."""
+"""Baselines of the faithfulness tests: a map of random values, and a blob in the center of the image."""
 
 REFRESH_HINT: Final = f"Run the model again, with {setting('refresh', True)}."
 
@@ -38,10 +39,10 @@ class CacheKey:
         superclasses_digest: SHA-256 of the file of superclasses; empty where none is given.
         preprocessing: the preprocessing options as text.
         methods: the methods of the maps, joined by commas, with the options that shape them.
-        layers: the target layers asked for, joined by commas; `auto` where one is found by probing.
+        layers: the requested target layers, joined by commas; `auto` where one is found by probing.
         annotations_digest: SHA-256 over the annotations' files; empty where none are given.
         faithfulness: number of examples on which the maps are tested.
-        limit: number of examples asked for; 0 for all.
+        limit: number of examples to evaluate; 0 for all.
         thumbnail_size: longest side of the thumbnails in pixels.
         precision: `fp32` or `bf16`.
     """
@@ -112,7 +113,7 @@ class Provenance:
         device: the device's type and name.
         precision: `fp32` or `bf16`.
         versions: package names and versions, sorted.
-        warnings: what a reader of the report has to know, as sentences.
+        warnings: caveats for the reader of the report, as sentences.
     """
 
     created: str
@@ -136,13 +137,14 @@ class Provenance:
 class CamPair:
     """Both maps of the examples, by one method: unnormalised, at the layer's own resolution.
 
-    Signed, in units of the logit, where the method is; others say what theirs are in.
+    Sign and unit are those of the method.
 
     Attributes:
         true: float16 (M, h, w), the map of the true class.
         predicted: float16 (M, h, w), the map of the predicted class.
         positions: int64 (M,), ascending, the positions of the examples that have maps; `None` where all N have.
-        is_class_agnostic: whether the method is; both maps of an example are then the same, and stored once.
+        is_class_agnostic: whether the method is class-agnostic; both maps of an example are then the same, and stored
+            once.
     """
 
     true: NDArray[np.float16]
@@ -158,11 +160,11 @@ def to_float16(maps: NDArray[np.float32]) -> NDArray[np.float16]:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Annotations:
-    """What people marked in the pictures. `A` examples are annotated.
+    """The annotated regions. `A` examples have one.
 
     Attributes:
         positions: int64 (A,), ascending, the positions of the annotated examples.
-        masks: bool (A, H, W), at the thumbnails' resolution: the marked places; each holds one at least.
+        masks: bool (A, H, W), at the thumbnails' resolution: the annotated locations, at least one each.
         source: the annotations, in words.
     """
 
@@ -176,7 +178,7 @@ class RemovalCurves:
     """The probability of the predicted class while pixels are removed or restored in the order of one explanation.
 
     Attributes:
-        deletion: float32 (M, F), the most important first, replaced by the mean that the normalisation takes off (RISE,
+        deletion: float32 (M, F), the most important first, replaced by the mean that the normalization subtracts (RISE,
             Petsiuk et al. 2018).
         insertion: float32 (M, F), the most important first, restored to a blurred picture (RISE).
         road: float32 (M, F, 2), removed by noisy linear imputation: the most important first, the least important
@@ -190,21 +192,21 @@ class RemovalCurves:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Faithfulness:
-    """Tests of the maps on `M` examples at `F` shares of the picture.
+    """Faithfulness tests on `M` examples at `F` fractions of the image.
 
     Attributes:
         positions: int64 (M,), ascending, the positions of the tested examples.
-        fractions: float32 (F,), ascending from 0 to 1, the share of pixels removed or restored.
+        fractions: float32 (F,), ascending from 0 to 1, the fraction of pixels removed or restored.
         curves: by explanation: the methods' names, then `BASELINES`.
-        randomised: by method, float32 (M,): Spearman's correlation of a map with that of the same class by the same
-            network with shuffled head weights (model parameter randomisation, Adebayo et al. 2018); NaN where a map is
+        randomized: by method, float32 (M,): Spearman's correlation of a map with that of the same class by the same
+            network with shuffled head weights (model parameter randomization, Adebayo et al. 2018); NaN where a map is
             the same everywhere. Empty where the network does not end in a linear layer.
     """
 
     positions: NDArray[np.int64]
     fractions: NDArray[np.float32]
     curves: Mapping[str, RemovalCurves]
-    randomised: Mapping[str, NDArray[np.float32]]
+    randomized: Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -232,10 +234,10 @@ class EvaluationCache:
         cams: the maps by method name, the first of all examples; empty where the network's inside is not known.
         thumbnails: uint8 (N, H, W, 3), RGB, what the model saw before normalisation; `None` where no image is known.
         class_names: the K classes' names in index order.
-        superclasses: the grouping of the classes, where one is known.
-        columns: by name, str (N,): what else the test set says of each example.
-        annotations: what people marked in the pictures, where that is known.
-        faithfulness: how the maps stood their tests, where those were made.
+        superclasses: the grouping of the classes, if there is one.
+        columns: metadata by name, str (N,).
+        annotations: the annotated regions, if there are any.
+        faithfulness: results of the faithfulness tests, if they were run.
         key: what decides whether the cache is valid.
         provenance: how it came about.
         checks: what the self-checks found.
@@ -357,5 +359,5 @@ def _check_faithfulness(cache: EvaluationCache, faithfulness: Faithfulness) -> N
         _require_array(f"deletion of {name}", curves.deletion, "float32", (num_tested, num_fractions))
         _require_array(f"insertion of {name}", curves.insertion, "float32", (num_tested, num_fractions))
         _require_array(f"road of {name}", curves.road, "float32", (num_tested, num_fractions, 2))
-    for name, correlations in faithfulness.randomised.items():
-        _require_array(f"randomisation of {name}", correlations, "float32", (num_tested,))
+    for name, correlations in faithfulness.randomized.items():
+        _require_array(f"randomization of {name}", correlations, "float32", (num_tested,))

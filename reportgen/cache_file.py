@@ -104,7 +104,7 @@ def _arrays_of(cache: EvaluationCache) -> Iterator[tuple[str, NDArray[Any]]]:
         for name, curves in faithfulness.curves.items():
             for measure in _MEASURES:
                 yield f"faithfulness.{measure}.{name}", getattr(curves, measure)
-        for name, correlations in faithfulness.randomised.items():
+        for name, correlations in faithfulness.randomized.items():
             yield f"faithfulness.randomised.{name}", correlations
 
 
@@ -239,7 +239,7 @@ def _read_meta(archive: Any, path: Path) -> dict[str, Any]:
 
 
 def _names(arrays: Mapping[str, NDArray[Any]], prefix: str, suffix: str = "") -> list[str]:
-    """What stands between prefix and suffix in the members' names, in their order."""
+    """The parts of the members' names between prefix and suffix, in their order."""
     return [
         name.removeprefix(prefix).removesuffix(suffix)
         for name in arrays
@@ -277,7 +277,7 @@ def _read_faithfulness(arrays: Mapping[str, NDArray[Any]]) -> Faithfulness | Non
             name: RemovalCurves(**{measure: arrays[f"faithfulness.{measure}.{name}"] for measure in _MEASURES})
             for name in _names(arrays, f"faithfulness.{_MEASURES[0]}.")
         },
-        randomised={
+        randomized={
             name: arrays[f"faithfulness.randomised.{name}"] for name in _names(arrays, "faithfulness.randomised.")
         },
     )

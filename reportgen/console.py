@@ -1,4 +1,4 @@
-"""What a person at a terminal sees of a run: progress with rate and time left, and how long each stage took."""
+"""The terminal's view of a run: progress with rate and remaining time, and the duration of each stage."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ import click
 
 
 class ConsoleObserver:
-    """Progress with rate and time left on stderr, on a terminal only; remembers how long each stage took."""
+    """Progress with rate and remaining time on stderr, on a terminal only; records the duration of each stage."""
 
     def __init__(self) -> None:
         from rich.console import Console

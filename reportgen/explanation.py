@@ -1,6 +1,6 @@
-"""Single images explained, as records: what the network says of each, and the maps of the classes asked for.
+"""Explanations of single images, as records: predictions, and maps of the requested classes.
 
-As `cache` does for a test set, these stand between the half that runs the network and the half that draws.
+Like `cache` for a test set, these records separate the half that runs the network from the half that renders.
 """
 
 from dataclasses import dataclass
@@ -29,16 +29,15 @@ class ClassMap:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class ImageExplanation:
-    """One image, what the network says of it, and why.
+    """One image with its prediction and maps.
 
     Attributes:
         path: the image's file.
         view: uint8 (H, W, 3), RGB, what the network saw before normalisation.
         logits: float32 (K,).
-        maps: by class, then by method, in the order in which they were asked for; empty where the network can't be
-            explained.
-        annotation: bool (h', w'), what people marked, over the whole view at any resolution; `None` where nothing is
-            known.
+        maps: by class, then by method, in the requested order; empty if the network cannot be explained.
+        annotation: bool (h', w'), the annotated region, over the whole view at any resolution; `None` without
+        annotation.
     """
 
     path: Path
@@ -60,7 +59,7 @@ class ImageExplanation:
         return int(self.logits.argmax())
 
     def top(self, count: int = 5) -> tuple[int, ...]:
-        """Indices of the likeliest classes, falling; of equals the first."""
+        """Indices of the most probable classes, in descending order; of equals the first."""
         return tuple(np.argsort(-self.logits, kind="stable")[:count].tolist())
 
 

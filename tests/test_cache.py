@@ -65,7 +65,7 @@ def complete(cache: EvaluationCache) -> EvaluationCache:
             positions=some,
             fractions=np.linspace(0, 1, 4, dtype=np.float32),
             curves={"gradcam": curves, "random": curves},
-            randomised={"gradcam": rng.random(3, np.float32)},
+            randomized={"gradcam": rng.random(3, np.float32)},
         ),
     )
 
@@ -114,7 +114,7 @@ def test_the_cache_of_an_older_version_is_told_from_a_foreign_file(tiny_cache: E
         ("annotations", {"positions": np.array([2, 3, 99])}, "annotated positions"),
         ("faithfulness", {"positions": np.array([3, 2, 7])}, "tested positions"),
         ("faithfulness", {"fractions": np.zeros(9, np.float32)}, "deletion of gradcam"),
-        ("faithfulness", {"randomised": {"gradcam": np.zeros(2, np.float32)}}, "randomisation of gradcam"),
+        ("faithfulness", {"randomized": {"gradcam": np.zeros(2, np.float32)}}, "randomization of gradcam"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(tiny_cache: EvaluationCache, part, changes, problem):

@@ -144,7 +144,7 @@ def test_every_member_of_the_cache_is_in_the_reference(tiny_cache: EvaluationCac
             positions=positions,
             fractions=fractions,
             curves={"gradcam": curves},
-            randomised={"gradcam": np.zeros(2, np.float32)},
+            randomized={"gradcam": np.zeros(2, np.float32)},
         ),
     )
     page = (ROOT / "docs/reference/cache.md").read_text(encoding="utf-8")

@@ -146,7 +146,7 @@ def compute_faithfulness(measured: Faithfulness) -> FaithfulnessFindings:
                 scores=scores[name],
                 comparisons=comparisons,
                 verdict=judge(comparisons),
-                correlation=_mean_correlation(measured.randomised.get(name)),
+                correlation=_mean_correlation(measured.randomized.get(name)),
             )
         )
     return FaithfulnessFindings(

@@ -13,7 +13,7 @@ from reportgen.settings import ModelSettings
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device that a name stands for; `auto` takes CUDA or MPS where there is one.
+    """The device with a name; `auto` takes CUDA or MPS if available.
 
     Args:
         name: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
@@ -58,7 +58,7 @@ def uses_tf32(device: torch.device) -> bool:
         return False
     try:
         return torch.backends.cudnn.allow_tf32
-    except RuntimeError:  # newer PyTorch refuses to answer where the user has set it by its newer options
+    except RuntimeError:  # newer PyTorch raises an error if its newer options are set
         return True
 
 
@@ -83,7 +83,7 @@ def on_device(network: nn.Module, settings: ModelSettings) -> Iterator[torch.dev
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error says that memory ran out; only CUDA's allocator has a class of its own for that."""
+    """Whether an error means that memory ran out; only CUDA's allocator has its own class for it."""
     return isinstance(error, torch.cuda.OutOfMemoryError) or any(
         words in str(error) for words in ("out of memory", "not enough memory")
     )

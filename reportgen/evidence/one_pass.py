@@ -50,7 +50,7 @@ def run_one_pass(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> EvaluationCache:
-    """Everything that a report is made from, at about the price of evaluating the network.
+    """Everything that a report is made from, at about the cost of evaluating the network.
 
     Each batch goes through the network once. Probing for the target layer and the self-checks add a few forwards of one
     to twenty images. The network is left as it was found, also after an exception.
@@ -148,7 +148,7 @@ def _to_inputs(views: Views, preprocessing: Preprocessing, device: torch.device)
 def _explain_all(
     batches: Iterable[tuple[Views, Tensor]], labels: NDArray[np.int64], explainer: Explainer
 ) -> Iterator[HostBatch]:
-    """Each batch explained, on its way to the host: where a GPU runs, its values may not have arrived yet."""
+    """Each batch explained and copied to the host; a GPU's values may not have arrived yet."""
     start = 0
     for views, inputs in batches:
         true = torch.tensor(labels[start : start + len(views)], device=inputs.device)
@@ -166,7 +166,7 @@ def _explain_all(
 
 
 def _fetch(values: Tensor) -> Tensor:
-    """The values in the host's memory: from CUDA at some time before an event that is recorded now."""
+    """The values in the host's memory; those of CUDA arrive before an event that is recorded now."""
     return values.to("cpu", non_blocking=values.is_cuda)  # only CUDA's copies can be waited for
 
 

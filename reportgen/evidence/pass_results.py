@@ -1,4 +1,4 @@
-"""What the pass has found so far, in the host's memory: arrays for all N examples, filled batch by batch."""
+"""Results of the pass in the host's memory: arrays for all N examples, filled batch by batch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _PROBABILITY_TOLERANCE = 1e-3
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class HostBatch:
-    """What was found for B examples, as tensors in the host's memory.
+    """Results for B examples, as tensors in the host's memory.
 
     Attributes:
         start: position of the first of them in the evaluation set.
@@ -112,7 +112,7 @@ class PassResults:
         self._place_sample(batch)
 
     def warnings(self) -> tuple[str, ...]:
-        """What a reader of the report has to know about the values, as sentences."""
+        """Caveats for the reader of the report, as sentences."""
         warnings = []
         if self._has_clipped:
             warnings.append(

@@ -30,13 +30,13 @@ def describe_pass(
     Args:
         classifier: the network.
         data_name: the images, in words.
-        settings: what was asked for.
+        settings: of the pass.
         layers: the dotted names of the layers that the maps come from.
         no_maps_reason: why there are no maps, as a sentence; empty where there are.
         device: where the pass ran.
         input_size: height and width in pixels of what the model saw.
         seconds: duration of the pass.
-        warnings: what a reader of the report has to know, as sentences.
+        warnings: caveats for the reader of the report, as sentences.
     """
     return Provenance(
         created=time_text(),

@@ -1,4 +1,4 @@
-"""Some examples of a test set, as a test set of their own: for what is too dear to be computed for all."""
+"""A subset of a test set, for what is too expensive to compute for all examples."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Single images without labels: what the network says of each, and its maps of the classes asked for."""
+"""Single images without labels: predictions, and maps of the requested classes."""
 
 import time
 from collections import defaultdict
@@ -40,7 +40,7 @@ View = tuple[Path, NDArray[np.uint8]]
 def explain_images(
     paths: Sequence[Path], settings: ExplainSettings, *, progress: Callable[[int], None] | None = None
 ) -> Explanations:
-    """What a network says of single images, and its maps of the classes asked for.
+    """Predictions for single images, and maps of the requested classes.
 
     Images that differ in size after preprocessing are explained size by size. The network is left as it was found.
 
@@ -53,7 +53,7 @@ def explain_images(
         DataError: no image can be read, or the annotations cannot.
         LayerError: no layer gives maps, or the one asked for does not.
         ModelError: the network cannot be built, or fails on these images.
-        SettingsError: a class that is asked for is not known, or there is no such device.
+        SettingsError: a requested class is unknown, or there is no such device.
     """
     started = time.perf_counter()
     model = resolve_model(settings)
@@ -121,7 +121,7 @@ def _to_inputs(views: Sequence[View], preprocessing: Preprocessing, device: torc
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class _Explaining:
-    """What explains images of one size.
+    """Explains images of one size.
 
     Attributes:
         explainer: the methods that share one forward.
@@ -136,7 +136,7 @@ class _Explaining:
     settings: ExplainSettings
 
     def explain(self, views: Sequence[View], inputs: Tensor) -> list[ImageExplanation]:
-        """The images of one batch, with the maps of the wanted classes, or of the predicted one where none are."""
+        """The images of one batch, with the maps of the requested classes, or else of the predicted class."""
         with self.explainer:
             recorded = self.explainer.run(inputs)
             logits = recorded.detach()
@@ -171,7 +171,7 @@ class _Explaining:
         ]
 
     def _choose_classes(self, logits: Tensor) -> list[Tensor]:
-        """int64 (B,) for each class that is asked for."""
+        """int64 (B,) for each requested class."""
         if not bool(logits.isfinite().all()):
             raise ModelError(
                 "The network's logits are not finite.",
@@ -192,7 +192,7 @@ class _Explaining:
 
 
 def _find_class(text: str, class_names: Sequence[str], num_classes: int) -> int:
-    """The index of a class given by its name, whatever the case where that is clear, or by its index.
+    """The index of a class given by its name or index; the case of a name is ignored if that is unambiguous.
 
     Raises:
         SettingsError: there is none.
@@ -217,9 +217,9 @@ def _find_class(text: str, class_names: Sequence[str], num_classes: int) -> int:
 def _with_annotations(
     images: Sequence[ImageExplanation], class_names: tuple[str, ...], preprocessing: Preprocessing, path: Path
 ) -> list[ImageExplanation]:
-    """The images with what people marked in them. Of labelled shapes, those of the predicted class count.
+    """The images with their annotations. Of labeled shapes, those of the predicted class count.
 
-    All masks have the size of the first view: what is compared with them is stretched over them likewise.
+    All masks have the size of the first view; maps that are compared with them are scaled to it.
     """
     names = tuple(image.path.as_posix() for image in images)
     annotations = match_annotations(

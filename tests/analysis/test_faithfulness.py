@@ -34,14 +34,14 @@ def _curves(rng, num_examples, *, gain=0.0):
     )
 
 
-def _measured(methods, num_examples=40, randomised=None):
+def _measured(methods, num_examples=40, randomized=None):
     rng = np.random.default_rng(0)
     gains = {**methods, "random": 0.0, "centre": 0.0}
     return Faithfulness(
         positions=np.arange(num_examples),
         fractions=FRACTIONS,
         curves={name: _curves(rng, num_examples, gain=gain) for name, gain in gains.items()},
-        randomised=randomised or {},
+        randomized=randomized or {},
     )
 
 
@@ -63,7 +63,7 @@ def test_two_examples_by_hand():
             "random": curves(flat, flat[:, ::-1], flat, flat),
             "centre": curves(flat, flat[:, ::-1], flat, flat),
         },
-        randomised={},
+        randomized={},
     )
     (method,) = compute_faithfulness(measured).methods
     areas = method.scores.areas
@@ -97,7 +97,7 @@ def test_a_comparison_decides_as_a_paired_t_test_at_a_sixth_of_the_level():
         curves = {
             name: _curves(rng, 12, gain=gain) for name, gain in (("gradcam", 0.012), ("random", 0), ("centre", 0))
         }
-        measured = Faithfulness(positions=np.arange(12), fractions=FRACTIONS, curves=curves, randomised={})
+        measured = Faithfulness(positions=np.arange(12), fractions=FRACTIONS, curves=curves, randomized={})
         (method,) = compute_faithfulness(measured).methods
         for comparison in method.comparisons:
             own, other = (
@@ -157,7 +157,7 @@ def test_a_single_example_tells_nothing_apart():
 
 def test_correlation_with_a_shuffled_head_is_the_mean_of_what_is_defined():
     values = {"gradcam": np.array([0.5, -0.3, np.nan, 0.1], np.float32), "rollout": np.ones(4, np.float32)}
-    found = compute_faithfulness(_measured({"gradcam": 0.1, "rollout": 0.1}, num_examples=4, randomised=values))
+    found = compute_faithfulness(_measured({"gradcam": 0.1, "rollout": 0.1}, num_examples=4, randomized=values))
     gradcam, rollout = found.methods
     assert gradcam.correlation.value == pytest.approx(0.3)
     assert gradcam.correlation.n == 3

@@ -1,8 +1,8 @@
-"""Attention recomputed from an attention module's own projections: the module itself never shows it.
+"""Attention weights, recomputed from the projections of an attention module, which does not return them.
 
-Libraries compute attention inside fused kernels that do not hand it out. But it is softmax(q kᵀ · scale), and q, k, v
-come from projections that are the module's children. Modules are recognised by those, whatever their class; whether the
-recipe fits is decided by numbers, in `attention_survey`.
+Libraries compute attention in fused kernels that do not return it. But it equals softmax(q kᵀ · scale), and q, k and v
+come from projections that are the module's children. Modules are recognized by these projections, not by their class;
+`survey` verifies the result numerically.
 """
 
 from collections.abc import Callable
@@ -22,9 +22,9 @@ _ATTENTION_MARKS: Final = frozenset({"qkv", "kv", *(name for names in _SEPARATE_
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class AttentionLayer:
-    """One attention module, and how its attention is computed from what goes into it. N tokens, C channels.
+    """One attention module, and how its attention follows from its input. N tokens, C channels.
 
-    Children are called by their `forward`, so that hooks on them do not see calls that are not the network's.
+    Children are called through `forward`, so that hooks on them see only the calls of the network itself.
 
     Attributes:
         name: dotted name.
@@ -53,7 +53,7 @@ class AttentionLayer:
         return tokens if self.is_batch_first else tokens.transpose(0, 1)
 
     def attend(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """The attention and the values that it weighs.
+        """The attention weights, and the values that they weight.
 
         Args:
             tokens: (B, N, C), the module's input.
@@ -64,7 +64,7 @@ class AttentionLayer:
         tokens = self._in_own_precision(tokens)
         with torch.autocast(tokens.device.type, enabled=False):
             queries, keys, values = map(self._split_heads, self.project(tokens))
-            queries, keys = self._normalise("q_norm", queries), self._normalise("k_norm", keys)
+            queries, keys = self._normalize("q_norm", queries), self._normalize("k_norm", keys)
             scale = queries.shape[-1] ** -0.5 if self.scale is None else self.scale
             return (queries * scale @ keys.transpose(-2, -1)).softmax(dim=-1), values
 
@@ -77,8 +77,8 @@ class AttentionLayer:
     def differentiate(self, tokens: Tensor, output_gradient: Tensor) -> tuple[Tensor, Tensor]:
         """The attention and the gradient with respect to it, by the chain rule through this one module.
 
-        Attention reaches the logits through the module's output alone: the gradient there, from the network's own
-        backward, holds all that lies behind. Nothing as large as attention has to be kept for the length of a pass.
+        Attention affects the logits only through the module's output, so the network's own backward gives the rest of
+        the chain. Nothing as large as the attention has to be kept during the pass.
 
         Args:
             tokens: (B, N, C), the module's input.
@@ -98,7 +98,7 @@ class AttentionLayer:
     def _split_heads(self, tokens: Tensor) -> Tensor:
         return tokens.reshape(*tokens.shape[:2], self.num_heads, -1).transpose(1, 2)  # (B, heads, N, d)
 
-    def _normalise(self, name: str, heads: Tensor) -> Tensor:
+    def _normalize(self, name: str, heads: Tensor) -> Tensor:
         norm = getattr(self.module, name, None)
         return norm.forward(heads) if isinstance(norm, nn.Module) else heads
 
@@ -108,24 +108,24 @@ class AttentionLayer:
 
 
 def looks_like_attention(module: nn.Module) -> bool:
-    """Whether a module has projections of queries, keys and values, known or of another kind."""
+    """Whether a module has projections of queries, keys and values, of a known kind or not."""
     return isinstance(module, nn.MultiheadAttention) or not _ATTENTION_MARKS.isdisjoint(dict(module.named_children()))
 
 
-def recognise_attention(name: str, module: nn.Module) -> AttentionLayer | None:
-    """The recipe that a module's projections suggest; `None` where they are of no known kind.
+def recognize_attention(name: str, module: nn.Module) -> AttentionLayer | None:
+    """The attention layer that a module's projections suggest; `None` if they are of no known kind.
 
-    Known are `nn.MultiheadAttention`; one projection `qkv`, as in timm; and three projections, as in transformers, with
-    or without one of the output. Norms of queries, keys and output and a gate are applied where the module has them.
+    Known kinds: `nn.MultiheadAttention`; one projection `qkv`, as in timm; three projections, as in transformers, with
+    or without an output projection. Norms of queries, keys and output, and a gate, are applied if the module has them.
 
     Args:
         name: dotted name.
         module: the module.
     """
     if isinstance(module, nn.MultiheadAttention):
-        return _recognise_multihead(name, module)
+        return _recognize_multihead(name, module)
     num_heads = next((n for n in (getattr(module, h, None) for h in _NUM_HEADS_NAMES) if isinstance(n, int)), None)
-    project = _recognise_projections(module)
+    project = _recognize_projections(module)
     if num_heads is None or project is None:
         return None
     return AttentionLayer(
@@ -135,14 +135,14 @@ def recognise_attention(name: str, module: nn.Module) -> AttentionLayer | None:
         scale=next((s for s in (getattr(module, n, None) for n in _SCALE_NAMES) if isinstance(s, float)), None),
         is_batch_first=True,
         project=project,
-        merge=_recognise_merge(module),
+        merge=_recognize_merge(module),
     )
 
 
-def _recognise_multihead(name: str, module: nn.MultiheadAttention) -> AttentionLayer | None:
+def _recognize_multihead(name: str, module: nn.MultiheadAttention) -> AttentionLayer | None:
     weight: Tensor | None = module.in_proj_weight
     out = module.out_proj
-    if weight is None:  # keys and values of other widths than queries: attention to something else
+    if weight is None:  # keys and values have another width than queries: cross-attention
         return None
     return AttentionLayer(
         name=name,
@@ -155,7 +155,7 @@ def _recognise_multihead(name: str, module: nn.MultiheadAttention) -> AttentionL
     )
 
 
-def _recognise_projections(module: nn.Module) -> Callable[[Tensor], tuple[Tensor, ...]] | None:
+def _recognize_projections(module: nn.Module) -> Callable[[Tensor], tuple[Tensor, ...]] | None:
     children = dict(module.named_children())
     if (qkv := children.get("qkv")) is not None:
         return lambda tokens: qkv.forward(tokens).chunk(3, dim=-1)
@@ -166,7 +166,7 @@ def _recognise_projections(module: nn.Module) -> Callable[[Tensor], tuple[Tensor
     return None
 
 
-def _recognise_merge(module: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
+def _recognize_merge(module: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
     children = dict(module.named_children())
     norm, gate = children.get("norm"), children.get("gate")
     output = next((children[name] for name in _OUTPUT_NAMES if name in children), None)

@@ -1,6 +1,6 @@
-"""Attention rollout and relevance, on the attention matrices of one layer after another.
+"""Attention rollout and relevance, layer by layer.
 
-Both are products of one matrix per layer, of which only the rows of the tokens that the head reads are looked at:
+Both are products of one matrix per layer; only the rows of the tokens that the head reads are used:
     rollout    R <- (A + I) R, rows normalised, A the layer's attention with its heads joined  (Abnar & Zuidema 2020)
     relevance  R <- R + Ā R, Ā the heads' mean of max(0, dlogit/dA · A)    (Chefer et al., ICCV 2021, rules 5 and 6)
 """
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def fuse_heads(attention: Tensor, fusion: str) -> Tensor:
-    """One attention matrix per example out of those of all heads.
+    """One attention matrix per example, from those of all heads.
 
     Args:
         attention: float (B, heads, N, N).
@@ -23,18 +23,18 @@ def fuse_heads(attention: Tensor, fusion: str) -> Tensor:
 
 
 def discard_smallest(attention: Tensor, ratio: float, kept_rows: Tensor) -> Tensor:
-    """The attention with its smallest entries set to 0, in each example for itself, of equals the first.
+    """The attention with its smallest entries set to 0, separately in each example; of equal entries the first goes.
 
     Args:
         attention: float (B, N, N), one matrix per example.
-        ratio: share of the entries outside the kept rows that goes, in [0, 1), rounded down to whole entries.
-        kept_rows: bool (N,), rows of which nothing is discarded: those of the class token.
+        ratio: fraction of the entries outside the kept rows that is set to 0, in [0, 1), rounded down.
+        kept_rows: bool (N,), rows that are kept whole: those of the class token.
 
     Returns:
         float (B, N, N).
     """
     if ratio == 0:
-        return attention  # picking rows by a mask would make a GPU wait
+        return attention  # indexing by a mask would synchronize a GPU
     discardable = attention[:, ~kept_rows]  # (B, M, N)
     entries = discardable.flatten(1)
     count = int(ratio * entries.shape[1])
@@ -60,7 +60,7 @@ def roll_out(rolled: Tensor | None, attention: Tensor) -> Tensor:
 
 
 def weigh_attention(attention: Tensor, gradients: Tensor) -> Tensor:
-    """The attention that speaks for the explained logit: the heads' mean of max(0, gradient · attention), rule 5.
+    """The attention that raises the explained logit: the mean over heads of max(0, gradient · attention), rule 5.
 
     Args:
         attention: float (B, heads, N, N).
@@ -75,8 +75,8 @@ def weigh_attention(attention: Tensor, gradients: Tensor) -> Tensor:
 def pass_relevance_back(relevance: Tensor, weighted: Tensor) -> Tensor:
     """A row of the relevance matrix one layer further back: r <- r + r Ā, rule 6.
 
-    The matrix is (I + Ā_L) … (I + Ā_1). A row of it is made from its left end, last layer first, for the price of
-    a vector times a matrix.
+    The matrix is (I + Ā_L) … (I + Ā_1). One row is computed from the last layer to the first, as products of a vector
+    and a matrix.
 
     Args:
         relevance: float (B, N), the row up to the layer behind this one.

@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 import torch
 from torch import Tensor, nn
 
-from reportgen.evidence.attention.layers import AttentionLayer, recognise_attention
+from reportgen.evidence.attention.layers import AttentionLayer, recognize_attention
 from reportgen.evidence.attention.maps import discard_smallest, fuse_heads, roll_out, weigh_attention
 from reportgen.evidence.attention.tap import Attention, AttentionTap, Rollout, without_fused_encoders
 from reportgen.methods import is_class_agnostic
@@ -181,7 +181,7 @@ def _copies(network: nn.Module, layers: Sequence[AttentionLayer]) -> Iterator[tu
     """Each layer's counterpart in a copy of the network, by its module."""
     for layer in layers:
         module = network.get_submodule(layer.name)
-        copied = recognise_attention(layer.name, module)
+        copied = recognize_attention(layer.name, module)
         if copied is None:
             raise ValueError(f"{layer.name} is no attention layer of the copy")
         yield module, copied

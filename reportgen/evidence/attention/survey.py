@@ -1,4 +1,4 @@
-"""Which modules of a network attend, and what its head reads of their tokens: found by probing, proved by numbers."""
+"""The attention layers of a network, and the tokens that its head reads, found by probing and verified numerically."""
 
 import logging
 from contextlib import ExitStack
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from reportgen.errors import LayerError, setting
-from reportgen.evidence.attention.layers import AttentionLayer, looks_like_attention, recognise_attention
+from reportgen.evidence.attention.layers import AttentionLayer, looks_like_attention, recognize_attention
 from reportgen.evidence.attention.tap import Attention, AttentionTap, first_of, without_fused_encoders
 from reportgen.evidence.devices import is_out_of_memory
 from reportgen.evidence.layers.layouts import Layout, disturb_images, find_layout
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 _HINT: Final = f"Choose a method that needs no attention, such as {setting('methods', ('gradcam',))}."
 _TOLERANCE: Final = 1e-4
-_COARSE_TOLERANCE: Final = 1e-2  # where the user lets float32 matrices be multiplied with a shorter mantissa
+_COARSE_TOLERANCE: Final = 1e-2  # if the user allows float32 products with a shorter mantissa
 _MIN_READ: Final = 1e-6  # of the largest gradient; a head that takes single tokens leaves exactly 0 at the others
 
 # What a recipe raises on a module that it does not fit.
@@ -29,10 +29,10 @@ _RECIPE_ERRORS = (ArithmeticError, AttributeError, LookupError, RuntimeError, Ty
 
 
 def find_attention(network: nn.Module, images: Tensor) -> Attention:
-    """The attention of a network, each layer's proved to be what the module computes with.
+    """The attention of a network; each layer's is verified against the module's output.
 
-    A module is taken for attention by its projections. On some images, its output recomputed from its input by way of
-    softmax(q kᵀ · scale) has to equal its own.
+    Projections identify an attention module. On some images, its output recomputed through softmax(q kᵀ · scale) must
+    equal its own.
 
     Args:
         network: the network; left as found.
@@ -56,7 +56,7 @@ def find_attention(network: nn.Module, images: Tensor) -> Attention:
 
 
 class _Survey:
-    """All calls of attention modules in one forward, each examined.
+    """All calls of attention modules in one forward, each verified.
 
     Attributes:
         layers: in the order of their calls.
@@ -77,10 +77,10 @@ class _Survey:
             network(versions)
 
     def find_layout(self) -> Layout:
-        """How to read the tokens as a picture: from those that the first layer is given, before any has met another.
+        """How the tokens form an image: measured at the first layer's input, before tokens exchange information.
 
         Raises:
-            LayerError: they are no picture, or too coarse a one.
+            LayerError: they do not form an image, or the grid is too coarse.
         """
         name = self.layers[0].name
         layout = find_layout(self._first_tokens, self._image_size, self._num_rows)
@@ -113,8 +113,8 @@ class _Survey:
     def _examine(
         self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> tuple[AttentionLayer | None, str]:
-        """The layer, and what is wrong with it, in words; empty where nothing is."""
-        layer = recognise_attention(name, module)
+        """The layer, and its problem in words; empty if there is none."""
+        layer = recognize_attention(name, module)
         if layer is None:
             return None, "its projections of queries, keys and values are of no known kind"
         tokens, own = layer.read_input(args, kwargs), layer.to_batch_first(first_of(output))
@@ -136,8 +136,8 @@ class _Survey:
 def _find_read_tokens(network: nn.Module, images: Tensor, attention: Attention) -> Tensor:
     """Which of the N tokens the head reads: bool (N,).
 
-    It is those behind the last attention layer at which the logits, mixed at random, have a gradient: between there and
-    the head nothing moves from token to token any more.
+    These are the tokens behind the last attention layer at which a random mixture of the logits has a gradient: after
+    it, no information moves between tokens.
     """
     with AttentionTap(attention, rollout=None, records=True) as tap:
         logits = extract_logits(network(images))

@@ -1,4 +1,4 @@
-"""Following the attention through one forward of a network, without keeping more of it than the maps need."""
+"""The attention of one forward, of which no more is kept than the maps need."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -28,7 +28,7 @@ class Attention:
 
     Attributes:
         layers: in the order of their calls.
-        layout: which of the tokens are the picture's patches.
+        layout: which tokens are patches of the image.
         is_read: bool (N,), the tokens that the head reads: the class token, it and the distillation token, or all
             patches where the head averages them.
     """
@@ -39,7 +39,7 @@ class Attention:
 
     @property
     def is_class_token(self) -> Tensor:
-        """Which tokens the head reads that are no patches: bool (N,)."""
+        """The tokens that the head reads and that are not patches: bool (N,)."""
         places = torch.arange(len(self.is_read), device=self.is_read.device)
         return self.is_read & (places < self.layout.num_prefix_tokens)
 
@@ -81,13 +81,12 @@ class Rollout:
 
 
 class AttentionTap:
-    """Hooks on the attention layers, there from `with` to its end.
+    """Hooks on the attention layers, within a `with` block.
 
-    The network computes in its own kernels and says what it always says. For rollout, a layer's attention is recomputed
-    from its input, joined to what was rolled out before, and dropped: one (B, N, N) is held. For relevance, autograd
-    records from the first attention layer's output on, and nothing before it; the layers' inputs and outputs are held,
-    (B, N, C) each, besides what autograd holds for a backward to there. Attention and its gradient, (B, heads, N, N),
-    are there for one layer at a time.
+    The network runs in its own kernels, and its outputs do not change. For rollout, a layer's attention is recomputed
+    from its input, multiplied into the rollout so far, and dropped: one (B, N, N) is kept. For relevance, autograd
+    records only from the first attention layer's output on; the layers' inputs and outputs, (B, N, C) each, are kept as
+    well. Attention and its gradient, (B, heads, N, N), exist for one layer at a time.
     """
 
     def __init__(self, attention: Attention, *, rollout: Rollout | None, records: bool) -> None:
@@ -127,7 +126,7 @@ class AttentionTap:
         self._inputs, self.outputs = [], []
 
     def rollout_maps(self) -> Tensor:
-        """By attention rollout, the share of each patch in the tokens that the head reads: float32 (B, h, w).
+        """By attention rollout, the fraction of each patch in the tokens that the head reads: float32 (B, h, w).
 
         Raises:
             LayerError: the last forward has not called each layer once.
@@ -137,10 +136,10 @@ class AttentionTap:
         return self._attention.to_maps(torch.einsum("i,bij->bj", self._attention.reading, self._rolled.float()))
 
     def relevance_maps(self, gradients: Sequence[Tensor]) -> Tensor:
-        """The relevance of each patch to a logit, by way of the tokens that the head reads: float32 (B, h, w).
+        """The relevance of each patch to a logit, through the tokens that the head reads: float32 (B, h, w).
 
-        The identity that relevance starts from is left out. A class token's row has nothing of it on the patches; where
-        the head averages the patches, it is the same 1 / N on each, and hundreds of times what attention adds.
+        The initial identity is subtracted. It is 0 on the patches in a class token's row; where the head averages the
+        patches, it is 1 / N on each, hundreds of times the contribution of attention.
 
         Args:
             gradients: derivative of each example's logit with respect to each of `outputs`.
@@ -196,7 +195,7 @@ def first_of(output: Any) -> Tensor:
 
 @contextmanager
 def without_fused_encoders() -> Iterator[None]:
-    """Within it, PyTorch's encoder layers call their attention modules, with their hooks, not one fused kernel."""
+    """Within it, PyTorch's encoder layers call their attention modules and their hooks instead of a fused kernel."""
     switch = getattr(torch.backends, "mha", None)  # newer than PyTorch 2.2
     if switch is None:
         yield

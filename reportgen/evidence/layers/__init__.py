@@ -1,1 +1,1 @@
-"""Which layer the maps come from, and how its output is read."""
+"""The target layer of the maps, and the layout of its output."""

@@ -1,4 +1,4 @@
-"""Cutting a network in two at one layer, so that autograd records the head behind it and nothing before it."""
+"""A cut through a network at one layer, so that autograd records only the head behind it."""
 
 from collections.abc import Callable
 from types import TracebackType
@@ -15,16 +15,16 @@ PassOne = Callable[[str], bool]
 
 
 class HeadTap:
-    """A hook on one call of one layer, there from `with` to its end.
+    """A hook on one call of one layer, within a `with` block.
 
-    The layer's output goes on as a tensor of its own that requires a gradient. Where no parameter and no input does,
-    that is where autograd begins to record: the forward costs and holds what plain inference does, and only the head
-    can be differentiated. A path that bypasses the layer is a constant to it, so the gradient is exact. Where something
-    upstream is recorded already (an attention, a layer that is tapped too, an image), the record goes on.
+    The hook replaces the layer's output by a new tensor that requires a gradient. If no parameter and no input requires
+    one, autograd starts to record there: the forward takes the time and memory of inference, and only the head can be
+    differentiated. A path that bypasses the layer is a constant, so the gradient is exact. If something upstream is
+    recorded already (attention, another tapped layer, an image), the record continues.
 
     Some networks change a layer's output in place later: torchvision's DenseNet by `F.relu(features, inplace=True)`.
-    The tensor handed out here is then the changed one, and the gradient is taken with respect to the very same tensor:
-    values and gradient always belong together.
+    The tensor returned here is then the changed one, and the gradient is taken with respect to the same tensor: values
+    and gradient always match.
     """
 
     def __init__(self, layer: nn.Module, call: int = 0, *, records: bool = True) -> None:
@@ -59,10 +59,10 @@ class HeadTap:
         self.output = self._tapped = self._substitute = None
 
     def begin(self, *, substitute: Tensor | None = None, pass_one: PassOne | None = None) -> None:
-        """Forget the last forward: another one is about to begin.
+        """Discard the last forward, before the next one.
 
         Args:
-            substitute: stands in for the layer's output, of the same shape.
+            substitute: replaces the layer's output, of the same shape.
             pass_one: called when the layer has run; `None` where no other layer is tapped.
         """
         self._num_calls, self._substitute = 0, substitute
@@ -71,7 +71,7 @@ class HeadTap:
 
     @property
     def tapped(self) -> Tensor:
-        """What the head has read from the layer in the last forward, of the shape of its output.
+        """The layer's output as the head read it in the last forward.
 
         In float32 where the head behind it, which no other tapped layer is part of, runs in that.
 
@@ -114,7 +114,7 @@ class HeadTap:
             return source
         with torch.enable_grad():
             self.output = source if source.requires_grad else source.detach().requires_grad_()
-            self._tapped = self.output.clone()  # a leaf must not be changed in place, a copy of it may
+            self._tapped = self.output.clone()  # a leaf must not be changed in place; a copy may
         return self._tapped
 
 
@@ -123,5 +123,5 @@ def _is_only_one(_device_type: str) -> bool:
 
 
 def widened(tensor: Tensor) -> Tensor:
-    """The tensor in float32 where its own precision is coarser."""
+    """The tensor in float32, if its own precision is coarser."""
     return tensor.float() if tensor.dtype in {torch.bfloat16, torch.float16} else tensor

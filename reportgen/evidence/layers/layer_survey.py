@@ -1,4 +1,4 @@
-"""What every layer of a network puts out for some images, and which of it is a map of the image."""
+"""The outputs of all layers of a network for some images, and which of them are spatial maps."""
 
 import weakref
 from collections import Counter
@@ -13,18 +13,17 @@ from reportgen.evidence.layers.layouts import Layout, disturb_images, find_layou
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class LayerOutput:
-    """What one call of one layer puts out.
+    """The output of one call of one layer.
 
     Attributes:
         name: the layer's dotted name.
         module: the layer.
         call: which of the layer's calls within one forward, from 0.
         order: position among the calls of all layers, by completion.
-        group: number that is shared by layers that put out the same tensor one after another, such as a stage and its
-            last block.
-        source: number that is shared by layers that are fed the very same tensor; `None` for those that hand it on.
-        shape: shape of the output for one image, as text; the type's name where the output is no tensor.
-        layout: which axes are the picture's; `None` where none are.
+        group: number shared by consecutive layers with the same output, such as a stage and its last block.
+        source: number shared by layers with the same input tensor; `None` for layers that return their input.
+        shape: shape of the output for one image, as text; the type's name if the output is not a tensor.
+        layout: which axes are spatial; `None` if none are.
         channels: number of channels, 0 without a layout.
         upsamples: whether the output has more cells than the layer's own input, so that its cells are not its own.
         has_weights: whether the layer itself, not its children, has parameters.
@@ -53,7 +52,7 @@ def survey_layers(network: nn.Module, images: Tensor) -> tuple[list[LayerOutput]
 
     Args:
         network: in evaluation mode.
-        images: float32 (P, 3, H, W), normalised. One will do; several tell chance from place better.
+        images: float32 (P, 3, H, W), normalised. One is enough; several separate chance from position better.
 
     Returns:
         One record for each call of each layer but the network itself, and the network's own output.
@@ -66,7 +65,7 @@ def survey_layers(network: nn.Module, images: Tensor) -> tuple[list[LayerOutput]
 
 
 class _Survey:
-    """Hooks on all layers for the length of one forward. Nothing is kept of a tensor but its measures."""
+    """Hooks on all layers during one forward. Only measurements of tensors are kept."""
 
     def __init__(self, network: nn.Module, image_size: tuple[int, int], num_rows: int) -> None:
         self._image_size = image_size
@@ -115,7 +114,7 @@ class _Survey:
         self._previous_version = 0 if self._previous is None else _version(self._previous)
 
     def _group_of(self, output: Any) -> int:
-        """The group of the layer before, where that put out the same: one unchanged tensor, or one of equal values."""
+        """The group of the previous layer, if its output was the same: one unchanged tensor, or one of equal values."""
         last = self.outputs[-1].group if self.outputs else -1
         if not isinstance(output, Tensor) or self._previous is None:
             return last + 1
@@ -125,12 +124,12 @@ class _Survey:
         return last if is_equal else last + 1
 
     def _source_of(self, inputs: tuple[Any, ...], output: Any) -> int | None:
-        """The number of the tensor that a layer is fed first; `None` where it hands that on, as a dropout does here."""
+        """The number of a layer's first input; `None` if the layer returns it, as dropout does here."""
         first = inputs[0] if inputs else None
         if not isinstance(first, Tensor) or first is output:
             return None
         reference, number = self._sources.get(id(first), (None, 0))
-        if reference is None or reference() is not first:  # an id is used again after its tensor is gone
+        if reference is None or reference() is not first:  # an id is reused once its tensor is freed
             number = len(self.outputs)
             self._sources[id(first)] = (weakref.ref(first), number)
         return number

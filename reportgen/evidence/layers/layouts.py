@@ -1,8 +1,8 @@
-"""Which axes of a layer's output are the picture's: found by disturbing halves of the picture.
+"""Which axes of a layer's output are spatial, found by disturbing halves of the image.
 
 A layer's maps can only be laid over the image if a change in one half of the image shows most in the same half of the
-layer's output. That tells a spatial grid from an attention matrix, (B, C, h, w) from (B, h, w, C), and the tokens of
-patches from those that have no place, by measurement.
+layer's output. This distinguishes a spatial grid from an attention matrix, (B, C, h, w) from (B, h, w, C), and patch
+tokens from tokens without a position, by measurement.
 """
 
 import math
@@ -26,12 +26,12 @@ at least."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """How to read a layer's output as a picture.
+    """How a layer's output forms an image.
 
     Attributes:
         kind: (B, C, h, w), (B, h, w, C), or tokens (B, p + h w, C), row by row.
         grid: h and w.
-        num_prefix_tokens: p, the tokens in front that have no place: a class token, registers.
+        num_prefix_tokens: p, the leading tokens without a position: a class token, registers.
     """
 
     kind: Literal["NCHW", "NHWC", "tokens"]
@@ -77,7 +77,7 @@ def measure_locality(maps: Tensor) -> list[float]:
         maps: (5 P, C, h, w), a layer's output for `disturb_images`, read in some layout.
 
     Returns:
-        A value for each of the P images: 0 where place means nothing, as in a map that is the same everywhere.
+        A value for each of the P images: 0 if position has no effect, as in a constant map.
     """
     changes = _measure_changes(maps.movedim(1, -1))  # (4, P, h, w)
     if min(changes.shape[2:]) < 2:
@@ -94,7 +94,7 @@ def measure_locality(maps: Tensor) -> list[float]:
 
 
 def find_layout(output: Any, image_size: tuple[int, int], num_rows: int) -> Layout | None:
-    """The layout under which place in the output follows place in the picture, where there is one.
+    """The layout in which position in the output follows position in the image, if there is one.
 
     A grid of four axes that is too small to be measured is taken to be in PyTorch's own layout.
 
@@ -128,7 +128,7 @@ def _measure_changes(output: Tensor) -> Tensor:
 def _measure_contrasts(output: Tensor) -> Tensor:
     """For each token of (5 P, N, C), whether it is at the top (1) or the bottom (-1), and at the left or right: (2, N).
 
-    Around 0 are those that see the whole image, or none of it.
+    Tokens that see the whole image, or none of it, are close to 0.
     """
     changes = _measure_changes(output)  # (4, P, N)
     first, second = changes[0::2], changes[1::2]

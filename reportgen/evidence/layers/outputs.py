@@ -1,4 +1,4 @@
-"""What a network returns: its logits, in whatever form, and what is said where there are none."""
+"""The logits in a network's output, and the errors if there are none."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def forward_hint(images: Tensor) -> Iterator[None]:
-    """Within it, a forward of such images that fails gives an error that says what to do.
+    """Within it, a failing forward of such images raises an error with a hint.
 
     Raises:
         ModelError: the network fails.
@@ -24,7 +24,7 @@ def forward_hint(images: Tensor) -> Iterator[None]:
         yield
     except ReportError:
         raise
-    except Exception as error:  # a user's forward may raise anything
+    except Exception as error:  # user code may raise anything
         if is_out_of_memory(error):
             raise
         log.debug("the network's forward failed", exc_info=True)

@@ -1,4 +1,4 @@
-"""Which layer the maps come from: the deepest that still knows where in the image something is, found by probing."""
+"""The target layer: the deepest one with a spatial grid, found by probing."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -33,9 +33,9 @@ class TargetLayer:
         call: which of the layer's calls within one forward, from 0.
         layout: which axes of its output are the picture's.
         channels: number of its channels.
-        is_given: whether the user named it; otherwise it was found by probing.
+        is_given: whether the user chose it; otherwise it was found by probing.
         is_bypassed: whether the logits also depend on the image by a path that does not pass through the cells of the
-            layer's grid: one around the layer, or through its tokens that have no place.
+            layer's grid: one around the layer, or through its tokens without a position.
         warnings: what a reader of the maps has to know about the layer, as sentences.
     """
 
@@ -61,17 +61,17 @@ class TargetLayer:
 def find_target_layers(
     network: nn.Module, images: Tensor, names: Sequence[str] = (), *, num_classes: int | None = None
 ) -> tuple[TargetLayer, ...]:
-    """The layers that class activation maps are to be taken from.
+    """The target layers of class activation maps.
 
-    Without names, it is one: the deepest in order of execution whose output has two channels or more on a spatial grid
-    of at least 4x4 cells, which a gradient reaches from the logits. Of layers that put out the same tensor it is the
-    outermost, such as a stage instead of its last block. No class name plays a part.
+    Without names, one layer is found: the last in order of execution whose output has at least two channels on a
+    spatial grid of at least 4x4 cells, and which a gradient reaches from the logits. Of layers with the same output,
+    the outermost is taken, such as a stage instead of its last block. Class names are not used.
 
     In a transformer the cells of the grid are tokens. Behind the last attention no gradient reaches them where a class
     token is read, so that the layer in front of that attention is found, and the last layer where tokens are averaged.
-    Two kinds of layers in between hold the tokens in pieces, and are passed over: those of another width than most
-    layers have on such a grid (queries, keys and values in one, or the inside of an MLP), and those that share their
-    input with another layer (queries, keys and values apart).
+    Two kinds of layers hold only parts of the tokens and are skipped: those whose width differs from that of most
+    layers on such a grid (joint queries, keys and values, or the inside of an MLP), and those that share their input
+    with another layer (separate queries, keys and values).
 
     Args:
         network: the network; left as found.
@@ -249,16 +249,16 @@ def _describe(
 def _reads_last(
     network: nn.Module, images: Tensor, outputs: Sequence[LayerOutput], chosen: LayerOutput, *, is_given: bool
 ) -> bool:
-    """Whether a token without a place reads those that have one, and does so for the last time behind the layer."""
+    """Whether a token without a position reads those with one for the last time behind the layer."""
     if _require_layout(chosen).num_prefix_tokens == 0:
         return False
     return not is_given or chosen is _find_deepest(network, images, outputs)
 
 
 def _look_behind(network: nn.Module, images: Tensor, chosen: LayerOutput) -> tuple[bool, bool]:
-    """Whether the logits depend on the image by another way than through the layer's cells, and whether it is changed.
+    """Whether the logits depend on the image other than through the layer's cells, and whether its output is changed.
 
-    With the cells held fixed, the image is replaced by noise: logits that stay came through the cells alone.
+    With fixed cells, the image is replaced by noise: logits that do not change depend on the cells alone.
     """
     layout = _require_layout(chosen)
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(1)).to(images)
@@ -277,7 +277,7 @@ def _look_behind(network: nn.Module, images: Tensor, chosen: LayerOutput) -> tup
 
 
 def _output_of(tap: HeadTap) -> Tensor:
-    """What the tapped layer has put out in the last run."""
+    """The output of the tapped layer in the last run."""
     if tap.output is None:
         raise RuntimeError("the tap has not run")
     return tap.output
@@ -295,7 +295,7 @@ def _grid_text(output: LayerOutput) -> str:
 
 
 def _listing(network: nn.Module, images: Tensor, outputs: Sequence[LayerOutput]) -> str:
-    """The layers that could be named, from the one that would be found without a name on."""
+    """The possible target layers, from the default one on."""
     candidates = _candidates(outputs)
     deepest = _find_deepest(network, images, outputs)
     if deepest is not None:

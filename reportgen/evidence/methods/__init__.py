@@ -1,1 +1,1 @@
-"""How maps are made of what a forward leaves: one family of methods beside the other."""
+"""How the families of methods compute maps from a forward."""

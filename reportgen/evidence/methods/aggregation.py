@@ -15,9 +15,9 @@ Aggregate = Callable[[Tensor, Tensor], Tensor]
 def aggregate_maps(maps: Sequence[Tensor], how: str) -> Tensor:
     """One map of several layers' maps.
 
-    Each is scaled to the finest grid, unnormalised: a value stays what it is. Then, at each place, comes their `mean`;
-    their `max`imum, with its sign; or their mean `weighted` by each layer's total evidence, the sum of the positive
-    values of its map at its own grid (where no layer has any, the plain mean).
+    Each map is scaled to the finest grid without normalization. Then, at each location, the `mean` is taken, or the
+    `max`imum with its sign, or the mean `weighted` by each layer's total evidence, the sum of the positive values of
+    its map on its own grid (the plain mean if no layer has any).
 
     Args:
         maps: float (B, h, w) of each layer.
@@ -34,7 +34,7 @@ def aggregate_maps(maps: Sequence[Tensor], how: str) -> Tensor:
 
 
 def resize_maps(maps: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Maps at another size: bilinear with half-pixel centres, the project's one way to scale a map.
+    """Maps at another size: bilinear with half-pixel centers, as everywhere in reportgen.
 
     Args:
         maps: float (B, h, w).

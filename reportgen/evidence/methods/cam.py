@@ -20,8 +20,8 @@ Activations, float (B, C, h, w), are the output of the target layer; gradients a
 explained logit by them: float (B, C, h, w), or (B, C, 1, 1) where it is the same at every place.
 """
 
-# Small numbers that pytorch-grad-cam adds to divisors. Where gradients are so small that the first of them rules, its
-# maps are another method's, in truth; the same here, so that both agree.
+# Small numbers that pytorch-grad-cam adds to divisors. If gradients are so small that the first one dominates, its maps
+# are effectively those of another method; it is the same here, so that both agree.
 _PLUS_PLUS_EPSILON = 1e-6
 _XGRAD_EPSILON = 1e-7
 
@@ -77,7 +77,7 @@ def compute_layercam(activations: Tensor, gradients: Tensor) -> Tensor:
 def compute_gradcam_elementwise(activations: Tensor, gradients: Tensor) -> Tensor:
     """Each value times its own gradient where the product is positive, summed over the channels: pytorch-grad-cam's.
 
-    In units of the logit, never negative: it leaves out what speaks against the class.
+    In units of the logit, never negative: evidence against the class is left out.
     """
     return (gradients * activations).relu().sum(dim=1)
 
@@ -85,7 +85,7 @@ def compute_gradcam_elementwise(activations: Tensor, gradients: Tensor) -> Tenso
 def compute_eigencam(activations: Tensor, gradients: Tensor) -> Tensor:  # noqa: ARG001
     """Eigen-CAM: the activations along their first principal component (Muhammad and Yeasin 2020).
 
-    The same for every class; the gradients are not looked at. Signed, in units of the activations; sums to 0.
+    Class-agnostic; the gradients are not used. Signed, in units of the activations; sums to 0.
     """
     return project_on_first_component(activations)
 

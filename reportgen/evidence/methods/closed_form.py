@@ -1,4 +1,4 @@
-"""Heads whose gradient is known: global average pooling and one linear layer, told by numbers and not by name."""
+"""Heads with a known gradient: global average pooling and one linear layer, recognized numerically, not by name."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -56,14 +56,14 @@ def find_closed_form(network: nn.Module, images: Tensor, target: TargetLayer) ->
     Returns:
         The closed form; `None` for any other head.
     """
-    if target.is_bypassed:  # few images may not show it
+    if target.is_bypassed:  # a few images may not reveal it
         return None
     with HeadTap(target.module, target.call) as tap:
         logits, activations = tap.run(network, images)
         mixture = torch.randn(logits.shape[1], generator=torch.Generator().manual_seed(0)).to(logits)
         probes = [(logits.detach(), *_differentiate(logits, mixture, activations, target))]
-        # Positive, so that a ReLU that changes the layer's output in place lets it through; large, so that a smooth
-        # function such as a hard swish, which is nearly linear next to 0, shows that it isn't.
+        # Positive, so that it passes an in-place ReLU; large, so that a smooth function such as a hard swish, which is
+        # nearly linear close to 0, is recognized as nonlinear.
         noise = torch.rand(activations.shape, generator=torch.Generator().manual_seed(1)).to(activations)
         other = noise * (10 + 10 * activations.detach().abs().mean())
         logits, activations = tap.run(network, images, substitute=other)

@@ -1,4 +1,4 @@
-"""The strongest pattern in the channels of a layer: what Eigen-CAM shows, in batches and without leaving the device."""
+"""The first principal component of a layer's channels, for Eigen-CAM: batched, and on the device."""
 
 from typing import Final
 
@@ -17,9 +17,9 @@ def project_on_first_component(values: Tensor) -> Tensor:
     """Each place's channels, less their mean over the places, along the direction in which they vary most.
 
     This is L = O V₁ of Eigen-CAM (Muhammad and Yeasin 2020, "Class activation map using principal components") with O
-    centred, as principal components are and as pytorch-grad-cam has it. The sign of a principal component is arbitrary.
-    Here it is such that the map rises with the plain sum over the channels, not falls: more is more activation, or more
-    evidence where the values are gradients times activations.
+    centered, as principal components are and as pytorch-grad-cam has it. The sign of a principal component is
+    arbitrary. Here the map increases with the plain sum over the channels: larger values mean more activation, or more
+    evidence if the values are gradients times activations.
 
     Args:
         values: float (B, C, h, w).
@@ -28,19 +28,19 @@ def project_on_first_component(values: Tensor) -> Tensor:
         float (B, h, w), in the unit of the values; its places sum to 0. All 0 where no channel varies.
     """
     flat = values.flatten(2)  # (B, C, P)
-    centred = flat - flat.mean(dim=2, keepdim=True)
-    unit = centred.abs().amax(dim=(1, 2), keepdim=True).clamp_min(torch.finfo(values.dtype).tiny)
-    centred = centred / unit  # squares of small gradients would vanish
-    num_channels, num_places = centred.shape[1:]
+    centered = flat - flat.mean(dim=2, keepdim=True)
+    unit = centered.abs().amax(dim=(1, 2), keepdim=True).clamp_min(torch.finfo(values.dtype).tiny)
+    centered = centered / unit  # squares of small gradients would vanish
+    num_channels, num_places = centered.shape[1:]
     if num_places <= num_channels:
-        by_place = centred.transpose(1, 2) @ centred  # (B, P, P)
+        by_place = centered.transpose(1, 2) @ centered  # (B, P, P)
         strongest = _first_eigenvector(by_place)  # (B, P)
         strength = torch.linalg.vector_norm(_times(by_place, strongest), dim=1, keepdim=True)
         projected = strongest * strength.sqrt()
     else:
-        by_channel = centred @ centred.transpose(1, 2)  # (B, C, C)
-        projected = _times(centred.transpose(1, 2), _first_eigenvector(by_channel))
-    falls = (projected * centred.sum(dim=1)).sum(dim=1, keepdim=True) < 0
+        by_channel = centered @ centered.transpose(1, 2)  # (B, C, C)
+        projected = _times(centered.transpose(1, 2), _first_eigenvector(by_channel))
+    falls = (projected * centered.sum(dim=1)).sum(dim=1, keepdim=True) < 0
     projected = torch.where(falls, -projected, projected) * unit[:, 0]
     return projected.view(values.shape[0], *values.shape[2:])
 
@@ -48,14 +48,14 @@ def project_on_first_component(values: Tensor) -> Tensor:
 def _first_eigenvector(matrices: Tensor) -> Tensor:
     """The eigenvector (B, n) of the largest eigenvalue of each symmetric, non-negative matrix (B, n, n), of length 1.
 
-    A matrix that is squared again and again, and scaled, becomes the projection on that eigenvector: batched products
-    of small matrices, which cost half of a batched eigendecomposition, a quarter of an SVD, and never stop a GPU. On a
-    CPU each matrix is squared until it is a projection, most of them some eight times.
+    Repeated squaring and scaling turns a matrix into the projection on that eigenvector. These batched products of
+    small matrices cost half of a batched eigendecomposition or a quarter of an SVD, and never synchronize a GPU. On a
+    CPU each matrix is squared until it is a projection, usually about eight times.
     """
     power = _scaled(matrices)
     waiting = torch.arange(len(power), device=power.device)
     for _ in range(_NUM_SQUARINGS):
-        if not power.is_cpu:  # it would have to wait to be asked
+        if not power.is_cpu:  # the check would synchronize it
             power = _scaled(power @ power)
             continue
         if not len(waiting):
@@ -67,7 +67,7 @@ def _first_eigenvector(matrices: Tensor) -> Tensor:
     # Of a projection, the longest column is the most precise.
     longest = power.diagonal(dim1=1, dim2=2).argmax(dim=1)  # (B,)
     vectors = power.gather(2, longest[:, None, None].expand(-1, power.shape[1], 1)).squeeze(2)
-    return _scaled(_times(matrices, _scaled(vectors)))  # takes off what rounding has left of weak eigenvectors
+    return _scaled(_times(matrices, _scaled(vectors)))  # removes the remainder of weak eigenvectors
 
 
 def _scaled(tensors: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from reportgen.evidence.methods.map_sources import MapSource
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class ExplainedBatch:
-    """What the pass finds for B examples, on the device that the network runs on.
+    """Results of the pass for B examples, on the network's device.
 
     Attributes:
         logits: float32 (B, K).
@@ -30,9 +30,9 @@ class ExplainedBatch:
 
 
 class Explainer:
-    """A network with what explains it: runs batches, and makes maps of any of their logits.
+    """A network with its map sources: runs batches, and computes maps of any of their logits.
 
-    Hooks are on the network from `with` to its end.
+    Hooks are on the network within a `with` block.
     """
 
     def __init__(
@@ -80,10 +80,10 @@ class Explainer:
             return widened(extract_logits(self.network(inputs)))
 
     def explain(self, logits: Tensor, classes: Sequence[Tensor]) -> dict[str, tuple[Tensor, ...]]:
-        """The maps of the batch that has just run, by method: float32 (B, h, w) for each of the classes asked for.
+        """The maps of the batch that has just run, by method: float32 (B, h, w) for each requested class.
 
-        The logits of a batch are differentiated as one sum: as no example's logits depend on another example, that is
-        the gradient of each. An example whose class is the first that was asked for gets the very same map again.
+        The logits of a batch are differentiated as one sum: no example's logits depend on another example, so this
+        gives the gradient of each. An example whose class is also its first requested one gets the same map again.
 
         Args:
             logits: what `run` returned.
@@ -101,7 +101,7 @@ class Explainer:
         specific: dict[str, tuple[Tensor, ...]] = {method: (made,) for method, made in first.items()}
         for place, chosen in enumerate(classes[1:], start=1):
             differs = chosen != classes[0]
-            # Asking a GPU whether any differs would make it wait.
+            # On a GPU this check would synchronize.
             if differs.is_cpu and not differs.any():
                 found = first
             else:

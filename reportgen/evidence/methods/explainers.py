@@ -1,4 +1,4 @@
-"""From settings to an explainer: which methods ask for which hooks on a network, and what they then need."""
+"""From settings to an explainer: the map sources that the methods need."""
 
 import logging
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def choose_num_probed(batch_size: int) -> int:
 def build_explainer(
     network: nn.Module, images: Tensor, settings: ModelSettings, *, num_classes: int | None, is_opaque: bool = False
 ) -> Explainer:
-    """What runs a network and makes its maps by all methods of the settings that need no forwards of their own.
+    """The explainer for all methods of the settings that need no forwards of their own.
 
     Args:
         network: in evaluation mode, frozen, on its device.
@@ -54,7 +54,7 @@ def build_explainer(
     if not sources:
         _check_outputs(network, images, num_classes)
     attention_methods = [method for method in settings.methods if method in list_methods("attention") and not is_opaque]
-    if attention_methods:  # in front, as its hooks must see a layer's output before those of a target layer do
+    if attention_methods:  # first: its hooks must run before those of a target layer
         rollout = Rollout(head_fusion=settings.head_fusion, discard_ratio=settings.discard_ratio)
         sources.insert(0, AttentionMaps(find_attention(network, images), attention_methods, rollout=rollout))
     return Explainer(network, sources, autocast=autocast)

@@ -1,4 +1,4 @@
-"""Where maps come from: what a family of methods keeps of a forward, and the maps that it makes of it."""
+"""Map sources: what a family of methods records in a forward, and the maps that it computes from it."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -18,10 +18,10 @@ from reportgen.methods import is_class_agnostic
 
 
 class MapSource(Protocol):
-    """One family of methods on one network. Its hooks are on the network from `with` to its end.
+    """One family of methods on one network. Its hooks are on the network within a `with` block.
 
-    What a forward leaves (`values`) and what becomes of it (`make_maps`) are apart, so that all families share one
-    forward, and all methods one gradient for each class; and so that a self-check can make maps of other values.
+    Recording (`values`) and maps (`make_maps`) are separate, so that all families share one forward and all methods one
+    gradient per class, and so that a self-check can compute maps from other values.
     """
 
     @property
@@ -36,7 +36,7 @@ class MapSource(Protocol):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a reader of the maps has to know, as sentences."""
+        """Caveats for the reader of the maps, as sentences."""
         ...
 
     @property
@@ -63,7 +63,7 @@ class MapSource(Protocol):
         ...
 
     def values(self) -> tuple[Tensor, ...]:
-        """What was kept of the last forward: the very tensors that a gradient is taken by."""
+        """The tensors recorded in the last forward, with respect to which gradients are taken."""
         ...
 
     def make_agnostic_maps(self, values: Sequence[Tensor]) -> dict[str, Tensor]:
@@ -154,11 +154,11 @@ class LayerMaps:
             tap.begin(pass_one=pass_one)
 
     def values(self) -> tuple[Tensor, ...]:
-        """What the head has read from each layer, in the layer's own layout."""
+        """Each layer's output as the head read it, in the layer's own layout."""
         return tuple(tap.tapped for tap in self._taps)
 
     def make_agnostic_maps(self, values: Sequence[Tensor]) -> dict[str, Tensor]:
-        """The maps (B, h, w) of Eigen-CAM, where it is among the methods."""
+        """The maps (B, h, w) of the class-agnostic methods."""
         activations = self._by_channel(values)
         return {method: self._make(method, activations, activations) for method in self._agnostic}
 

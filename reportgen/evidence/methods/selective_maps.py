@@ -53,17 +53,17 @@ def compute_selective_maps(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> Mapping[str, CamPair]:
-    """The maps of some examples by those of the settings' methods that are not computed for all.
+    """The maps of some examples by the selective methods of the settings.
 
-    What the values are in:
+    Units:
 
     - `scorecam` (Wang et al. 2020): the mean of the channels, weighted by the softmax of the class's logits on the
       picture masked with each: in the units of the activations, negative where those are.
     - `ablationcam` (Desai and Ramaswamy 2020): the sum of the channels, weighted by how much the class's logit falls
-      when the channel is set to 0. The paper divides that by the logit itself, which would turn the map of a class with
-      a negative logit upside down and part the two maps of a pair by a factor: it is left out. Signed.
+      when the channel is set to 0. The paper divides that by the logit itself, which would invert the map of a class
+      with a negative logit and scale the two maps of a pair differently; the division is left out. Signed.
     - `fullgrad` (Srinivas and Fleuret 2019): absolute gradients times image and biases, each channel of each layer
-      stretched to 0..1 before all are summed, as the library does it: not signed, and in no unit.
+      stretched to 0..1 before all are summed, as in the library: not signed, without a unit.
 
     Everything runs in float32. Per example and class, ScoreCAM and AblationCAM take a forward for each channel of the
     target layer, FullGrad one forward and backward; ScoreCAM holds a picture for each channel. The network is left as
@@ -109,7 +109,7 @@ def compute_selective_maps(
 
 
 def check_selective(classifier: Classifier, evaluation_set: EvaluationSet, settings: AnalyzeSettings) -> None:
-    """Check that the network can be explained by those of the methods, before the pass whose results would be lost.
+    """Check that the selective methods work on the network, before the pass, whose results an error would lose.
 
     Raises:
         DataError: an image cannot be read.
@@ -128,7 +128,7 @@ def _load_probed(classifier: Classifier, evaluation_set: EvaluationSet, device: 
 
 
 def prepare_selective(network: nn.Module, images: Tensor, settings: ModelSettings) -> dict[str, Explain]:
-    """What explains one image by each of those of the settings' methods that are not computed for all.
+    """A function that explains one image, for each selective method of the settings.
 
     Args:
         network: in evaluation mode, frozen, on its device.
@@ -242,14 +242,14 @@ def _prepare_layered(
     wrappers = [_OneLayerNetwork(network, target) for target in targets]
     libraries = [make(wrapper) for wrapper in wrappers]
     for library in libraries:
-        library.activations_and_grads.release()  # or it would keep a copy of every forward
+        library.activations_and_grads.release()  # otherwise it keeps a copy of every forward
 
     def explain_at(wrapper: _OneLayerNetwork, library: Any, image: Tensor, index: int) -> Tensor:
         with torch.no_grad():
             logit = wrapper(image)[0, index]
             assert wrapper.read is not None
             activations = wrapper.read.cpu().numpy()
-            # Where the logit is taken to be 1, AblationCAM's relative loss is the loss itself; a softmax doesn't mind.
+            # With the logit shifted to 1, AblationCAM's relative drop is the drop itself; a softmax is not affected.
             score: Target = lambda logits: logits[index] - logit + 1  # noqa: E731
             cam = library.get_cam_image(image, wrapper.place, [score], activations, None, False)
         return torch.from_numpy(np.float32(cam))
@@ -316,7 +316,7 @@ def _prepare_fullgrad(network: nn.Module, images: Tensor, settings: ModelSetting
 
 
 def _list_calls(layers: Sequence[nn.Module], network: nn.Module, images: Tensor) -> list[nn.Module]:
-    """The layers in the order of their calls, one called twice standing there twice."""
+    """The layers in the order of their calls; one that is called twice is listed twice."""
     called: list[nn.Module] = []
     handles = [layer.register_forward_hook(lambda layer, *_: called.append(layer)) for layer in layers]
     try:

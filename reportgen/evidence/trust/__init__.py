@@ -1,1 +1,1 @@
-"""Whether the maps are right, and whether they are to be trusted."""
+"""Whether the maps are correct, and whether they can be trusted."""

@@ -1,4 +1,4 @@
-"""Tests of the maps: does what they point at matter to the model, and do they depend on what it has learned?
+"""Faithfulness tests: do the highlighted regions matter to the model, and do the maps depend on what it learned?
 
 Deletion and insertion (RISE, Petsiuk et al. 2018), removal with imputation (ROAD, Rong et al. 2022), and randomisation
 of the model's head (Adebayo et al. 2018), on some examples, in batches, on the device of the pass.
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 NUM_STEPS: Final = 10
 """Pixels are removed in tenths of the picture, as by ROAD."""
 
-_CENTRE_SIGMA = 0.25  # of the picture's sides; any other gives the same order of pixels, but for their interpolation
+_CENTER_SIGMA = 0.25  # of the picture's sides; any other gives the same order of pixels, but for their interpolation
 _SAMPLE_SEED = 19
 _EXAMPLE_SEED = 23
 
@@ -49,12 +49,12 @@ def measure_faithfulness(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> Faithfulness:
-    """How the maps of the predicted class stand their tests, on a stratified sample of the examples.
+    """Faithfulness of the maps of the predicted class, on a stratified sample of the examples.
 
     All methods that have a map of every example are tested, and two baselines at the grid of the first: `random`, a map
     of random values, and `centre`, a blob in the middle of the picture. Each example's pixels are ranked by its signed
     map, scaled to the picture; then pixels are removed or restored in that order, exactly a tenth of them at a time,
-    and the network is asked for the probability of the class that it predicted for the whole picture.
+    and the network gives the probability of the class that it predicts for the whole image.
 
     It costs 4 forwards of each example and 36 for each method and baseline, of which 18 take a linear system to be
     solved first (on one processor 1 to 2 ms at 32 pixels, 70 to 300 ms at 224); then one forward and
@@ -101,17 +101,17 @@ def measure_faithfulness(
             if progress is not None:
                 progress(len(images))
             start += len(images)
-        randomised = _compare_randomised(classifier, chosen, predicted[positions], settings, maps, device=device)
+        randomized = _compare_randomized(classifier, chosen, predicted[positions], settings, maps, device=device)
     return Faithfulness(
         positions=positions,
         fractions=np.linspace(0, 1, NUM_STEPS + 1, dtype=np.float32),
         curves={name: _to_record(np.concatenate(parts)) for name, parts in found.items()},
-        randomised=randomised,
+        randomized=randomized,
     )
 
 
 def choose_tested(labels: NDArray[np.int64], is_correct: NDArray[np.bool_], number: int) -> NDArray[np.int64]:
-    """A seeded sample of the N examples, stratified by class and by whether the answer is right.
+    """A seeded sample of the N examples, stratified by class and by whether the prediction is correct.
 
     A systematic sample of the examples in the order of these strata, in random order within each (Madow 1949): each
     example is as likely to be taken as any other, and each stratum gives its share of the sample, rounded up or down.
@@ -134,16 +134,16 @@ def choose_tested(labels: NDArray[np.int64], is_correct: NDArray[np.bool_], numb
 
 
 def _make_baselines(seeds: Sequence[int], grid: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
-    """What any map has to beat: float32 (M, h, w) of random values, and of a blob in the middle."""
+    """Baseline maps: float32 (M, h, w) of random values, and of a blob in the center."""
     random = [np.random.default_rng([_EXAMPLE_SEED, seed]).random(grid, dtype=np.float32) for seed in seeds]
     y, x = ((np.arange(length) + 0.5) / length - 0.5 for length in grid)
-    blob = np.exp(-(y[:, np.newaxis] ** 2 + x**2) / (2 * _CENTRE_SIGMA**2)).astype(np.float32)
+    blob = np.exp(-(y[:, np.newaxis] ** 2 + x**2) / (2 * _CENTER_SIGMA**2)).astype(np.float32)
     centre = np.broadcast_to(blob, (len(seeds), *blob.shape)).copy()
     return dict(zip(BASELINES, (np.stack(random), centre), strict=True))
 
 
 def _make_noise(seeds: Sequence[int], shape: tuple[int, int, int]) -> Tensor:
-    """What is added to imputed pixels: of each example the same in all its pictures, so that they can be compared."""
+    """Noise for imputed pixels, the same in all images of an example, so that they can be compared."""
     noise = [np.random.default_rng([_EXAMPLE_SEED, seed, 1]).standard_normal(shape, np.float32) for seed in seeds]
     return NOISE * torch.from_numpy(np.stack(noise))
 
@@ -168,7 +168,7 @@ def _trace_curves(
     """The curves of some examples by each explanation.
 
     Args:
-        probability: asks the network.
+        probability: of the network.
         images: float32 (B, 3, H, W), normalised, so that 0 is the data's mean.
         classes: int64 (B,), the predicted class.
         noise: float32 (B, 3, H, W), for imputed pixels.
@@ -223,7 +223,7 @@ def _to_record(curves: NDArray[np.float32]) -> RemovalCurves:
     )
 
 
-def _compare_randomised(
+def _compare_randomized(
     classifier: Classifier,
     examples: EvaluationSet,
     classes: NDArray[np.int64],
@@ -274,9 +274,9 @@ def correlate_ranks(
         float32 (M,); NaN where a map is the same everywhere.
     """
     ranks = [rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (first, second)]
-    centred = [own - own.mean(axis=1, keepdims=True) for own in ranks]
-    lengths = [np.sqrt(np.einsum("mc,mc->m", own, own)) for own in centred]
+    centered = [own - own.mean(axis=1, keepdims=True) for own in ranks]
+    lengths = [np.sqrt(np.einsum("mc,mc->m", own, own)) for own in centered]
     product = lengths[0] * lengths[1]
     product[product == 0] = np.nan
-    correlations: NDArray[np.float64] = np.einsum("mc,mc->m", *centred) / product
+    correlations: NDArray[np.float64] = np.einsum("mc,mc->m", *centered) / product
     return correlations.astype(np.float32)

@@ -10,11 +10,10 @@ _SEED = 17
 
 
 def find_head_weights(network: nn.Module, images: Tensor, num_classes: int) -> list[nn.Parameter]:
-    """The weights of the last linear layer, or of the last ones side by side; empty where the network ends otherwise.
+    """The weights of the last linear layer, or of several parallel ones; empty if the network ends otherwise.
 
-    Of the modules that are called and call no other, those with a matrix of weights are walked through from the last
-    backwards, as long as the matrix has one row (in Keras: one column) for each class. A convolution of 1x1 is such a
-    layer too.
+    Modules without called children are visited from the last call backward, as long as their weight matrices have one
+    row (in Keras: one column) per class. A 1x1 convolution counts as a linear layer.
 
     Args:
         network: in evaluation mode.

@@ -1,4 +1,4 @@
-"""The maps of some examples once more: by a full float64 forward and backward through a copy of the network."""
+"""The maps of some examples, recomputed by a full float64 forward and backward through a copy of the network."""
 
 import copy
 import math
@@ -20,7 +20,7 @@ from reportgen.methods import find_method
 
 MAX_RECOMPUTED: Final = 16
 
-_EXAMPLES_PER_RECOMPUTED = 500  # keeps the price near 1 % of the pass: float64 costs some ten times float32
+_EXAMPLES_PER_RECOMPUTED = 500  # keeps the cost near 1% of the pass: float64 takes about ten times as long as float32
 _MIN_RECOMPUTED = 2
 _NUM_DISTURBANCES = 4
 
@@ -69,12 +69,12 @@ def recompute_maps(
 ) -> RecomputeErrors:
     """The differences of a sample's maps from those by plain float64 autograd.
 
-    Some maps are hardly decided: where two principal components are about equally strong, the least rounding turns the
-    one into the other; where positive and negative activations cancel, a method that divides by their sum may go
-    anywhere. A difference there says nothing against the pass. So for ill-conditioned methods it is divided
-    by the map's condition number: how far the map moves when values and gradients are disturbed, relative to how far
-    they were. (A forward error over the condition number is the backward error: what change of the values would
-    explain it.) A wrong component, or a wrong sign, still stands out in every map that is decided.
+    Some maps are ill-conditioned: if two principal components are about equally strong, rounding can swap them; if
+    positive and negative activations cancel, a method that divides by their sum is unstable. A difference there does
+    not mean an error of the pass. For ill-conditioned methods it is therefore divided by the map's condition number:
+    the relative change of the map over the relative change of values and gradients that causes it. (A forward error
+    over the condition number is the backward error, the change of the values that would explain it.) A wrong component
+    or sign still stands out in every well-conditioned map.
 
     Args:
         explainer: what made the maps; its network is in evaluation mode, and is copied.
@@ -83,14 +83,14 @@ def recompute_maps(
         disturbance: relative size of the disturbances that measure the condition.
 
     Raises:
-        Exception: whatever a network raises that cannot be copied, or does not run in float64.
+        Exception: any error of a network that cannot be copied, or does not run in float64.
     """
     device = _float64_device(explainer.network)
     double = copy.deepcopy(explainer.network).to(device).double().to(memory_format=torch.contiguous_format)
     errors = RecomputeErrors(maps={method: [] for method in sample.maps})
     with frozen(double), Explainer(double, [source.on(double) for source in explainer.sources]) as exact:
         for slot, view in enumerate(sample.views):
-            # As the image requires a gradient, everything is recorded, and nothing is cut off at a layer.
+            # The image requires a gradient, so everything is recorded, not only the head.
             image = preprocessing.normalise(torch.from_numpy(view[None]).to(device)).double().requires_grad_()
             logits = exact.run(image)
             for place, index in enumerate(sample.classes[slot].tolist()):

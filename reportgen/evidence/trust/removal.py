@@ -1,7 +1,7 @@
-"""Taking pixels out of pictures in the order that an explanation gives, and what stands in their place.
+"""Removal of pixels in the order of an explanation, and their replacement.
 
-Three ways to fill a hole: one colour, a blurred picture (RISE, Petsiuk et al. 2018), and what the rest of the picture
-suggests (ROAD, Rong et al. 2022).
+Three replacements: one color, a blurred image (RISE, Petsiuk et al. 2018), and imputation from the rest of the image
+(ROAD, Rong et al. 2022).
 """
 
 import math
@@ -20,7 +20,7 @@ NOISE: Final = 0.01
 
 _NUM_STEPS = 1 << 16
 _TOLERANCE = 5e-5  # of the residual to the right side: the worst pixel of a 224-pixel picture is then 0.003 off
-_CHECKED_EVERY = 8  # asking a GPU whether it has converged makes it wait
+_CHECKED_EVERY = 8  # the check for convergence synchronizes a GPU
 
 
 def rank_pixels(maps: Tensor, size: tuple[int, int]) -> Tensor:
@@ -31,7 +31,7 @@ def rank_pixels(maps: Tensor, size: tuple[int, int]) -> Tensor:
     rounding decides nothing.
 
     Args:
-        maps: float (B, h, w), signed: what speaks against the class ranks behind what says nothing.
+        maps: float (B, h, w), signed: evidence against the class ranks behind none.
         size: H and W of the pictures.
     """
     scaled = F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False).flatten(1)
@@ -57,9 +57,9 @@ def blur(images: Tensor) -> Tensor:
 
 
 def fill_linearly(images: Tensor, is_missing: Tensor) -> Tensor:
-    """The pictures with each missing pixel the weighted mean of its eight neighbours, missing ones among them.
+    """The pictures with each missing pixel the weighted mean of its eight neighbors, missing ones among them.
 
-    ROAD's linear imputation without its noise: weights 1/6 for a neighbour beside or above, 1/12 for a diagonal one;
+    ROAD's linear imputation without its noise: weights 1/6 for a neighbor beside or above, 1/12 for a diagonal one;
     at an edge the others' are scaled up. The equations are symmetric and positive definite, so that conjugate gradients
     (Hestenes and Stiefel 1952) solve those of all pictures at once, starting from a filling by a pyramid of means.
     Where a whole picture is missing, it becomes 0, the mean of normalised pictures.
@@ -73,18 +73,18 @@ def fill_linearly(images: Tensor, is_missing: Tensor) -> Tensor:
     """
     hole = is_missing.to(images)
     known = images * (1 - hole)
-    weights = _sum_neighbours(torch.ones_like(hole[:1]))  # (1, 1, H, W), 1 but at the edges
+    weights = _sum_neighbors(torch.ones_like(hole[:1]))  # (1, 1, H, W), 1 but at the edges
 
     def apply(filling: Tensor) -> Tensor:
         """The equations' left side, for a filling that is 0 outside the hole."""
-        return hole * (weights * filling - _sum_neighbours(filling))
+        return hole * (weights * filling - _sum_neighbors(filling))
 
-    right = hole * _sum_neighbours(known)
+    right = hole * _sum_neighbors(known)
     filling = hole * _fill_by_pyramid(known, 1 - hole)
     residual = right - apply(filling)
     limit = (_TOLERANCE * _squared(right).sqrt()) ** 2
     direction, size = residual, _squared(residual)
-    for step in range(2 * sum(images.shape[2:])):  # waves of the picture's length are the last to settle
+    for step in range(2 * sum(images.shape[2:])):  # waves as long as the image converge last
         if step % _CHECKED_EVERY == 0 and bool((size <= limit).all()):
             break
         image = apply(direction)
@@ -104,8 +104,8 @@ def _squared(values: Tensor) -> Tensor:
     return _dot(values, values)
 
 
-def _sum_neighbours(values: Tensor) -> Tensor:
-    """The weighted sum of the eight neighbours of each pixel, 0 beyond the edges."""
+def _sum_neighbors(values: Tensor) -> Tensor:
+    """The weighted sum of the eight neighbors of each pixel, 0 beyond the edges."""
     # (1, 2, 1) down times (1, 2, 1) across is 1 at the corners, 2 at the sides and 4 in the middle: twelfths of it.
     down = 2 * values
     down[:, :, 1:] += values[:, :, :-1]

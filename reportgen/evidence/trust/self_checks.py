@@ -1,4 +1,4 @@
-"""Independent computations that every run compares its maps with, at next to no cost."""
+"""Independent computations that each pass compares its maps with, at almost no cost."""
 
 import logging
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ discarded attentions one next to the threshold may fall on its other side, movin
 
 
 def get_closed_form(sources: Sequence[MapSource]) -> ClosedForm | None:
-    """What the maps of the layers come from; `None` where a head is differentiated."""
+    """The closed form of the head; `None` if the head is differentiated."""
     return next((source.closed_form for source in sources if isinstance(source, LayerMaps)), None)
 
 
@@ -129,7 +129,7 @@ def _recompute(
 ) -> tuple[RecomputeErrors, tuple[str, ...]]:
     try:
         return recompute_maps(explainer, preprocessing, sample, disturbance=disturbance), ()
-    except Exception as error:  # whatever it is, what the pass has found must not be lost for it
+    except Exception as error:  # no error here may lose the results of the pass
         log.debug("no float64 copy of the network runs", exc_info=True)
         reason = f"{type(error).__name__}: {error}"
         warning = f"No map could be recomputed in float64, as no copy of the network runs in it ({reason})."

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from reportgen.evidence.attention.layers import looks_like_attention, recognise_attention
+from reportgen.evidence.attention.layers import looks_like_attention, recognize_attention
 
 
 class SelfAttention(nn.Module):
@@ -48,7 +48,7 @@ def tokens():
 @pytest.mark.parametrize("kind", KINDS)
 def test_output_is_the_modules_own(kind, tokens):
     module = make_module(kind)
-    layer = recognise_attention("attn", module)
+    layer = recognize_attention("attn", module)
     given = tokens.transpose(0, 1) if "N, B" in kind else tokens
     output = module(given, given, given, need_weights=False) if kind.startswith("torch") else module(given)
     own = layer.to_batch_first(output[0] if isinstance(output, tuple) else output)
@@ -61,7 +61,7 @@ def test_output_is_the_modules_own(kind, tokens):
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradient_is_that_of_central_differences(kind, tokens):
     module, tokens = make_module(kind).double(), tokens.double()
-    layer = recognise_attention("attn", module)
+    layer = recognize_attention("attn", module)
     attention, values = layer.attend(tokens)
     upstream = torch.randn_like(layer.combine(attention, values, tokens))
     _, gradient = layer.differentiate(tokens, upstream)
@@ -77,13 +77,13 @@ def test_gradient_is_that_of_central_differences(kind, tokens):
 def test_gradients_are_found_where_the_module_is_frozen_and_nothing_is_recorded(tokens):
     module = make_module("timm").requires_grad_(False)
     with torch.no_grad():
-        attention, gradient = recognise_attention("attn", module).differentiate(tokens, torch.ones_like(tokens))
+        attention, gradient = recognize_attention("attn", module).differentiate(tokens, torch.ones_like(tokens))
     assert gradient.any()
     assert not attention.requires_grad
 
 
 def test_attention_is_computed_in_the_weights_precision_also_under_autocast(tokens):
-    layer = recognise_attention("attn", make_module("timm, norms and gate"))
+    layer = recognize_attention("attn", make_module("timm, norms and gate"))
     expected, values = layer.attend(tokens)
     output = layer.combine(expected, values, tokens)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -95,20 +95,20 @@ def test_attention_is_computed_in_the_weights_precision_also_under_autocast(toke
 
 
 def test_the_first_argument_is_the_input_also_by_name(tokens):
-    layer = recognise_attention("attn", SelfAttention())
+    layer = recognize_attention("attn", SelfAttention())
     assert layer.read_input((), {"hidden_states": tokens, "head_mask": None}) is tokens
 
 
 def test_hooks_on_projections_do_not_see_the_recomputation(tokens):
     module, calls = make_module("timm"), []
     module.qkv.register_forward_hook(lambda *_: calls.append(1))
-    recognise_attention("attn", module).attend(tokens)
+    recognize_attention("attn", module).attend(tokens)
     assert calls == []
 
 
-def test_other_modules_are_not_recognised():
+def test_other_modules_are_not_recognized():
     unlike = nn.ModuleDict({"qkv": nn.Linear(8, 24), "proj": nn.Linear(8, 8)})  # how many heads?
     assert looks_like_attention(unlike)
-    assert recognise_attention("attn", unlike) is None
+    assert recognize_attention("attn", unlike) is None
     assert not looks_like_attention(nn.TransformerEncoderLayer(8, 2))
-    assert recognise_attention("attn", nn.MultiheadAttention(8, 2, kdim=4, vdim=4)) is None
+    assert recognize_attention("attn", nn.MultiheadAttention(8, 2, kdim=4, vdim=4)) is None

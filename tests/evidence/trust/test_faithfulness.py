@@ -232,7 +232,7 @@ def test_no_batch_is_larger_than_asked_for_and_the_network_is_left_as_found(buil
     assert all(module.training and not module._forward_hooks for module in network.modules())
 
 
-def test_randomised_maps_are_those_of_the_same_class_by_a_shuffled_head(build, make_set, run_pass, measure):
+def test_randomized_maps_are_those_of_the_same_class_by_a_shuffled_head(build, make_set, run_pass, measure):
     network, evaluation_set = build("pooling"), make_set(12)
     cache = run_pass(network, evaluation_set)
     found = measure(network, evaluation_set, cache, 12)
@@ -243,11 +243,11 @@ def test_randomised_maps_are_those_of_the_same_class_by_a_shuffled_head(build, m
         relabelled = run_pass(network, replace(evaluation_set, labels=predicted))
     pairs = zip(cache.cams["gradcam"].predicted, relabelled.cams["gradcam"].true, strict=True)
     expected = [spearmanr(own.ravel(), other.ravel()).statistic for own, other in pairs]
-    np.testing.assert_allclose(found.randomised["gradcam"], expected, atol=1e-6)
+    np.testing.assert_allclose(found.randomized["gradcam"], expected, atol=1e-6)
     assert np.abs(expected).max() < 1
 
 
-def test_without_a_linear_head_nothing_is_randomised(make_set, run_pass, measure):
+def test_without_a_linear_head_nothing_is_randomized(make_set, run_pass, measure):
     class Ends(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -259,7 +259,7 @@ def test_without_a_linear_head_nothing_is_randomised(make_set, run_pass, measure
 
     network, evaluation_set = Ends().eval(), make_set(6)
     found = measure(network, evaluation_set, run_pass(network, evaluation_set), 3)
-    assert found.randomised == {}
+    assert found.randomized == {}
 
 
 def test_maps_of_some_examples_are_not_tested_and_without_any_there_is_an_error(build, make_set, run_pass, measure):

@@ -40,7 +40,7 @@ def tested(small_cache):
         positions=np.arange(0, 36, 3),
         fractions=FRACTIONS,
         curves={"gradcam": _curves(0.2), "random": _curves(0), "centre": _curves(0.05)},
-        randomised={"gradcam": np.full(12, 0.25, np.float32)},
+        randomized={"gradcam": np.full(12, 0.25, np.float32)},
     )
     return replace(small_cache, faithfulness=measured)
 
@@ -82,7 +82,7 @@ def test_each_measure_has_a_diagram_with_a_line_for_every_method_and_baseline(te
 
 
 def test_without_a_shuffled_head_the_report_says_so(tested):
-    section = _section(replace(tested, faithfulness=replace(tested.faithfulness, randomised={})))
+    section = _section(replace(tested, faithfulness=replace(tested.faithfulness, randomized={})))
     assert not section.has_correlations
     assert "does not end in a linear layer" in section.shuffle_note
 
