@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
+from click.shell_completion import get_completion_class
 from doc_commands import PAGES, ROOT, Block, is_run, parse_command, read_blocks, read_commands, run_page, split_commands
 from stand_ins import NAMES, write_library_stand_ins, write_stand_ins
 
@@ -83,6 +84,7 @@ def library_stand_ins(stand_ins: Path, tmp_path_factory: pytest.TempPathFactory)
     "page", [page for page in PAGES if is_run(page)], ids=lambda page: page.relative_to(ROOT).as_posix()
 )
 def test_the_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest):
+    monkeypatch.setattr("webbrowser.open", lambda _url: True)
     for module in ("cifar", "mnist"):  # the files are small ones of the same form
         monkeypatch.setattr(f"torchvision.datasets.{module}.check_integrity", lambda path, *_: Path(path).is_file())
     needs_libraries = any(str(page).endswith(name) for name in LIBRARY_PAGES)
@@ -118,6 +120,16 @@ def test_every_command_line_option_is_in_the_reference(monkeypatch: pytest.Monke
         for parameter in command.params:
             if isinstance(parameter, click.Option):
                 assert parameter.opts[0] in sections[name]
+
+
+def test_the_shells_that_the_guide_names_can_complete():
+    guide = (ROOT / "docs/how-to/installation.md").read_text(encoding="utf-8")
+    found = re.findall(r"(_\w+_COMPLETE)=(\w+)_source reportgen", guide)
+    assert [shell for _variable, shell in found] == ["bash", "zsh", "fish"]
+    for variable, shell in found:
+        completion = get_completion_class(shell)(cli, {}, "reportgen", variable)
+        assert "demo" in [item.value for item in completion.get_completions([], "de")]
+        assert variable == "_REPORTGEN_COMPLETE"
 
 
 def _members(cache: EvaluationCache, path: Path) -> Iterator[str]:
