@@ -94,6 +94,19 @@ class SelfCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedImage:
+    """A file of the test set that was not evaluated.
+
+    Attributes:
+        name: the file, as the identifier of an example.
+        reason: why, as a clause.
+    """
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """How the cache came about: recorded and shown, never compared.
 

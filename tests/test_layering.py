@@ -9,8 +9,31 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "reportgen"
 
 _REPORT = ("urls", "words", "exports", "pictures", "downloads", "views", "pages")
-_LEFT = ("version", "errors", "atomic", "methods", "settings", "cache", "explanation", "demo", "inputs", "evidence")
-_RIGHT = ("version", "errors", "atomic", "methods", "settings", "cache", "explanation", "analysis", "report")
+_LEFT = (
+    "version",
+    "plain_text",
+    "errors",
+    "atomic",
+    "methods",
+    "settings",
+    "cache",
+    "explanation",
+    "demo",
+    "inputs",
+    "evidence",
+)
+_RIGHT = (
+    "version",
+    "plain_text",
+    "errors",
+    "atomic",
+    "methods",
+    "settings",
+    "cache",
+    "explanation",
+    "analysis",
+    "report",
+)
 _TOP = ("cache_file", "observers", "evaluation", "pipeline", "doctor", "console", "options", "cli", "__main__")
 
 MAY_IMPORT = {

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from reportgen.errors import DataError
 from reportgen.explanation import ImageFailure
 from reportgen.inputs.data.class_names import read_class_names
-from reportgen.inputs.data.image_files import list_image_names, read_image
+from reportgen.inputs.data.image_files import read_image
+from reportgen.inputs.data.image_listing import list_image_names
 from reportgen.inputs.networks.source import ModelSource
 from reportgen.inputs.preprocessing import Preprocessing
+from reportgen.plain_text import to_one_line
 
 
 def find_images(paths: Sequence[Path]) -> tuple[Path, ...]:
@@ -73,7 +75,9 @@ def find_class_names(source: ModelSource) -> tuple[str, ...]:
         DataError: the file of class names cannot be read.
     """
     path = source.settings.class_names_path
-    return source.class_names() if path is None else read_class_names(path)
+    if path is not None:
+        return read_class_names(path)
+    return tuple(to_one_line(name) for name in source.class_names())
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

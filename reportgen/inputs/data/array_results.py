@@ -13,12 +13,14 @@ from reportgen.errors import DataError, SettingsError, setting
 from reportgen.inputs.data.array_maps import MAP_MEMBERS, is_map_member, read_maps
 from reportgen.inputs.data.arrays import ArrayImages
 from reportgen.inputs.data.class_names import (
+    describe_single_class,
     group_classes,
     number_names,
     read_class_names,
     read_superclasses,
     require_unique,
 )
+from reportgen.inputs.data.class_numbers import describe_gaps
 from reportgen.inputs.data.columns import column_texts, make_column
 from reportgen.inputs.data.datasets import spread_positions
 from reportgen.inputs.data.evaluation_set import EvaluationSet
@@ -26,6 +28,7 @@ from reportgen.inputs.data.npz import NpzFile
 from reportgen.inputs.networks.names import UNNAMED
 from reportgen.inputs.preprocessing import Preprocessing, thumbnail
 from reportgen.inputs.run_record import time_text, version_pairs
+from reportgen.plain_text import to_one_line
 from reportgen.settings import AnalyzeSettings
 
 _LABELS: Final = ("y_true", "labels")
@@ -113,7 +116,12 @@ def load_array_results(settings: AnalyzeSettings, key: CacheKey) -> ArrayResults
             device="",
             precision="",
             versions=version_pairs(("numpy", "pillow")),
-            warnings=(*_warn_of_zeros(logits, labels), *warnings),
+            warnings=(
+                *describe_gaps(labels, is_count_known=True),
+                *describe_single_class(labels[picked], class_names),
+                *_warn_of_zeros(logits, labels),
+                *warnings,
+            ),
         ),
         checks=(),
     )
@@ -253,6 +261,7 @@ def _resolve_class_names(members: Members, file: NpzFile, num_classes: int, path
             f"{what} names {len(names)} classes, but the outputs are of {num_classes}.",
             hint="Name every class of the model, in the order of its outputs.",
         )
+    names = tuple(to_one_line(name) for name in names)
     require_unique(names, what)
     return names
 

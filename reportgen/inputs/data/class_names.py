@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 
 from reportgen.cache import Superclasses
 from reportgen.errors import DataError, setting
+from reportgen.inputs.data.class_numbers import are_numbers
 from reportgen.inputs.files import read_text
 from reportgen.inputs.suggestions import few_text, nearest_text
+from reportgen.plain_text import to_one_line
 
-_MAX_DIGITS = 6  # longer numbers are no indices: nobody has so many classes
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
@@ -33,7 +36,8 @@ def read_class_names(path: Path) -> tuple[str, ...]:
         if not all(isinstance(name, str) for name in names):
             raise DataError(f"{what} {path} holds entries that are no text.", hint='Write ["apple", "baby"].')
     else:
-        names = [line.strip() for line in text.splitlines()]
+        names = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    names = [to_one_line(name) for name in names]
     if "" in names:
         # Leaving it out would shift every index behind it.
         raise DataError(f"{what} {path} has an empty name at index {names.index('')}.", hint=hint)
@@ -57,6 +61,16 @@ def require_unique(names: Sequence[str], what: str) -> None:
         seen[name] = index
 
 
+def describe_single_class(labels: NDArray[np.int64], class_names: Sequence[str]) -> tuple[str, ...]:
+    """A note where all examples are of one class; empty otherwise."""
+    if (labels != labels[0]).any():
+        return ()
+    return (
+        f"All {len(labels):,} images are of the class {class_names[int(labels[0])]}: the report measures how often the "
+        "model finds this class, but not what it does with images of others.",
+    )
+
+
 def number_names(count: int) -> tuple[str, ...]:
     """The numbers from 0 on, as names."""
     return tuple(str(number) for number in range(count))
@@ -71,12 +85,24 @@ def index_labels(labels: NDArray[np.str_], known: Sequence[str]) -> tuple[NDArra
 
     Returns:
         int64 (N,), and the sorted class names that it indexes; `None` for them where the labels are numbers.
+
+    Raises:
+        DataError: all labels are numbers, and one is negative or a fraction.
     """
     names, indices = np.unique(labels, return_inverse=True)
-    are_numbers = all(name.isascii() and name.isdigit() and len(name) <= _MAX_DIGITS for name in names.tolist())
-    if are_numbers and not set(names.tolist()) <= set(known):
+    class_names: list[str] = names.tolist()
+    if set(class_names) <= set(known):
+        return indices.astype(np.int64), tuple(class_names)
+    if are_numbers(class_names):
         return labels.astype(np.int64), None
-    return indices.astype(np.int64), tuple(names.tolist())
+    wrong = next((name for name in class_names if not name.isdigit()), "")
+    if wrong and all(_NUMBER.fullmatch(name) for name in class_names):
+        raise DataError(
+            f"The label {wrong} is a number, but no class index.",
+            hint="Give class indices, 0 for the first class, or class names. If the labels are names, list them in "
+            f"the model's order in a file and give {setting('class_names_path', 'FILE')}.",
+        )
+    return indices.astype(np.int64), tuple(class_names)
 
 
 def reorder_labels(
@@ -123,7 +149,7 @@ def read_superclasses(path: Path) -> dict[str, str]:
     reader.fieldnames = columns
     superclass_of: dict[str, str] = {}
     for row in reader:
-        name, superclass = ((row[column] or "").strip() for column in ("class", "superclass"))
+        name, superclass = (to_one_line(row[column] or "") for column in ("class", "superclass"))
         if not name or not superclass:
             raise DataError(f"{what} {path} lacks a value in line {reader.line_num}.", hint=hint)
         if superclass_of.setdefault(name, superclass) != superclass:

@@ -1,6 +1,5 @@
 """From a source to an evaluation set: classes in the model's order, superclasses, and the limit."""
 
-import logging
 from collections.abc import Sequence
 from itertools import pairwise
 from math import modf
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from reportgen.cache import Superclasses
 from reportgen.errors import DataError, setting
 from reportgen.inputs.data.class_names import (
+    describe_single_class,
     group_classes,
     number_names,
     read_class_names,
@@ -19,11 +19,11 @@ from reportgen.inputs.data.class_names import (
     reorder_labels,
     require_unique,
 )
+from reportgen.inputs.data.class_numbers import describe_gaps, parse_numbers, require_below
 from reportgen.inputs.data.evaluation_set import EvaluationSet, LabelledImages
 from reportgen.inputs.data.source import DataSource
 from reportgen.inputs.suggestions import few_text
-
-log = logging.getLogger(__name__)
+from reportgen.plain_text import to_one_line
 
 _GOLDEN_RATIO = 1.618033988749895
 
@@ -44,7 +44,9 @@ def load_evaluation_set(source: DataSource, model_names: Sequence[str] = ()) -> 
     """
     settings = source.settings
     test_set = source.load()
-    labels, class_names = _resolve_classes(test_set, settings.class_names_path, tuple(model_names))
+    labels, class_names, notes = _resolve_classes(
+        test_set, settings.class_names_path, tuple(to_one_line(name) for name in model_names)
+    )
     picked = np.arange(len(labels)) if settings.limit is None else spread_positions(len(labels), settings.limit)
     is_whole = len(picked) == len(labels)
     return EvaluationSet(
@@ -57,36 +59,41 @@ def load_evaluation_set(source: DataSource, model_names: Sequence[str] = ()) -> 
         superclasses=_resolve_superclasses(test_set, class_names, settings.superclasses_path),
         normalisation=test_set.normalisation,
         columns={name: column[picked] for name, column in test_set.columns.items()},
+        notes=(*test_set.notes, *notes, *describe_single_class(labels[picked], class_names)),
     )
 
 
 def _resolve_classes(
     test_set: LabelledImages, path: Path | None, model_names: tuple[str, ...]
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Labels and class names in the model's order."""
-    labels, data_names = test_set.labels, test_set.class_names
-    if data_names is not None:
+) -> tuple[NDArray[np.int64], tuple[str, ...], tuple[str, ...]]:
+    """Labels and class names in the model's order, and notes for the reader of the report."""
+    labels, data_names = test_set.labels, None
+    notes: tuple[str, ...] = ()
+    if test_set.class_names is not None:
+        data_names = tuple(to_one_line(name) for name in test_set.class_names)
         require_unique(data_names, f"The test set {test_set.name}")
-    class_names = data_names or number_names(int(labels.max()) + 1)
-    if path is not None:
-        class_names, what = read_class_names(path), f"the class names of {path}"
-        if data_names is not None:
-            labels = reorder_labels(labels, data_names, class_names, what)
-        elif labels.max() >= len(class_names):
-            raise DataError(
-                f"The test set {test_set.name} has labels up to {labels.max()}, but {path} names {len(class_names)} "
-                "classes.",
-                hint="List every class of the model, in its index order.",
-            )
-    elif model_names:
-        if set(data_names) <= set(model_names) if data_names is not None else labels.max() < len(model_names):
-            labels = labels if data_names is None else reorder_labels(labels, data_names, model_names, "the model's")
-            class_names = model_names
+    known = model_names if path is None else read_class_names(path)
+    what = "the model's class names" if path is None else f"the class names of {path}"
+    numbers = None if data_names is None else parse_numbers(data_names)
+    if known and data_names is not None and numbers is not None and not set(data_names) <= set(known):
+        labels, data_names = np.array(numbers, dtype=np.int64)[labels], None
+        notes = (f"The classes of the test set are whole numbers, which are taken as indices into {what}.",)
+    if data_names is None:
+        if known:
+            require_below(labels, len(known), f"The test set {test_set.name}", what)
+            class_names = known
         else:
-            log.warning(
-                "The model's own class names (%s) do not include the classes of %s: the order of the test set is used.",
-                few_text(model_names),
-                test_set.name,
+            class_names = number_names(int(labels.max()) + 1)
+        notes = (*notes, *describe_gaps(labels, is_count_known=bool(known)))
+    elif path is not None or (known and set(data_names) <= set(known)):
+        labels, class_names = reorder_labels(labels, data_names, known, what), known
+    else:
+        class_names, notes = data_names, test_set.order_notes
+        if known:
+            notes = (
+                *notes,
+                f"The model's own class names ({few_text(known)}) do not include all classes of the test set "
+                f"({few_text(data_names)}): the order of the test set is used.",
             )
     if len(class_names) < 2:
         raise DataError(
@@ -94,7 +101,7 @@ def _resolve_classes(
             hint="Give a test set with at least two classes, or list all classes of the model in a file and give "
             f"{setting('class_names_path', 'FILE')}.",
         )
-    return labels, class_names
+    return labels, class_names, notes
 
 
 def _resolve_superclasses(

@@ -7,7 +7,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from reportgen.cache import Superclasses
+from reportgen.cache import SkippedImage, Superclasses
 from reportgen.inputs.preprocessing import Normalisation
 
 
@@ -40,6 +40,9 @@ class LabelledImages:
         superclass_of: the superclass of each class, where the source knows it.
         normalisation: the data's statistics, where they are known.
         columns: by name, str (N,): what else the source says of each example.
+        notes: what was assumed or left out, as sentences for the reader of the report.
+        order_notes: notes about the order of `class_names`, for the case that the model's own is not known.
+        unusable: files that belong to the test set, but cannot be read.
     """
 
     name: str
@@ -50,6 +53,9 @@ class LabelledImages:
     superclass_of: Mapping[str, str] | None = None
     normalisation: Normalisation | None = None
     columns: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    order_notes: tuple[str, ...] = ()
+    unusable: tuple[SkippedImage, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -66,6 +72,7 @@ class EvaluationSet:
         superclasses: the grouping of the classes, where one is known.
         normalisation: the data set's own statistics, where they are known.
         columns: by name, str (N,): what else the data says of each example.
+        notes: what was assumed or left out, as sentences for the reader of the report.
     """
 
     name: str
@@ -77,3 +84,4 @@ class EvaluationSet:
     superclasses: Superclasses | None
     normalisation: Normalisation | None
     columns: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

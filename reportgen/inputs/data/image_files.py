@@ -4,7 +4,6 @@ A viewer turns a photograph upright by its EXIF orientation, shows the first fra
 is transparent on a white page; so does this module. Colour profiles are not applied: training pipelines don't either.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -57,16 +56,6 @@ class FileImages:
     def take(self, positions: NDArray[np.int64]) -> Self:
         """The images at some positions."""
         return type(self)(self.root, tuple(self.names[position] for position in positions))
-
-
-def list_image_names(folder: Path) -> list[str]:
-    """The image files below a folder as sorted paths with forward slashes; hidden files and folders are left out."""
-    names = []
-    for place, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        below = Path(place).relative_to(folder)
-        names += [(below / name).as_posix() for name in files if _is_image_name(name)]
-    return sorted(names)
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -124,10 +113,6 @@ def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
         white = Image.new("RGBA", picture.size, "white")
         upright = Image.alpha_composite(white, picture)
     return np.asarray(upright.convert("RGB"))
-
-
-def _is_image_name(name: str) -> bool:
-    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
 
 
 def _reduce_to_8_bits(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:

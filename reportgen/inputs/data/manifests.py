@@ -5,7 +5,7 @@ Torch-free.
 
 import codecs
 import csv
-import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -20,8 +20,6 @@ from reportgen.inputs.data.columns import column_texts, make_column
 from reportgen.inputs.files import require_file
 from reportgen.inputs.suggestions import few_text
 
-log = logging.getLogger(__name__)
-
 _PARQUET_SUFFIXES: Final = (".parquet", ".pq")
 SUFFIXES: Final = (".csv", ".tsv", *_PARQUET_SUFFIXES)
 
@@ -31,6 +29,8 @@ _HINT = (
     f"name, or an index together with {setting('class_names_path')}. A column id names the examples; other columns "
     "become filters."
 )
+
+_WHOLE_FLOAT: Final = re.compile(r"-?\d+(\.0+)?")
 
 _Column = tuple[str, list[str]]
 """A column's name as its header writes it, and its N values."""
@@ -45,12 +45,14 @@ class Manifest:
         labels: str (N,), none empty: class names or indices.
         example_ids: the column `id`, or else the paths.
         columns: by name, str (N,): all other columns, in the table's order.
+        notes: what was assumed, as sentences.
     """
 
     paths: tuple[str, ...]
     labels: NDArray[np.str_]
     example_ids: tuple[str, ...]
     columns: Mapping[str, NDArray[np.str_]]
+    notes: tuple[str, ...] = ()
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -63,7 +65,8 @@ def read_manifest(path: Path) -> Manifest:
         DataError: the file is missing or no table; it lacks a column or a value; an image is missing or named twice.
     """
     require_file(path, "The manifest", error=DataError, hint=_HINT)
-    columns = _read_parquet(path) if path.suffix.lower() in _PARQUET_SUFFIXES else _read_csv(path)
+    is_parquet = path.suffix.lower() in _PARQUET_SUFFIXES
+    columns, notes = (_read_parquet(path), ()) if is_parquet else _read_csv(path)
     texts = _name_columns(columns, path)
     if not len(texts["path"]):
         raise DataError(f"The manifest {path} has no row.", hint=_HINT)
@@ -79,6 +82,7 @@ def read_manifest(path: Path) -> Manifest:
         labels=np.array(labels, dtype=np.str_),
         example_ids=tuple(ids),
         columns={name: make_column(values) for name, values in texts.items()},
+        notes=notes,
     )
 
 
@@ -96,8 +100,8 @@ def _read_parquet(path: Path) -> list[_Column]:
     return [(str(name), column_texts(table.iloc[:, place])) for place, name in enumerate(table.columns)]
 
 
-def _read_csv(path: Path) -> list[_Column]:
-    text = _decode(path)
+def _read_csv(path: Path) -> tuple[list[_Column], tuple[str, ...]]:
+    text, notes = _decode(path)
     reader = csv.reader(StringIO(text, newline=""), delimiter=_find_delimiter(text), skipinitialspace=True)
     try:
         header, *rows = [row for row in reader if any(value.strip() for value in row)] or [[]]
@@ -111,20 +115,27 @@ def _read_csv(path: Path) -> list[_Column]:
                 f"Row {number} of the manifest {path} has {len(row)} values for {len(header)} columns.",
                 hint="Write one value for each column, and quote a value that holds the delimiter.",
             )
-    return [(name, [row[place].strip() for row in rows]) for place, name in enumerate(header)]
+    columns = [(name, _plain_values([row[place].strip() for row in rows])) for place, name in enumerate(header)]
+    return columns, notes
 
 
-def _decode(path: Path) -> str:
+def _plain_values(texts: list[str]) -> list[str]:
+    """The values of a column; those of whole numbers written as `3.0` become `3`, as in a Parquet file."""
+    if not all(_WHOLE_FLOAT.fullmatch(text) for text in texts if text):
+        return texts
+    return [text.partition(".")[0] for text in texts]
+
+
+def _decode(path: Path) -> tuple[str, tuple[str, ...]]:
     content = path.read_bytes()
     try:
         if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return content.decode("utf-16")
+            return content.decode("utf-16"), ()
         try:
-            return content.decode("utf-8-sig")
+            return content.decode("utf-8-sig"), ()
         except UnicodeDecodeError:
             text = content.decode("cp1252")
-            log.warning("%s is not UTF-8 text; it is read in Windows' Western code page.", path)
-            return text
+            return text, (f"{path.name} is not UTF-8 text; it was read in Windows' Western code page.",)
     except UnicodeDecodeError as error:
         raise DataError(f"The manifest {path} is not UTF-8 text.", hint="Save it as UTF-8.") from error
 

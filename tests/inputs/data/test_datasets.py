@@ -41,7 +41,7 @@ def test_nested_folders_belong_to_their_class_and_other_files_are_skipped(image_
     (image_folder / "cat/.thumb.png").touch()
     (image_folder / ".git").mkdir()
     (image_folder / "labels.csv").touch()
-    assert ImageFolder(settings=settings_of(image_folder)).images_of["cat"] == ["1.png", "2019/may/7.png"]
+    assert ImageFolder(settings=settings_of(image_folder)).listings["cat"].images == ("1.png", "2019/may/7.png")
     assert load(image_folder).example_ids[1] == "cat/2019/may/7.png"
 
 
@@ -63,6 +63,73 @@ def test_one_class_alone_is_refused(image_folder, tmp_path):
     (image_folder / "dog").rename(root / "dog")
     with pytest.raises(DataError, match="only one class, dog"):
         load(root)
+
+
+def make_folders(root, *names, count=1):
+    for name in names:
+        for number in range(count):
+            path = root / name / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (4, 4)).save(path)
+    return root
+
+
+def test_folders_numbered_from_zero_follow_their_number(tmp_path):
+    loaded = load(make_folders(tmp_path / "digits", *map(str, range(12))))
+    assert loaded.class_names == tuple(map(str, range(12)))
+    assert [loaded.example_ids[position].split("/")[0] for position in range(12)] == list(loaded.class_names)
+    (note,) = loaded.notes
+    assert "the whole numbers 0 to 11" in note
+    assert "0, 1, 10, 11, 2 and 7 more" in note
+
+
+def test_folders_numbered_otherwise_stay_sorted_as_text_and_are_told(tmp_path):
+    loaded = load(make_folders(tmp_path / "flowers", *map(str, range(1, 12))))
+    assert loaded.class_names[:3] == ("1", "10", "11")
+    assert "from 1 to 11 and sorted as text" in loaded.notes[0]
+    assert load(make_folders(tmp_path / "padded", *(f"{k:02}" for k in range(12)))).notes == ()
+
+
+def test_numbered_folders_are_indices_into_other_class_names(tmp_path):
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join("abcdefghijkl"))
+    loaded = load(make_folders(tmp_path / "few", "2", "11"), class_names_path=names)
+    assert sorted(loaded.labels.tolist()) == [2, 11]
+    assert loaded.class_names[11] == "l"
+    assert "indices into the class names of" in loaded.notes[0]
+    with pytest.raises(DataError, match="labels up to 12") as caught:
+        load(make_folders(tmp_path / "from_one", "1", "12"), class_names_path=names)
+    assert "counted from 1" in caught.value.hint
+
+
+@pytest.mark.parametrize("splits", [("train", "valid", "test"), ("Training", "TEST", "notes"), ("test",)])
+def test_a_root_of_splits_is_refused_and_names_the_test_set(tmp_path, splits):
+    root = make_folders(tmp_path / "root", *(f"{split}/{name}" for split in splits for name in ("cat", "dog")))
+    with pytest.raises(DataError, match="contains splits of a data set") as caught:
+        load(root)
+    assert str(root / next(split for split in splits if split.lower() == "test")) in caught.value.hint
+
+
+def test_classes_may_be_called_as_splits_are(tmp_path):
+    assert load(make_folders(tmp_path / "words", "test", "train")).class_names == ("test", "train")
+    assert load(make_folders(tmp_path / "kinds", "test/a", "train/b")).class_names == ("test", "train")
+
+
+def test_a_test_set_of_one_class_is_told(tmp_path):
+    names = tmp_path / "names.txt"
+    names.write_text("cat\ndog")
+    loaded = load(make_folders(tmp_path / "one", "dog", count=3), class_names_path=names)
+    assert "All 3 images are of the class dog" in loaded.notes[0]
+
+
+def test_names_with_line_breaks_stand_on_one_line(tmp_path):
+    groups = tmp_path / "groups.csv"
+    groups.write_text('class,superclass\na b,"x\ny"\nc,"p\u2029q"\n', encoding="utf-8")
+    loaded = load(make_folders(tmp_path / "odd", "a\nb", "c"), superclasses_path=groups)
+    assert loaded.class_names == ("a b", "c")
+    assert loaded.superclasses is not None
+    assert loaded.superclasses.names == ("p q", "x y")
+    assert loaded.example_ids[0] == "a\nb/0.png"
 
 
 def test_npz_gives_what_it_holds(write_npz, pixels):

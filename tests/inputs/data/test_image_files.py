@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from reportgen.errors import DataError
-from reportgen.inputs.data.image_files import FileImages, decode_image, list_image_names, read_image, to_rgb
+from reportgen.inputs.data.image_files import FileImages, decode_image, read_image, to_rgb
 
 
 def saved(tmp_path, image: Image.Image, name: str = "x.png", **options):
@@ -140,14 +140,6 @@ def test_content_alone_is_read_as_its_file(tmp_path, pixels):
         DataError, match=r"The image in row 3 cannot be read: its content is no picture of a known format"
     ):
         decode_image(io.BytesIO(b"no picture"), "in row 3")
-
-
-def test_listing_is_sorted_and_leaves_out_what_is_hidden_or_no_image(tmp_path):
-    for name in ("b.PNG", "a.jpg", "deep/er/c.webp", ".hidden.png", ".git/d.png", "notes.txt", "Thumbs.db"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    assert list_image_names(tmp_path) == ["a.jpg", "b.PNG", "deep/er/c.webp"]
 
 
 def test_file_images_are_read_by_position_and_can_be_picked(image_folder):

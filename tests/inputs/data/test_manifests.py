@@ -1,5 +1,3 @@
-import logging
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,11 +66,43 @@ def test_delimiters_and_encodings_are_recognised(write, delimiter, encoding):
     assert manifest.columns["site"].tolist() == ["Süd, Ost; West", "", "south"]
 
 
-def test_windows_western_text_is_read_with_a_warning(write, caplog):
-    with caplog.at_level(logging.WARNING):
-        manifest = read_manifest(write(ROWS.replace("north", "Süd"), encoding="cp1252"))
-    assert manifest.columns["site"][0] == "Süd"
-    assert "not UTF-8" in caplog.text
+def test_windows_western_text_is_read_with_a_note(write):
+    path = write(ROWS.replace("north", "Süd"), encoding="cp1252")
+    assert read_manifest(path).columns["site"][0] == "Süd"
+    assert load(path).notes == ("set.csv is not UTF-8 text; it was read in Windows' Western code page.",)
+
+
+def test_whole_numbers_written_as_floats_are_indices(write):
+    path = write("path,label,age\npictures/cat/0.png,10.0,3.0\npictures/owl/0.png,2.0,\npictures/dog/0.png,0.0,4\n")
+    loaded = load(path)
+    assert loaded.labels.tolist() == [10, 2, 0]
+    assert loaded.class_names == tuple(map(str, range(11)))
+    assert loaded.columns["age"].tolist() == ["3", "", "4"]
+    assert "8 numbers between do not occur: 1, 3, 4, 5, 6 and 3 more" in loaded.notes[0]
+
+
+@pytest.mark.parametrize("wrong", ["-1", "0.5"])
+def test_numbers_that_are_no_indices_are_refused_unless_classes_are_called_so(write, tmp_path, wrong):
+    path = write(f"path,label\npictures/cat/0.png,{wrong}\npictures/dog/0.png,1\n")
+    with pytest.raises(DataError, match=f"The label {wrong} is a number, but no class index"):
+        load(path)
+    names = tmp_path / "names.txt"
+    names.write_text(f"1\n{wrong}")
+    assert load(path, class_names_path=names).labels.tolist() == [1, 0]
+
+
+def test_labels_counted_from_one_are_told_and_refused_where_they_do_not_fit(write, tmp_path):
+    path = write("path,label\npictures/cat/0.png,1\npictures/dog/0.png,2\npictures/dog/1.png,3\n")
+    loaded = load(path)
+    assert loaded.class_names == ("0", "1", "2", "3")
+    assert "No image has the label 0: the labels run from 1 to 3. Were they counted from 1?" in loaded.notes[0]
+    names = tmp_path / "names.txt"
+    names.write_text("cat\ndog\nowl")
+    with pytest.raises(DataError, match=r"labels up to 3, but .* names 3 classes") as caught:
+        load(path, class_names_path=names)
+    assert "counted from 1" in caught.value.hint
+    names.write_text("1\n2\n3")
+    assert load(path, class_names_path=names).labels.tolist() == [0, 1, 2]
 
 
 def test_headers_spaces_quotes_blank_lines_and_a_saved_index_do_no_harm(write):

@@ -47,6 +47,7 @@ class _ManifestFile(FileDataSource, ABC):
             example_ids=manifest.example_ids,
             class_names=class_names,
             columns=manifest.columns,
+            notes=manifest.notes,
         )
 
 
