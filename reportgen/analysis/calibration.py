@@ -7,14 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reportgen.analysis.intervals import Estimate, Proportion, mean_estimate
-from reportgen.analysis.predictions import Predictions, compute_predictions, row_blocks
+from reportgen.analysis.predictions import (
+    Predictions,
+    compute_predictions,
+    row_blocks,
+    scaled_probabilities,
+)
 from reportgen.analysis.ties import ROUNDING
 
 NUM_BINS = 15
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
-"""Bounds of the fit. Without errors the log-loss keeps falling with the temperature; with predictions no better than
-chance it keeps falling as the temperature rises.
-"""
+"""Where the fit stops, for a spread of 1: the log-loss of predictions that are all correct decreases without end
+as the temperature falls, and that of predictions no better than chance as it rises."""
+
+_NUM_TRIED = 24
+_NUM_TRIED_EXAMPLES = 2000
+_LEAST_GAIN = 1e-12
 
 _NULL_SHARE = 0.95
 _NUM_NULL_SETS = 1000
@@ -56,23 +64,31 @@ class TemperatureScaling:
     """One temperature, fitted by log-loss on one half of the examples and evaluated on the other half.
 
     Attributes:
-        temperature: divisor of the logits; above 1 for an overconfident model; `MIN_TEMPERATURE` or `MAX_TEMPERATURE`
-            if the log-loss has no minimum between them.
-        num_fitted: number of examples in the first half.
-        before: calibration error of the second half without scaling.
-        after: the same with scaling.
-        log_loss_before: mean log-loss of the second half without scaling.
-        log_loss_after: the same with scaling.
+        temperature: the divisor of the logits; above 1 for an overconfident model.
+        is_limit: whether the temperature is an end of the range, because the log-loss has no minimum inside.
+        num_fitted: examples it was fitted on.
+        before: calibration error of the other half as it is.
+        after: the same with the temperature applied.
+        log_loss_before: mean log-loss of the other half as it is.
+        log_loss_after: the same with the temperature applied.
         log_loss_change: mean paired difference, after - before.
+
+    The three log-losses have the floor of `fit_temperature`, so that no single example decides.
     """
 
     temperature: float
+    is_limit: bool
     num_fitted: int
     before: CalibrationError
     after: CalibrationError
     log_loss_before: Estimate
     log_loss_after: Estimate
     log_loss_change: Estimate
+
+    @property
+    def helps(self) -> bool:
+        """Whether it improves the half that it was not fitted on: the log-loss significantly, the calibration error."""
+        return not self.is_limit and self.log_loss_change.high < 0 and self.after.value <= self.before.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +98,10 @@ class Calibration:
     Attributes:
         bins: the `NUM_BINS` equal-width bins of confidence.
         error: expected calibration error over those bins.
-        adaptive_error: the same over `NUM_BINS` bins with equal numbers of examples; equal confidences are never
-            separated.
-        gap: mean of confidence - correctness, positive for an overconfident model. Each bound is the wider of Student's
-            and of mean confidence minus the exact interval of accuracy.
-        temperature: `None` if a half has fewer than 2 examples.
+        adaptive_error: the same over `NUM_BINS` bins of equal numbers of examples, as far as equal confidences, which
+            are never parted, allow.
+        gap: mean of confidence - correctness; positive for an overconfident model.
+        temperature: temperature scaling; `None` where a half holds fewer than 2 examples.
     """
 
     bins: tuple[ReliabilityBin, ...]
@@ -190,17 +205,19 @@ def _null_high(confidence: NDArray[np.float64], starts: NDArray[np.intp]) -> flo
 def _gap(confidence: NDArray[np.float64], is_correct: NDArray[np.bool_]) -> Estimate:
     """Mean of confidence - correctness.
 
-    Student's interval shrinks to a point if all predictions are correct, or all are errors, at one confidence. The
-    exact interval of accuracy does not, but treats the confidences as given. Each is too narrow in some cases, so the
-    wider bound is used.
+    The interval is Wilson's of the accuracy, mirrored and scaled by how much the standard deviation of the paired
+    differences differs from that of correctness. Unlike Student's interval it is no point where all predictions are
+    correct at one confidence, and it is short where confidence explains which predictions are correct.
     """
     n = len(confidence)
-    paired = mean_estimate(confidence - is_correct, within=(-1, 1))
-    accuracy = Proportion(count=int(np.count_nonzero(is_correct)), total=n, exact=True)
-    mean = float(np.mean(confidence))
-    # A single example has no Student's interval: fmin and fmax pass over NaN.
-    low, high = np.fmin(paired.low, mean - accuracy.high), np.fmax(paired.high, mean - accuracy.low)
-    return Estimate(value=paired.value, low=float(low), high=float(high), n=n)
+    differences = confidence - is_correct
+    value = float(np.mean(differences))
+    accuracy = Proportion(count=int(np.count_nonzero(is_correct)), total=n)
+    # One more example with a standard deviation of 1 on both sides: few errors do not tell the ratio.
+    scale = math.sqrt((n * np.var(differences) + 1) / (n * np.var(is_correct) + 1))
+    low = value - scale * (accuracy.high - accuracy.value)
+    high = value + scale * (accuracy.value - accuracy.low)
+    return Estimate(value=value, low=max(low, -1.0), high=min(high, 1.0), n=n)
 
 
 def _temperature_scaling(
@@ -209,17 +226,21 @@ def _temperature_scaling(
     fitted, measured = split_in_halves(len(labels))
     if len(fitted) < 2:
         return None
-    temperature = fit_temperature(logits[fitted], labels[fitted])
+    temperature, is_limit = fit_temperature(logits[fitted], labels[fitted])
     scaled = compute_predictions(logits[measured], labels[measured], temperature=temperature)
-    is_correct, log_loss = predictions.is_correct[measured], predictions.log_loss[measured]
+    is_correct = predictions.is_correct[measured]
+    floor = _floor(len(fitted), logits.shape[1])
+    log_loss = -np.log(predictions.true_probability[measured] + floor)
+    scaled_log_loss = -np.log(scaled.true_probability + floor)
     return TemperatureScaling(
         temperature=temperature,
+        is_limit=is_limit,
         num_fitted=len(fitted),
         before=compute_calibration_error(predictions.confidence[measured], is_correct),
         after=compute_calibration_error(scaled.confidence, is_correct),
-        log_loss_before=mean_estimate(log_loss, within=(0, math.inf)),
-        log_loss_after=mean_estimate(scaled.log_loss, within=(0, math.inf)),
-        log_loss_change=mean_estimate(scaled.log_loss - log_loss),
+        log_loss_before=mean_estimate(log_loss),
+        log_loss_after=mean_estimate(scaled_log_loss),
+        log_loss_change=mean_estimate(scaled_log_loss - log_loss),
     )
 
 
@@ -233,58 +254,64 @@ def split_in_halves(num_examples: int) -> tuple[NDArray[np.intp], NDArray[np.int
     return np.sort(chosen), np.sort(measured)
 
 
-def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """The temperature that minimizes the log-loss of n examples, to six digits (Guo et al. 2017).
+def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, bool]:
+    """The temperature with the least log-loss of n examples (Guo et al. 2017), and whether it is a limit of the range.
 
-    The log-loss is convex in the inverse temperature: Newton's steps, bisection if one leaves the bracket, and doubling
-    as long as there is no upper bound, where Newton's steps would creep along an exponential tail.
+    The log-loss is that of the probability plus a floor of 1 / (n K): what n examples cannot tell from impossible does
+    not decide, so that one label with a probability of 0 has a bounded loss. Such a loss may have several minima: the
+    best of `_NUM_TRIED` temperatures, tried on at most `_NUM_TRIED_EXAMPLES` examples, is refined on all of them.
 
     Args:
         logits: float32 (n, K), before softmax.
         labels: int64 (n,).
 
     Returns:
-        A value in [`MIN_TEMPERATURE`, `MAX_TEMPERATURE`]; 1 if nothing can be gained, because all logits are equal or
-        no log-loss is left.
+        A value between `MIN_TEMPERATURE` and `MAX_TEMPERATURE` times the spread of the logits, or those limits
+        themselves for spreads above or below 1; 1 where no temperature gains anything.
     """
-    low, high = 0.0, math.inf  # the slope is negative at low and positive at high, once they have been visited
-    inverse = 1.0
-    for _ in range(100):
-        slope, curvature = _log_loss_derivatives(logits, labels, inverse)
-        if slope == 0:
-            break
-        if slope < 0:
-            low = inverse
-        else:
-            high = inverse
-        target = inverse - slope / curvature if curvature > 0 else math.copysign(math.inf, -slope)
-        if slope < 0 and high == math.inf:
-            target = max(target, 2 * inverse)
-        step = min(max(target, 1 / MAX_TEMPERATURE), 1 / MIN_TEMPERATURE)
-        if abs(step - inverse) <= 1e-6 * inverse:
-            inverse = step
-            break
-        inverse = step if low < step < high else math.sqrt(low * high)
-    return 1 / inverse
+    from scipy.optimize import minimize_scalar
+
+    n, k = logits.shape
+    floor = _floor(n, k)
+    some = np.unique(np.linspace(0, n - 1, min(n, _NUM_TRIED_EXAMPLES)).astype(np.intp))
+    spread = _spread(logits[some])
+    tried = np.log(np.geomspace(MIN_TEMPERATURE * min(1.0, spread), MAX_TEMPERATURE * max(1.0, spread), _NUM_TRIED))
+    losses = [_floored_log_loss(logits[some], labels[some], math.exp(log), floor) for log in tried]
+    best = int(np.argmin(losses))
+
+    def loss_at(log_temperature: float) -> float:
+        return _floored_log_loss(logits, labels, math.exp(log_temperature), floor)
+
+    bounds = (tried[max(best - 1, 0)], tried[min(best + 1, _NUM_TRIED - 1)])
+    found = minimize_scalar(loss_at, bounds=bounds, method="bounded", options={"xatol": 1e-5})
+    log_temperature, least = float(found.x), float(found.fun)
+    ends = [end for end in (tried[0], tried[-1]) if end in bounds and loss_at(end) <= least]
+    if ends:
+        log_temperature, least = float(ends[0]), loss_at(ends[0])
+    if loss_at(0.0) - least <= _LEAST_GAIN:
+        return 1.0, False
+    return math.exp(log_temperature), bool(ends)
 
 
-def _log_loss_derivatives(
-    logits: NDArray[np.float32], labels: NDArray[np.int64], inverse_temperature: float
-) -> tuple[float, float]:
-    """First and second derivative of the mean log-loss with respect to the inverse temperature.
+def _floor(num_examples: int, num_classes: int) -> float:
+    """The probability that is added to that of the true class: what so many examples do not tell from 0."""
+    return 1 / (num_examples * num_classes)
 
-    Mean over examples of (expected logit - true logit), and of the logit's variance, under the scaled probabilities.
-    """
-    slope = curvature = 0.0
+
+def _spread(logits: NDArray[np.float32]) -> float:
+    """Median over the examples of the standard deviation of their finite logits; 1 where all of them are equal."""
+    finite = np.where(np.isfinite(logits), logits.astype(np.float64), np.nan)
+    with np.errstate(invalid="ignore"):
+        spread = float(np.nanmedian(np.nanstd(finite, axis=1)))
+    return spread if spread > 0 else 1.0
+
+
+def _floored_log_loss(
+    logits: NDArray[np.float32], labels: NDArray[np.int64], temperature: float, floor: float
+) -> float:
+    """Mean of -log(probability of the true class + floor) after division of the logits by a temperature."""
+    total = 0.0
     for block in row_blocks(*logits.shape):
-        scores = logits[block].astype(np.float64)
-        scores -= scores.max(axis=1, keepdims=True)
-        weights = np.exp(inverse_temperature * scores)
-        weights /= weights.sum(axis=1, keepdims=True)
-        true_scores = scores[np.arange(len(scores)), labels[block]]
-        expected = np.einsum("nk,nk->n", weights, scores)
-        scores -= expected[:, np.newaxis]
-        np.square(scores, out=scores)
-        slope += float((expected - true_scores).sum())
-        curvature += float(np.einsum("nk,nk->", weights, scores))
-    return slope / len(labels), curvature / len(labels)
+        probabilities = scaled_probabilities(logits[block], temperature)
+        total -= float(np.log(probabilities[np.arange(len(probabilities)), labels[block]] + floor).sum())
+    return total / len(labels)

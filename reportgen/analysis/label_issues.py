@@ -98,7 +98,7 @@ def find_label_issues(logits: NDArray[np.float32], labels: NDArray[np.int64]) ->
     has_confusability = num_classes >= MIN_CLASSES
     least_confidence = MIN_CONFIDENCE if has_confusability else MIN_CONFIDENCE_ALONE
     least_confusability = max(MIN_CONFUSABILITY, 2 / (num_classes - 1)) if has_confusability else 0.0
-    temperature = fit_temperature(logits, labels)
+    temperature, _is_limit = fit_temperature(logits, labels)
     scaled = compute_predictions(logits, labels, temperature=temperature)
     predicted, confidence = scaled.predicted, scaled.confidence
     sums = _probability_sums(logits, labels, temperature)

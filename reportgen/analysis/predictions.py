@@ -1,5 +1,6 @@
 """Predictions: what follows from the logits of each example."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -7,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reportgen.analysis.ties import settle_ties
+
+ZERO_LOG_LOSS = -math.log(float(np.finfo(np.float32).tiny))
+"""The log-loss of a label with a probability of 0, in nats: that of the smallest normal number of float32."""
 
 _BLOCK_SIZE = 1 << 18
 """Numbers processed at a time: 2 MB in float64, which fit into the processor's cache."""
@@ -22,7 +26,7 @@ class Predictions:
             equal.
         true_probability: float64 (N,), probability of the true class.
         true_rank: int64 (N,), 1 if the true class has the largest logit; equal logits rank by class index.
-        log_loss: float64 (N,), negative natural logarithm of the true class's probability.
+        log_loss: float64 (N,), negative logarithm of the true class's probability; `ZERO_LOG_LOSS` if that is 0.
         brier: float64 (N,), sum over classes of the squared difference of probability and 0/1 label.
         is_correct: bool (N,).
         is_tied: bool (N,), whether several classes share the largest logit.
@@ -44,7 +48,8 @@ def compute_predictions(
     """The predictions for N examples. Memory: that of the result.
 
     Args:
-        logits: float32 (N, K), finite, of any magnitude: the softmax is computed in float64 from differences.
+        logits: float32 (N, K), of any magnitude: the softmax is computed in float64 from differences. Minus infinity
+            is a probability of 0.
         labels: int64 (N,).
         temperature: divisor of the logits; it changes neither ranks nor predicted classes.
     """
@@ -75,6 +80,7 @@ def compute_predictions(
         probabilities[rows, true] -= 1
         brier[block] = np.einsum("nk,nk->n", probabilities, probabilities)
     confidence = settle_ties(confidence)
+    log_loss[np.isinf(log_loss)] = ZERO_LOG_LOSS
     return Predictions(
         predicted=predicted,
         confidence=confidence,

@@ -32,7 +32,7 @@ def _positions(found):
 def _reference(logits, labels):
     """The definitions, example by example: {position: confusability}, number foreseen, number flagged."""
     n, k = logits.shape
-    p = softmax(logits.astype(np.float64) / fit_temperature(logits, labels), axis=1)
+    p = softmax(logits.astype(np.float64) / fit_temperature(logits, labels)[0], axis=1)
     thresholds = [p[labels == c, c].mean() if (labels == c).any() else np.inf for c in range(k)]
 
     def stray_share(members, of, to):
@@ -86,7 +86,7 @@ def test_issues_are_the_definition(n, k, temperature):
         assert issue.margin == issue.suggested_probability - issue.label_probability
     margins = [issue.margin for issue in found.issues]
     assert margins == sorted(margins, reverse=True)
-    assert found.temperature == pytest.approx(fit_temperature(logits, labels))
+    assert found.temperature == pytest.approx(fit_temperature(logits, labels)[0])
 
 
 def test_labels_of_a_similar_class_are_flagged_and_other_errors_are_not():
@@ -165,7 +165,7 @@ def test_issues_do_not_depend_on_how_many_are_worked_on_at_a_time(monkeypatch):
 
 def test_confusability_goes_both_ways(monkeypatch):
     """Class 0 strays to 1 and 1 to 2, which strays to 0: none of them is taken for each other."""
-    monkeypatch.setattr("reportgen.analysis.label_issues.fit_temperature", lambda *_: 1.0)
+    monkeypatch.setattr("reportgen.analysis.label_issues.fit_temperature", lambda *_: (1.0, False))
     labels = np.repeat(np.arange(12), 40)
     logits = np.random.default_rng(0).uniform(-5.1, -4.9, (480, 12))
     logits[np.arange(480), labels] = 0

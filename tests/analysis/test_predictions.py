@@ -9,7 +9,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.metrics import log_loss, top_k_accuracy_score
 
 from reportgen.analysis import predictions as module
-from reportgen.analysis.predictions import Predictions, compute_predictions, row_blocks
+from reportgen.analysis.predictions import ZERO_LOG_LOSS, Predictions, compute_predictions, row_blocks
 
 
 def _random(n, k, seed=0, scale=3):
@@ -127,3 +127,14 @@ def test_inputs_are_left_alone():
     before = logits.copy()
     compute_predictions(logits, labels, temperature=2.0)
     np.testing.assert_array_equal(logits, before)
+
+
+def test_minus_infinity_is_a_probability_of_zero():
+    logits = np.array([[0, -np.inf, 0], [-np.inf, 3, -np.inf]], dtype=np.float32)
+    found = compute_predictions(logits, np.array([1, 1]))
+    assert found.predicted.tolist() == [0, 1]
+    assert found.confidence.tolist() == [0.5, 1]
+    assert found.true_probability.tolist() == [0, 1]
+    assert found.true_rank.tolist() == [3, 1]
+    assert found.log_loss.tolist() == [ZERO_LOG_LOSS, 0]
+    assert found.brier.tolist() == [1.5, 0]

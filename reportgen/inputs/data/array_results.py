@@ -157,13 +157,15 @@ def _read_logits(members: Members, file: NpzFile) -> NDArray[np.float32]:
     if outputs.ndim != 2 or 0 in outputs.shape:
         raise file.misfit(f"{name} has the shape {outputs.shape}, not (N, K)")
     values = outputs.astype(np.float64)
-    is_finite = np.isfinite(values).all(axis=1)
+    is_logits = name in _LOGITS
+    # Minus infinity is the logit of a class that the model rules out: a probability of 0.
+    is_finite = (np.isfinite(values) | (np.isneginf(values) & is_logits)).all(axis=1) & np.isfinite(values).any(axis=1)
     if not is_finite.all():
         raise file.misfit(
             f"row {np.argmin(is_finite)} of {name} is not finite",
             "Find out why the model said so: NaN in its weights or its input are the usual cause.",
         )
-    if name in _LOGITS:
+    if is_logits:
         return _as_logits(values, name, file)
     _check_probabilities(values, name, file)
     if values.shape[1] == 1:
@@ -180,7 +182,7 @@ def _as_logits(values: NDArray[np.float64], name: str, file: NpzFile) -> NDArray
             f"{name} looks like probabilities: no value is negative, and each row sums to 1",
             f"Save it as {_PROBABILITIES[0]}, or save the outputs before the softmax.",
         )
-    largest = np.abs(values).max()
+    largest = np.abs(values[np.isfinite(values)]).max()
     if largest > np.finfo(np.float32).max:
         raise file.misfit(f"{name} reaches {largest:.3g}, beyond the range of float32")
     return values.astype(np.float32)
@@ -235,7 +237,8 @@ def _read_labels(members: Members, file: NpzFile, count: int, num_classes: int) 
 
 def _warn_of_zeros(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> list[str]:
     least = np.float32(np.log(_LEAST_PROBABILITY))
-    num_zeros = int((logits[np.arange(len(labels)), labels] == least).sum())
+    of_true = logits[np.arange(len(labels)), labels]
+    num_zeros = int(((of_true == least) | np.isneginf(of_true)).sum())
     if not num_zeros:
         return []
     return [

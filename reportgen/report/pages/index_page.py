@@ -61,7 +61,7 @@ from reportgen.report.words.text import (
     plural_text,
     points_text,
 )
-from reportgen.report.words.wording import describe, headline, rules_text
+from reportgen.report.words.wording import describe, headline, rules_text, temperature_text
 
 NUM_FINDING_LINKS = 8
 
@@ -363,11 +363,12 @@ def _calibration_facts(context: RunContext) -> tuple[Fact, ...]:
     ]
     scaling = calibration.temperature
     if scaling is not None:
+        beyond = "; the end of the range: the best one lies beyond" if scaling.is_limit else ""
         facts += [
             Fact(
                 name="Fitted temperature",
                 value=number_text(scaling.temperature, digits=2),
-                detail=f"on {plural_text(scaling.num_fitted, 'image')}",
+                detail=f"on {plural_text(scaling.num_fitted, 'image')}{beyond}",
             ),
             Fact(
                 name="Expected calibration error, held-out half, scaled",
@@ -384,7 +385,7 @@ def _calibration_sentence(context: RunContext) -> str:
         return "The test set is too small to fit a temperature on one half of the images."
     change = scaling.log_loss_change
     return (
-        f"Temperature scaling (T = {number_text(scaling.temperature, digits=2)}) changes the log-loss of the"
+        f"Temperature scaling ({temperature_text(scaling)}) changes the log-loss of the"
         " held-out half"
         f" from {number_text(scaling.log_loss_before.value)} to {number_text(scaling.log_loss_after.value)}"
         f" ({number_ci_text(change)} for the difference). It changes no prediction."

@@ -176,16 +176,22 @@ def _describe_gap(
 
 def _scaling_clause(scaling: TemperatureScaling | None) -> str:
     """What temperature scaling does about it, as far as the held-out half of the images shows it."""
-    if scaling is None or not scaling.log_loss_change.high < 0:
+    if scaling is None or not scaling.helps:
         return ""
     extent = "this" if scaling.after.value <= scaling.after.null_high else "part of this"
     return f"; temperature scaling (T = {number_text(scaling.temperature, digits=2)}) corrects {extent}"
 
 
+def temperature_text(scaling: TemperatureScaling) -> str:
+    """`T = 1.42`; an end of the range is named as such."""
+    temperature = f"T = {number_text(scaling.temperature, digits=2)}"
+    return f"{temperature}, an end of the range" if scaling.is_limit else temperature
+
+
 def _temperature_advice(scaling: TemperatureScaling | None) -> str:
     if scaling is None:
         return "The test set is too small to fit a temperature."
-    if not scaling.log_loss_change.high < 0:
+    if not scaling.helps:
         return "Temperature scaling is not shown to help."
     temperature = number_text(scaling.temperature, digits=2)
     return (
@@ -202,8 +208,15 @@ def _scaling_details(scaling: TemperatureScaling | None) -> str:
         f"T = {number_text(scaling.temperature, digits=2)} was fitted on {plural_text(scaling.num_fitted, 'image')}."
         f" On the held-out {count_text(scaling.after.n)},"
     )
+    if scaling.is_limit:
+        return f"{temperature_text(scaling)}: the log-loss has no minimum inside the range."
     if not scaling.log_loss_change.high < 0:
         return f"{fitted} the change of the log-loss is not significant ({number_ci_text(scaling.log_loss_change)})."
+    if not scaling.helps:
+        return (
+            f"{fitted} it raises the expected calibration error from {percent_text(scaling.before.value)} to"
+            f" {percent_text(scaling.after.value)}."
+        )
     return (
         f"{fitted} it lowers the expected calibration error from {percent_text(scaling.before.value)} to"
         f" {percent_text(scaling.after.value)} (calibrated model: up to {percent_text(scaling.after.null_high)}) and"

@@ -96,6 +96,17 @@ def test_probability_zero_of_the_true_class_stays_finite_and_is_told(write):
     assert load(write()).provenance.warnings == ()
 
 
+def test_logit_of_minus_infinity_is_a_probability_of_zero(write):
+    logits = LOGITS.copy()
+    logits[0, (LABELS[0] + 1) % 3] = logits[1, LABELS[1]] = -np.inf
+    cache = load(write(logits=logits))
+    np.testing.assert_array_equal(cache.logits, logits.astype(np.float32))
+    assert "1 of 6 examples have the probability 0 for their true class" in cache.provenance.warnings[0]
+    logits[2] = -np.inf
+    with pytest.raises(DataError, match="row 2 of logits is not finite"):
+        load(write(logits=logits))
+
+
 def test_names_ids_and_columns_are_kept(write):
     cache = load(
         write(

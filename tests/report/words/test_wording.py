@@ -26,9 +26,10 @@ def unfired(rule: Rule, *measurements: Measurement, num_tested: int = 1) -> Reco
     return Recommendation(rule=rule, fired=False, measurements=measurements, num_tested=num_tested)
 
 
-def make_scaling(*, after: float, change: tuple[float, float, float]) -> TemperatureScaling:
+def make_scaling(*, after: float, change: tuple[float, float, float], is_limit: bool = False) -> TemperatureScaling:
     return TemperatureScaling(
         temperature=1.5,
+        is_limit=is_limit,
         num_fitted=500,
         before=CalibrationError(value=0.12, null_high=0.02, n=500),
         after=CalibrationError(value=after, null_high=0.02, n=500),
@@ -133,6 +134,12 @@ def test_temperature_scaling_corrects_only_what_the_held_out_half_shows(small_ca
     assert "temperature" not in unproven.headline
     assert "Temperature scaling is not shown to help" in unproven.advice
     assert "label smoothing" in unproven.advice
+    worse = told(make_scaling(after=0.13, change=(-0.05, -0.06, -0.04)))
+    assert "Divide" not in worse.advice
+    assert "raises the expected calibration error from 12.0% to 13.0%" in worse.details
+    beyond = told(make_scaling(after=0.02, change=(-0.05, -0.06, -0.04), is_limit=True))
+    assert "Divide" not in beyond.advice
+    assert "an end of the range" in beyond.details
     assert "too small to fit a temperature" in told(None).advice
 
 
