@@ -14,6 +14,7 @@ from reportgen.cache import EvaluationCache
 from reportgen.cache_file import save_cache
 from reportgen.cli import main
 from reportgen.report.words.summaries import console_summary
+from reportgen.report.written_report import Report
 from reportgen.settings import RenderSettings
 
 
@@ -145,7 +146,7 @@ def test_the_finished_page_is_opened_on_request(run: Run, folder: Path, opened: 
 def test_every_command_that_writes_a_report_opens_it(
     run: Run, folder: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ):
-    def run_pipeline(_: object, settings: RenderSettings, **__: object) -> pipeline.Report:
+    def run_pipeline(_: object, settings: RenderSettings, **__: object) -> Report:
         return pipeline.render(folder / "cache.npz", settings)
 
     monkeypatch.setattr(pipeline, "run", run_pipeline)

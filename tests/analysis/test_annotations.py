@@ -6,6 +6,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.spatial.distance import cdist
 from sklearn.metrics import jaccard_score
 
 from reportgen.analysis.annotations import (
@@ -45,13 +46,12 @@ def test_iou_energy_and_pointing_are_those_of_a_plain_implementation(seed, thres
 
     for row, (scaled, mask) in enumerate(zip(scale(maps, SIZE), masks, strict=True)):
         levels = scaled / scaled.max()
-        assert scores.iou[row] == pytest.approx(jaccard_score(mask.ravel(), (levels >= threshold - ROUNDING).ravel()))
-        sweep = [jaccard_score(mask.ravel(), (levels >= step - ROUNDING).ravel()) for step in SWEEP_THRESHOLDS]
-        np.testing.assert_allclose(scores.sweep[row], sweep)
+        covered = levels.ravel()[:, np.newaxis] >= np.array([threshold, *SWEEP_THRESHOLDS]) - ROUNDING
+        marked = np.broadcast_to(mask.ravel()[:, np.newaxis], covered.shape)
+        np.testing.assert_allclose([scores.iou[row], *scores.sweep[row]], jaccard_score(marked, covered, average=None))
         assert scores.energy_inside[row] == pytest.approx(scaled[mask].sum() / scaled.sum())
         maxima = np.argwhere(levels >= 1 - ROUNDING)
-        nearest = min(math.dist(maximum, place) for maximum in maxima for place in np.argwhere(mask))
-        assert scores.is_hit[row] == (nearest <= 15 / 224 * 12)
+        assert scores.is_hit[row] == (cdist(maxima, np.argwhere(mask)).min() <= 15 / 224 * 12)
     assert not scores.is_blank.any()
 
 
