@@ -14,7 +14,7 @@ from doc_commands import PAGES, ROOT, Block, is_run, parse_command, read_blocks,
 from stand_ins import NAMES, write_library_stand_ins, write_stand_ins
 
 from reportgen.cache import Annotations, CamPair, EvaluationCache, Faithfulness, RemovalCurves
-from reportgen.cache_file import save_cache
+from reportgen.cache_file import load_cache, save_cache
 from reportgen.cli import cli
 from reportgen.pipeline import analyze
 from reportgen.settings import AnalyzeSettings, PreprocessingSettings
@@ -93,6 +93,26 @@ def test_the_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     _write_checkpoint(page)
     run_page(page)
+    if page.name == "medical.md":
+        _check_shortcut(load_cache(Path("cache.npz")))
+
+
+def _check_shortcut(cache: EvaluationCache) -> None:
+    """What the medical tutorial says about its data: errors follow the scanner, and maps point at its marker."""
+    clear, nodule = 0, 1
+    predicted, is_portable = cache.logits.argmax(axis=1), cache.columns["scanner"] == "portable"
+    false_alarms, misses = (
+        (cache.labels == clear) & (predicted == nodule),
+        (cache.labels == nodule) & (predicted == clear),
+    )
+    assert 0.5 < np.mean(predicted == cache.labels) < 0.8
+    assert false_alarms.sum() > 20
+    assert misses.sum() > 20
+    assert is_portable[false_alarms].mean() > 0.95
+    assert is_portable[misses].mean() < 0.05
+    maps = cache.cams["gradcam"].predicted[false_alarms]
+    rows, columns = np.unravel_index(maps.reshape(len(maps), -1).argmax(axis=1), maps.shape[1:])
+    assert np.mean((rows < 2) & (columns < 2)) > 0.9
 
 
 def _write_checkpoint(page: Path) -> None:
