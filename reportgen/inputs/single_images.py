@@ -31,7 +31,9 @@ def find_images(paths: Sequence[Path]) -> tuple[Path, ...]:
             continue
         names = list_image_names(path)
         if not names:
-            raise DataError(f"The folder {path} holds no image.", hint="Name image files, or a folder that holds some.")
+            raise DataError(
+                f"The folder {path} contains no images.", hint="Give image files, or a folder that contains some."
+            )
         found.update(dict.fromkeys(path / name for name in names))
     return tuple(found)
 
@@ -82,8 +84,8 @@ def find_class_names(source: ModelSource) -> tuple[str, ...]:
 
 def _read(path: Path) -> NDArray[np.uint8]:
     if not path.exists():
-        raise DataError(f"The image {path} does not exist.", hint="Check the name.")
+        raise DataError(f"The image {path} does not exist.", hint="Check the path.")
     try:
         return read_image(path)
     except DataError as error:
-        raise DataError(error.message, hint="Name a picture that Pillow can read, such as a PNG or JPEG.") from error
+        raise DataError(error.message, hint="Give an image that Pillow can read, such as a PNG or JPEG.") from error

@@ -13,7 +13,7 @@ def nearest_text(name: str, candidates: Iterable[str]) -> str:
     near = [lowered[match] for match in get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)]
     if near:
         return f"Did you mean {' or '.join(near)}?"
-    return f"Known are {few_text(known)}." if known else "None is known."
+    return f"Available: {few_text(known)}." if known else "None is known."
 
 
 def few_text(names: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ def test_near_names_are_suggested_whatever_their_case():
 
 
 def test_first_few_are_listed_where_none_is_near():
-    assert nearest_text("zzz", ["a1", "b2"]) == "Known are a1, b2."
+    assert nearest_text("zzz", ["a1", "b2"]) == "Available: a1, b2."
     assert nearest_text("zzz", []) == "None is known."
     assert few_text("abcdefg") == "a, b, c, d, e and 2 more"
     assert few_text("abcde") == "a, b, c, d, e"

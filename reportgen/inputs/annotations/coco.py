@@ -37,9 +37,9 @@ def read_coco(document: Mapping[str, Any], path: Path) -> AnnotationFile:
             for image in document["images"]
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise misfit(str(path), f"an entry lacks or misuses {error}") from error
+        raise misfit(str(path), f"an entry lacks {error} or gives it in a wrong form") from error
     if shapes:
-        raise misfit(str(path), f"annotations name the image {next(iter(shapes))}, which is not listed")
+        raise misfit(str(path), f"annotations refer to the image {next(iter(shapes))}, which is not listed")
     return AnnotationFile(format="COCO", images=images)
 
 
@@ -47,7 +47,7 @@ def _read_image(image: Mapping[str, Any], shapes: tuple[Shape, ...], where: str)
     sizes = {image_size(image, "height", "width", where)} - {None}
     sizes |= {(shape.pixels.shape[0], shape.pixels.shape[1]) for shape in shapes if isinstance(shape, Bitmap)}
     if len(sizes) > 1:
-        raise misfit(where, f"its size and those of its run lengths differ: {_sizes_text(sizes)}")
+        raise misfit(where, f"its size and the sizes of its run lengths differ: {_sizes_text(sizes)}")
     name = str(image["file_name"]).replace("\\", "/")
     return MarkedImage(where=where, names=(name,), size=next(iter(sizes), None), shapes=shapes)
 
@@ -81,9 +81,9 @@ def _numbers(values: Any, where: str, what: str) -> NDArray[np.float64]:
     try:
         numbers = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise misfit(where, f"{what} is no list of numbers") from error
+        raise misfit(where, f"{what} is not a list of numbers") from error
     if numbers.ndim != 1 or not np.isfinite(numbers).all():
-        raise misfit(where, f"{what} is no list of numbers")
+        raise misfit(where, f"{what} is not a list of numbers")
     return numbers
 
 
@@ -103,7 +103,7 @@ def decode_run_lengths(segmentation: Mapping[str, Any], where: str) -> NDArray[n
     lengths = _numbers(counts, where, "its counts")
     height, width = size
     if (lengths < 0).any() or (lengths % 1).any() or lengths.sum() != height * width:
-        raise misfit(where, f"its counts are no run lengths of {height}×{width} pixels")
+        raise misfit(where, f"its counts are not run lengths of {height}×{width} pixels")
     is_marked = np.arange(len(lengths)) % 2 == 1
     pixels: NDArray[np.bool_] = np.repeat(is_marked, lengths.astype(np.int64)).reshape(width, height).T
     return pixels
@@ -120,7 +120,7 @@ def _decode_text(text: str, where: str) -> list[int]:
     for character in text:
         bits = ord(character) - 48
         if not 0 <= bits < 64:
-            raise misfit(where, f"its counts hold the character {character!r}")
+            raise misfit(where, f"its counts contain the character {character!r}")
         number |= (bits & 31) << shift
         shift += 5
         if bits & 32:

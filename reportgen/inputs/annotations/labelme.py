@@ -73,7 +73,7 @@ def _read_shape(entry: Any, where: str) -> Shape | None:
     if kind in _WITHOUT_AREA:
         return None
     if kind not in _FEWEST_POINTS:
-        raise misfit(where, f"its type {kind} is not known")
+        raise misfit(where, f"its type {kind} is unknown")
     points = _read_points(entry.get("points"), _FEWEST_POINTS[kind], kind, where)
     label = str(entry.get("label") or "")
     match kind:
@@ -93,9 +93,9 @@ def _read_points(points: Any, fewest: int, kind: str, where: str) -> NDArray[np.
     try:
         read = np.array(points, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise misfit(where, "its points are no pairs of numbers") from error
+        raise misfit(where, "its points are not pairs of numbers") from error
     if read.ndim != 2 or read.shape[1] != 2 or not np.isfinite(read).all():
-        raise misfit(where, "its points are no pairs of numbers")
+        raise misfit(where, "its points are not pairs of numbers")
     if len(read) < fewest:
         raise misfit(where, f"a {kind} has {fewest} points or more, not {len(read)}")
     return read

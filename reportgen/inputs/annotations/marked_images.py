@@ -10,7 +10,7 @@ from reportgen.errors import DataError
 from reportgen.inputs.annotations.shapes import Shape
 
 FORMATS_HINT = (
-    "Give a LabelMe file or a folder of them, a COCO file, or a folder of masks (PNG, black where nothing is marked)."
+    "Give a LabelMe file or a folder of them, a COCO file, or a folder of masks (PNG, black outside the annotations)."
 )
 
 
@@ -60,7 +60,7 @@ def read_json(path: Path) -> Any:
 
 def misfit(where: str, problem: str) -> DataError:
     """The error of annotations that are not as their format has them."""
-    return DataError(f"The annotations {where} do not fit: {problem}.", hint=FORMATS_HINT)
+    return DataError(f"The annotations {where} are invalid: {problem}.", hint=FORMATS_HINT)
 
 
 def image_size(entry: Mapping[str, Any], height: str, width: str, where: str) -> tuple[int, int] | None:

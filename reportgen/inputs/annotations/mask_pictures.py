@@ -28,7 +28,7 @@ def _read_mask(path: Path, root: Path) -> MarkedImage:
             picture = ImageOps.exif_transpose(opened)
             pixels = np.asarray(picture)
     except Exception as error:  # Pillow's decoders meet damaged bytes with almost any exception
-        raise DataError(f"The mask {path} cannot be read: {error}", hint="Repair it, or take it away.") from error
+        raise DataError(f"The mask {path} cannot be read: {error}", hint="Replace or remove it.") from error
     if pixels.ndim == 3:
         has_transparency = picture.mode in ("LA", "RGBA", "PA", "La", "RGBa")
         pixels = pixels[..., :-1] if has_transparency else pixels

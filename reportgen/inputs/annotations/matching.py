@@ -76,7 +76,7 @@ def read_annotations(path: Path) -> AnnotationFile:
         chosen = [file for file in files if file.suffix.lower() == suffix]
         if chosen:
             return read(chosen, path)
-    raise DataError(f"The folder of annotations {path} holds neither JSON files nor PNG files.", hint=FORMATS_HINT)
+    raise DataError(f"The folder of annotations {path} contains neither JSON nor PNG files.", hint=FORMATS_HINT)
 
 
 def _is_hidden(path: Path) -> bool:
@@ -131,8 +131,8 @@ def match_annotations(
             num_vanished += not mask.any()
     if not masks:
         raise DataError(
-            f"None of the annotations ({read.format}) marks anything that the model sees.",
-            hint="Check that they hold areas, and that the crop does not cut them off.",
+            f"None of the annotations ({read.format}) covers anything that the model sees.",
+            hint="Check that they contain areas, and that the crop does not cut them off.",
         )
     tally = _Tally(
         num_examples=len(evaluation_set.labels),
@@ -174,7 +174,7 @@ class _Tally:
         """Warn of whatever is not annotated, or not used."""
         num_missing = self.num_examples - self.num_annotated
         if num_missing:
-            log.warning("%d of %d images have no annotation that counts", num_missing, self.num_examples)
+            log.warning("%d of %d images have no usable annotation", num_missing, self.num_examples)
         for sentence in self._left_out():
             log.warning("annotations: %s", sentence)
 
@@ -182,8 +182,8 @@ class _Tally:
         reasons = (
             (self.num_foreign, "annotated but not in the test set"),
             (self.num_empty, "listed without a mark"),
-            (self.num_vanished, "with marks outside the crop, or smaller than half a pixel of the thumbnail"),
-            (self.num_lines, "points and lines left out, as they have no area"),
+            (self.num_vanished, "with regions outside the crop, or smaller than half a pixel of the thumbnail"),
+            (self.num_lines, "points and lines, which have no area, are ignored"),
         )
         return [f"{count:,} {what}" for count, what in reasons if count]
 
@@ -215,8 +215,8 @@ class _ExampleNames:
                 if len(candidates) > 1:
                     first, second = (self._ids[at] for at in candidates[:2])
                     raise DataError(
-                        f"The annotations {image.where} of {path} could be those of {first} or {second}.",
-                        hint=f"{_NAMES_HINT} Name the image with its folder.",
+                        f"The annotations {image.where} of {path} match both {first} and {second}.",
+                        hint=f"{_NAMES_HINT} Give the image with its folder.",
                     )
                 if candidates:
                     return candidates[0]
@@ -238,7 +238,7 @@ def _plain_path(name: str) -> PurePosixPath:
 
 def _no_match(read: AnnotationFile, example_ids: Sequence[str]) -> DataError:
     if not read.images:
-        return DataError(f"The annotations ({read.format}) name no image.", hint=FORMATS_HINT)
+        return DataError(f"The annotations ({read.format}) contain no image.", hint=FORMATS_HINT)
     return DataError(
         f"No annotation ({read.format}) belongs to an image of the test set: one is of {read.images[0].names[0]}, the"
         f" first image is {example_ids[0]}.",

@@ -45,8 +45,8 @@ def read_maps(
         method = name if name in METHODS else GIVEN_METHOD
         if method in maps:
             raise file.misfit(
-                f"it has maps of several methods that are not known here, {name} among them",
-                f"Keep one of them, or name them {', '.join(METHODS)}.",
+                f"it has maps of several unknown methods, such as {name}",
+                f"Keep one of them, or use the names {', '.join(METHODS)}.",
             )
         if method == GIVEN_METHOD and name != GIVEN_METHOD:
             warnings.append(f"The maps came with the outputs, from a method called {name}.")
@@ -74,7 +74,7 @@ def _make_pair(method: str, sides: Sides, file: NpzFile, count: int, warnings: l
         _check_maps(f"{what} for the {side} class", maps, file, count)
     shapes = {maps.shape for maps in sides.values()}
     if len(shapes) > 1:
-        raise file.misfit(f"{what} have two shapes, {' and '.join(map(str, sorted(shapes)))}")
+        raise file.misfit(f"{what} have different shapes, {' and '.join(map(str, sorted(shapes)))}")
     is_agnostic = is_class_agnostic(method)
     if len(sides) < 2 and not is_agnostic:
         missing = "predicted" if "true" in sides else "true"
@@ -84,8 +84,8 @@ def _make_pair(method: str, sides: Sides, file: NpzFile, count: int, warnings: l
         )
     if is_agnostic and len(sides) == 2 and not np.array_equal(sides["true"], sides["predicted"]):
         raise file.misfit(
-            f"{what} differ for the true and the predicted class, though this method knows no classes",
-            "Save one map for each example, or name the method that made them.",
+            f"{what} differ for the true and the predicted class, although this method is class-agnostic",
+            "Save one map for each example, or use the name of the method.",
         )
     peak = max(float(np.abs(maps).max()) for maps in sides.values())
     factor = _choose_factor(peak)

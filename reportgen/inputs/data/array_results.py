@@ -37,7 +37,7 @@ _PROBABILITIES: Final = ("y_pred_probs", "y_pred_proba", "y_prob", "probs", "pro
 _COLUMN: Final = "column."
 _OTHERS: Final = ("class_names", "ids", "images", "model_name")
 _LAYOUT_HINT: Final = (
-    "Save y_true, integers (N,), and y_pred_probs, probabilities (N, K), or logits (N, K); and, where they are known, "
+    "Save y_true, integers (N,), and y_pred_probs, probabilities (N, K), or logits (N, K); and optionally "
     "class_names, str (K,), ids, str (N,), images, uint8 (N, H, W, 3), maps_true and maps_predicted, float (N, h, w)."
 )
 _SUM_TOLERANCE: Final = 1e-3
@@ -163,7 +163,7 @@ def _read_logits(members: Members, file: NpzFile) -> NDArray[np.float32]:
     if not is_finite.all():
         raise file.misfit(
             f"row {np.argmin(is_finite)} of {name} is not finite",
-            "Find out why the model said so: NaN in its weights or its input are the usual cause.",
+            "Check the model's weights and input for NaN, the usual cause.",
         )
     if is_logits:
         return _as_logits(values, name, file)
@@ -219,7 +219,7 @@ def _read_labels(members: Members, file: NpzFile, count: int, num_classes: int) 
         if not is_one_hot.all():
             raise file.misfit(
                 f"row {np.argmin(is_one_hot)} of {name} marks {labels[np.argmin(is_one_hot)].sum():g} classes, not one",
-                "Give each example one class: several at once are no subject of this report.",
+                "Give each example one class: multi-label classification is not supported.",
             )
         labels = labels.argmax(axis=1)
     if labels.shape != (count,):
@@ -255,14 +255,14 @@ def _resolve_class_names(members: Members, file: NpzFile, num_classes: int, path
         names, what = read_class_names(path), f"The file of class names {path}"
         if own is not None and set(own) == set(names) and own != names:
             raise DataError(
-                f"{what} names the classes of {file.path} in another order.",
+                f"{what} lists the classes of {file.path} in another order.",
                 hint=f"Omit {setting('class_names_path')}, or correct one of the two: names are in the order of "
                 "the outputs.",
             )
     if len(names) != num_classes:
         raise DataError(
-            f"{what} names {len(names)} classes, but the outputs are of {num_classes}.",
-            hint="Name every class of the model, in the order of its outputs.",
+            f"{what} lists {len(names)} classes, but there are outputs for {num_classes}.",
+            hint="List every class of the model, in the order of its outputs.",
         )
     names = tuple(to_one_line(name) for name in names)
     require_unique(names, what)

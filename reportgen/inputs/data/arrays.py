@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from reportgen.inputs.data.npz import NpzFile
 
 _LAYOUT_HINT = (
-    "A .npz test set holds images, uint8 (N, H, W, 3) or (N, H, W); labels, integers (N,); "
-    "and, where they are known, class_names, str (K,), and ids, str (N,)."
+    "A .npz test set contains images, uint8 (N, H, W, 3) or (N, H, W); labels, integers (N,); "
+    "and optionally class_names, str (K,), and ids, str (N,)."
 )
 
 
@@ -71,7 +71,7 @@ def read_npz(path: Path) -> ArrayMembers:
     if ids is not None and len(ids) != len(images):
         raise file.misfit(f"ids has {len(ids)} entries for {len(images)} images")
     if class_names is not None and labels.max() >= len(class_names):
-        raise file.misfit(f"labels go up to {labels.max()}, but class_names has only {len(class_names)} entries")
+        raise file.misfit(f"labels reach {labels.max()}, but class_names has only {len(class_names)} entries")
     return ArrayMembers(images=images, labels=labels, class_names=class_names, ids=ids)
 
 
@@ -81,5 +81,5 @@ def _as_labels(labels: NDArray[Any], num_images: int, file: NpzFile) -> NDArray[
     if labels.shape != (num_images,):
         raise file.misfit(f"labels have the shape {labels.shape} for {num_images} images, not ({num_images},)")
     if labels.min() < 0:
-        raise file.misfit(f"labels go down to {labels.min()}", "Save class indices, 0 for the first class.")
+        raise file.misfit(f"labels are as low as {labels.min()}", "Save class indices, 0 for the first class.")
     return labels.astype(np.int64)

@@ -26,15 +26,15 @@ def read_class_names(path: Path) -> tuple[str, ...]:
     Raises:
         DataError: the file is missing, is neither, or names a class twice.
     """
-    what, hint = "The file of class names", "Name a text file with one class a line, or a JSON list of names."
+    what, hint = "The file of class names", "Give a text file with one class per line, or a JSON list of names."
     text = read_text(path, what, error=DataError, hint=hint).strip()
     if text.startswith("["):
         try:
             names = json.loads(text)
         except ValueError as error:
-            raise DataError(f"{what} {path} is no valid JSON: {error}.", hint=hint) from error
+            raise DataError(f"{what} {path} is not valid JSON: {error}.", hint=hint) from error
         if not all(isinstance(name, str) for name in names):
-            raise DataError(f"{what} {path} holds entries that are no text.", hint='Write ["apple", "baby"].')
+            raise DataError(f"{what} {path} contains entries that are not text.", hint='Write ["apple", "baby"].')
     else:
         names = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     names = [to_one_line(name) for name in names]
@@ -55,8 +55,8 @@ def require_unique(names: Sequence[str], what: str) -> None:
     for index, name in enumerate(names):
         if name in seen:
             raise DataError(
-                f"{what} names {name} twice, at the indices {seen[name]} and {index}.",
-                hint="Give each class a name of its own.",
+                f"{what} contains {name} twice, at indices {seen[name]} and {index}.",
+                hint="Give each class a unique name.",
             )
         seen[name] = index
 
@@ -128,7 +128,7 @@ def reorder_labels(
         raise DataError(
             f"The class {unknown[0]} of the test set is not in {what}"
             + (f", nor are {len(unknown) - 1} others: {few_text(unknown[1:])}." if len(unknown) > 1 else "."),
-            hint=f"{nearest_text(unknown[0], model_names)} Name each class as the test set does.",
+            hint=f"{nearest_text(unknown[0], model_names)} Use the names of the test set.",
         )
     return np.array([index_of[name] for name in data_names], dtype=np.int64)[labels]
 
@@ -139,7 +139,7 @@ def read_superclasses(path: Path) -> dict[str, str]:
     Raises:
         DataError: the file is missing, lacks a column or a value, or groups a class twice.
     """
-    what, hint = "The file of superclasses", "Name a CSV with the columns class and superclass, one class a row."
+    what, hint = "The file of superclasses", "Give a CSV with the columns class and superclass, one class per row."
     text = read_text(path, what, error=DataError, hint=hint)
     reader = csv.DictReader(StringIO(text, newline=""), skipinitialspace=True)
     columns = [column.strip() for column in reader.fieldnames or ()]
@@ -151,10 +151,10 @@ def read_superclasses(path: Path) -> dict[str, str]:
     for row in reader:
         name, superclass = (to_one_line(row[column] or "") for column in ("class", "superclass"))
         if not name or not superclass:
-            raise DataError(f"{what} {path} lacks a value in line {reader.line_num}.", hint=hint)
+            raise DataError(f"{what} {path} has no value in line {reader.line_num}.", hint=hint)
         if superclass_of.setdefault(name, superclass) != superclass:
             raise DataError(
-                f"{what} {path} puts {name} into {superclass_of[name]} and into {superclass}.",
+                f"{what} {path} assigns {name} to both {superclass_of[name]} and {superclass}.",
                 hint="Give each class one superclass.",
             )
     return superclass_of
@@ -176,7 +176,8 @@ def group_classes(class_names: Sequence[str], superclass_of: Mapping[str, str], 
     unknown = [name for name in superclass_of if name not in known]
     if unknown:
         raise DataError(
-            f"{what} names {few_text(unknown)}, which {'is no class' if len(unknown) == 1 else 'are no classes'} here.",
+            f"{what} contains {few_text(unknown)}, which "
+            f"{'is not a class' if len(unknown) == 1 else 'are not classes'} of the test set.",
             hint=f"{nearest_text(unknown[0], missing or class_names)} If the test set contains only some of the "
             f"model's classes, list all of them in a file and give {setting('class_names_path', 'FILE')}.",
         )

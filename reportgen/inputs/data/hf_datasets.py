@@ -42,7 +42,7 @@ class RowImages:
         row = int(self.positions[position])
         image = self.rows[row][self.column]
         if image is None:
-            raise DataError(f"Row {row} of the test set has no image.", hint="Filter such rows out and save it again.")
+            raise DataError(f"Row {row} of the test set has no image.", hint="Remove such rows and save it again.")
         if image["bytes"] is not None:
             return decode_image(BytesIO(image["bytes"]), f"in row {row} of the test set")
         return read_image(Path(image["path"]))

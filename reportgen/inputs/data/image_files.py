@@ -67,7 +67,9 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     try:
         return decode_image(path, str(path))
     except FileNotFoundError as error:
-        raise DataError(f"The image {path} is gone.", hint="Leave the test set unchanged while it is read.") from error
+        raise DataError(
+            f"The image {path} was removed.", hint="Do not change the test set while it is read."
+        ) from error
 
 
 def decode_image(file: Path | BinaryIO, name: str) -> NDArray[np.uint8]:
@@ -88,12 +90,12 @@ def decode_image(file: Path | BinaryIO, name: str) -> NDArray[np.uint8]:
         raise
     except UnidentifiedImageError as error:
         raise DataError(
-            f"The image {name} cannot be read: its content is no picture of a known format.",
-            hint="Repair it, or take it out of the test set.",
+            f"The image {name} cannot be read: it is not an image in a known format.",
+            hint="Replace it, or remove it from the test set.",
         ) from error
     except Exception as error:  # Pillow's decoders meet damaged bytes with almost any exception
         raise DataError(
-            f"The image {name} cannot be read: {error}", hint="Repair it, or take it out of the test set."
+            f"The image {name} cannot be read: {error}", hint="Replace it, or remove it from the test set."
         ) from error
 
 

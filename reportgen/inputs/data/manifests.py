@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from reportgen.errors import DataError, setting
 from reportgen.inputs.data.columns import column_texts, make_column
 from reportgen.inputs.files import require_file
+from reportgen.inputs.libraries import PYARROW
 from reportgen.inputs.suggestions import few_text
 
 _PARQUET_SUFFIXES: Final = (".parquet", ".pq")
@@ -69,7 +70,7 @@ def read_manifest(path: Path) -> Manifest:
     columns, notes = (_read_parquet(path), ()) if is_parquet else _read_csv(path)
     texts = _name_columns(columns, path)
     if not len(texts["path"]):
-        raise DataError(f"The manifest {path} has no row.", hint=_HINT)
+        raise DataError(f"The manifest {path} has no rows.", hint=_HINT)
     for name in ("path", "label"):
         _require_values(texts[name], name, path)
     paths = _find_images(texts.pop("path"), path)
@@ -92,9 +93,7 @@ def _read_parquet(path: Path) -> list[_Column]:
     try:
         table = pd.read_parquet(path)
     except ImportError as error:
-        raise DataError(
-            f"The manifest {path} needs a reader of Parquet files.", hint="pip install pyarrow, or save it as .csv."
-        ) from error
+        raise PYARROW.missing(f"The manifest {path}", error, error=DataError) from error
     except Exception as error:  # the readers have exceptions of their own
         raise DataError(f"The manifest {path} cannot be read: {error}", hint="Write it again.") from error
     return [(str(name), column_texts(table.iloc[:, place])) for place, name in enumerate(table.columns)]
@@ -107,7 +106,7 @@ def _read_csv(path: Path) -> tuple[list[_Column], tuple[str, ...]]:
         header, *rows = [row for row in reader if any(value.strip() for value in row)] or [[]]
     except csv.Error as error:
         raise DataError(
-            f"The manifest {path} is no table: line {reader.line_num}: {error}.", hint="Save it as plain CSV."
+            f"The manifest {path} is not a table: line {reader.line_num}: {error}.", hint="Save it as plain CSV."
         ) from error
     for number, row in enumerate(rows, 1):
         if len(row) != len(header):
@@ -135,7 +134,7 @@ def _decode(path: Path) -> tuple[str, tuple[str, ...]]:
             return content.decode("utf-8-sig"), ()
         except UnicodeDecodeError:
             text = content.decode("cp1252")
-            return text, (f"{path.name} is not UTF-8 text; it was read in Windows' Western code page.",)
+            return text, (f"{path.name} is not UTF-8 text; it was read as Windows-1252.",)
     except UnicodeDecodeError as error:
         raise DataError(f"The manifest {path} is not UTF-8 text.", hint="Save it as UTF-8.") from error
 
@@ -175,7 +174,7 @@ def _require_values(values: Sequence[str], column: str, path: Path) -> None:
         more = f" ({len(empty)} rows in all)" if len(empty) > 1 else ""
         raise DataError(
             f"Row {empty[0] + 1} of the manifest {path} has no {column}{more}.",
-            hint="Fill it in, or take the row out.",
+            hint="Add it, or remove the row.",
         )
 
 
@@ -185,8 +184,8 @@ def _require_distinct(values: Sequence[str], what: str, path: Path) -> None:
         first = first_of.setdefault(value, position)
         if first != position:
             raise DataError(
-                f"The manifest {path} has the {what} {value} twice, in the rows {first + 1} and {position + 1}.",
-                hint=f"Keep one of the two: each {what} stands for one example.",
+                f"The manifest {path} has the {what} {value} twice, in rows {first + 1} and {position + 1}.",
+                hint=f"Keep one of the two: each {what} identifies one example.",
             )
 
 
@@ -202,6 +201,6 @@ def _find_image(text: str, position: int, path: Path) -> str:
         if (path.parent / name).is_file():
             return name
     raise DataError(
-        f"Row {position + 1} of the manifest {path} names the image {text}, which does not exist.",
+        f"Row {position + 1} of the manifest {path} refers to the image {text}, which does not exist.",
         hint=f"Write paths relative to the manifest's folder {path.parent}, or absolute ones.",
     )

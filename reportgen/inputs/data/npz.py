@@ -36,11 +36,11 @@ class NpzFile:
         Raises:
             DataError: the file is missing, damaged or no `.npz`.
         """
-        require_file(self.path, self.what, error=DataError, hint="Name a .npz file.")
+        require_file(self.path, self.what, error=DataError, hint="Give a .npz file.")
         with self.path.open("rb") as file:
             start = file.read(2)
         if start != b"PK":
-            raise DataError(f"{self.what} {self.path} is no .npz file.", hint=self.layout_hint)
+            raise DataError(f"{self.what} {self.path} is not a .npz file.", hint=self.layout_hint)
         try:
             with zipfile.ZipFile(self.path) as archive:
                 return tuple(name.removesuffix(".npy") for name in archive.namelist())
@@ -73,7 +73,7 @@ class NpzFile:
             problem: what is wrong, as a clause.
             hint: what to do about it, where that is not to follow the layout.
         """
-        return DataError(f"{self.what} {self.path} does not fit: {problem}.", hint=hint or self.layout_hint)
+        return DataError(f"{self.what} {self.path} is invalid: {problem}.", hint=hint or self.layout_hint)
 
     def rgb_images(self, images: NDArray[Any]) -> NDArray[np.uint8]:
         """Images as uint8 (N, H, W, 3); grey ones, (N, H, W) or (N, H, W, 1), become RGB.
@@ -92,7 +92,7 @@ class NpzFile:
             hint = "Put the channels last: images.transpose(0, 2, 3, 1)." if is_channels_first else ""
             raise self.misfit(f"images have the shape {images.shape}, not (N, H, W, 3)", hint)
         if images.size == 0:
-            raise self.misfit(f"images have the shape {images.shape}: there is no picture")
+            raise self.misfit(f"images have the shape {images.shape}: there is no image")
         rgb: NDArray[np.uint8] = np.repeat(images.reshape(*images.shape[:3], 1), 3, axis=3) if is_grey else images
         return rgb
 
@@ -113,7 +113,7 @@ class NpzFile:
             if "allow_pickle" not in str(error):
                 raise self._damaged() from error
             # NumPy advises allow_pickle, which would run code from the file.
-            raise self.misfit(f"{name} holds Python objects instead of plain values", _PLAIN_HINT) from error
+            raise self.misfit(f"{name} contains Python objects instead of plain values", _PLAIN_HINT) from error
         if not isinstance(member, np.ndarray):
             raise self.misfit(f"{name} is no array")
         return member

@@ -44,7 +44,7 @@ class TorchvisionImages:
         image, _ = _read_example(self.data, int(self.positions[position]))
         if not isinstance(image, Image.Image):
             raise DataError(
-                f"torchvision's {type(self.data).__name__} gives {type(image).__name__}, not pictures.",
+                f"torchvision's {type(self.data).__name__} gives {type(image).__name__}, not images.",
                 hint="Give a data set of single images with class labels.",
             )
         return to_rgb(image)

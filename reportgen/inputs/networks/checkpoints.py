@@ -28,7 +28,7 @@ ATTRIBUTES: Final = ("model.", "net.", "network.")
 """Where a training module's network is, if it holds several of the kind: others are its averages or its teacher."""
 
 _SAVE_HINT = 'Save a state dict where the file was made: torch.save(model.state_dict(), "weights.pth").'
-_NAME_HINT = "Name a checkpoint: .pth, .pt, .th, .ckpt or .safetensors."
+_NAME_HINT = "Give a checkpoint: .pth, .pt, .th, .ckpt or .safetensors."
 _FETCH_HINT = "Write or fetch it again."
 _LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # first bytes of torch.save before 1.6
 _FORBIDDEN = re.compile(r"nsupported (?:global: GLOBAL|GLOBAL|class) (\S+)")  # as torch's restricted unpickler says it
@@ -87,8 +87,8 @@ def apply_state_dict(module: nn.Module, state_dict: Mapping[str, Tensor], path: 
     ]
     if problems:
         raise CheckpointError(
-            f"The checkpoint {path} does not fit the network. {'; '.join(problems)}.",
-            hint="Build the network that was trained: the same factory, the same number of classes.",
+            f"The checkpoint {path} does not match the network: {'; '.join(problems)}.",
+            hint="Build the network that was trained, with the same number of classes.",
         )
     complete = OrderedDict((name, given.get(name, tensor)) for name, tensor in own.items())
     # Names and shapes are today's, so the layers' own format versions hold, whatever the file says.
@@ -112,14 +112,15 @@ def _find_attribute(needed: Mapping[str, Tensor], state_dict: Mapping[str, Tenso
         found = [start for start in fitting if start in ATTRIBUTES] or fitting or found
     if len(found) > 1:
         raise CheckpointError(
-            f"The checkpoint {path} holds the network {len(found)} times: {few_text(f'{start}*' for start in found)}.",
+            f"The checkpoint {path} contains the network {len(found)} times: "
+            f"{few_text(f'{start}*' for start in found)}.",
             hint=_SAVE_HINT,
         )
     if not found:
         return ""
     others = [name for name in state_dict if not name.startswith(found[0])]
-    left_out = f"; left out is what else it holds: {few_text(others)}" if others else ""
-    log.warning("The weights are those called %s* in %s%s.", found[0], path.name, left_out)
+    left_out = f"; the other entries are ignored: {few_text(others)}" if others else ""
+    log.warning("The weights are those named %s* in %s%s.", found[0], path.name, left_out)
     return found[0]
 
 
@@ -143,7 +144,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = load_file(path)
     except SafetensorError as error:
         raise CheckpointError(
-            f"The checkpoint {path} is truncated, or no safetensors file: {error}.", hint=_FETCH_HINT
+            f"The checkpoint {path} is truncated or not a safetensors file: {error}.", hint=_FETCH_HINT
         ) from error
     return tensors
 
@@ -157,7 +158,7 @@ def _read_torch(path: Path) -> Any:
             except UnpicklingError as error:
                 if not _FORBIDDEN.search(str(error)) or not zipfile.is_zipfile(path):
                     raise
-                log.info("The Python objects in %s are left out.", path)
+                log.info("The Python objects in %s are ignored.", path)
                 # Only stand-ins for them are made, so this is as safe as the above, whatever its name.
                 return torch.load(path, map_location="cpu", weights_only=False, pickle_module=inert_pickle)
     except Exception as error:  # the unpickler meets foreign bytes with almost any exception
@@ -170,22 +171,24 @@ def _explain(path: Path, error: Exception) -> CheckpointError:
         return _refuse_object(path, forbidden[1])
     if "TorchScript" in str(error):
         return CheckpointError(
-            f"The checkpoint {path} is a TorchScript archive: it holds code as well as weights, so it is refused.",
+            f"The checkpoint {path} is a TorchScript archive, which contains code besides weights, so it is not "
+            "loaded.",
             hint=_SAVE_HINT,
         )
     with path.open("rb") as file:
         start = file.read(len(_LEGACY_MAGIC))
     if zipfile.is_zipfile(path) and not _holds_pickle(path):
-        return CheckpointError(f"{path} is an archive, but no checkpoint of PyTorch.", hint=_NAME_HINT)
+        return CheckpointError(f"{path} is an archive, but not a checkpoint of PyTorch.", hint=_NAME_HINT)
     if start.startswith(b"PK") or _LEGACY_MAGIC.startswith(start):
         return CheckpointError(f"The checkpoint {path} is truncated or damaged.", hint=_FETCH_HINT)
-    return CheckpointError(f"{path} is no checkpoint of PyTorch.", hint=_NAME_HINT)
+    return CheckpointError(f"{path} is not a checkpoint of PyTorch.", hint=_NAME_HINT)
 
 
 def _refuse_object(path: Path, name: str) -> CheckpointError:
     return CheckpointError(
-        f"The checkpoint {path} holds the Python object {name}, not only tensors; unpickling it could run any code, so "
-        "it is refused.",
+        f"The checkpoint {path} contains the Python object {name} besides tensors; unpickling it could run any "
+        "code, so "
+        "it is not loaded.",
         hint=_SAVE_HINT,
     )
 
@@ -207,15 +210,16 @@ def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:
         raise _refuse_object(path, type(objects[0]).__qualname__)
     if not isinstance(content, Mapping):
         raise CheckpointError(
-            f"The checkpoint {path} holds a {type(content).__name__}, no state dict.", hint=_SAVE_HINT
+            f"The checkpoint {path} contains a {type(content).__name__}, not a state dict.", hint=_SAVE_HINT
         )
     foreign = [
         str(name) for name, value in content.items() if not isinstance(name, str) or not isinstance(value, Tensor)
     ]
     if foreign or not content:
-        holds = f"{few_text(foreign)} beside or instead of tensors" if foreign else "nothing"
+        holds = f"{few_text(foreign)} besides or instead of tensors" if foreign else "nothing"
         raise CheckpointError(
-            f"The checkpoint {path} holds {holds}; no state dict lies bare in it or under {', '.join(WRAPPERS)}.",
+            f"The checkpoint {path} has no state dict, neither by itself nor under {', '.join(WRAPPERS)}; it contains "
+            f"{holds}.",
             hint=_SAVE_HINT,
         )
     return dict(content)

@@ -37,7 +37,7 @@ def build_keras(path: Path) -> Network:
     """
     keras = import_keras(f"keras:{path.name}")
     if not zipfile.is_zipfile(path):  # Keras would say that there is no file
-        raise ModelError(f"Keras cannot load {path}: it is damaged, or no file of Keras 3.", hint=_SAVE_HINT)
+        raise ModelError(f"Keras cannot load {path}: it is damaged or not a Keras 3 file.", hint=_SAVE_HINT)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -45,7 +45,7 @@ def build_keras(path: Path) -> Network:
     except Exception as error:  # foreign files and custom parts meet Keras with almost any exception
         raise ModelError(
             f"Keras cannot load {path}: {_reason(error)}.",
-            hint=f"{_SAVE_HINT} Where it has parts of your own, write a factory that knows them and returns the Keras "
+            hint=f"{_SAVE_HINT} If it has custom layers, write a function that defines them and returns the Keras "
             "model, and give FILE.py:factory.",
         ) from error
     return wrap_keras(model, name=own_name(model.name, path), weights_name=path.name)
@@ -203,8 +203,9 @@ def _require_image_shape(model: Any, name: str) -> tuple[int | None, int | None]
     shape = getattr(model, "input_shape", None) or (model.get_build_config() or {}).get("input_shape")
     if not isinstance(shape, tuple | list) or len(shape) != 4 or shape[3] not in (3, None):
         raise ModelError(
-            f"{name} takes inputs of shape {shape}, where RGB images with their channels last are needed.",
-            hint="Wrap it in a factory: a torch.nn.Module that takes float32 (B, 3, H, W) and returns logits.",
+            f"{name} takes inputs of shape {shape}, but must take RGB images, channels last.",
+            hint="Wrap it in a torch.nn.Module that takes float32 (B, 3, H, W) and returns logits, and give "
+            "FILE.py:factory.",
         )
     return shape[1], shape[2]
 
@@ -233,9 +234,9 @@ def _without_activation(model: Any, size: tuple[int, int]) -> tuple[Any, str]:
     if after.shape != before.shape or not (put_on(after) - before).abs().max() <= _TOLERANCE:
         if activation is not None:
             last.activation = activation
-        return model, f"the {kind} of its last layer {last.name} cannot be taken off, so its outputs are probabilities."
-    read = " Its one output is read as two classes." if after.shape[1] == 1 else ""
-    return bare, f"the {kind} of its last layer {last.name} is taken off, so that its outputs are logits.{read}"
+        return model, f"the {kind} of its last layer {last.name} cannot be removed, so its outputs are probabilities."
+    read = " Its single output is read as two classes." if after.shape[1] == 1 else ""
+    return bare, f"the {kind} of its last layer {last.name} is removed, so that its outputs are logits.{read}"
 
 
 def _run(model: Any, images: Tensor) -> Tensor:
@@ -281,7 +282,7 @@ def _find_own_scaling(model: Any, side: int | None) -> Preprocessing | None:
             std=(1 / 255 if is_bytes else 1.0,) * 3,
             resize=side,
             squash=side is not None,  # as Keras's own loaders of images do
-            source=f"the network's own layer {layer.name}, which takes pixels from 0 to {255 if is_bytes else 1}",
+            source=f"the network's own layer {layer.name}, which expects pixels from 0 to {255 if is_bytes else 1}",
         )
     return None
 

@@ -17,7 +17,7 @@ from reportgen.inputs.files import require_file
 from reportgen.inputs.networks.classifier import Network
 from reportgen.inputs.networks.names import own_name
 
-_SAVE_HINT = "Name a file that torch.jit.save or torch.export.save has written."
+_SAVE_HINT = "Give a file that torch.jit.save or torch.export.save has written."
 
 
 def build_program(path: Path) -> Network:
@@ -42,7 +42,7 @@ def build_program(path: Path) -> Network:
 def _find_kind(path: Path) -> str:
     """`TorchScript` or `exported program`, by the names in the archive."""
     if not zipfile.is_zipfile(path):
-        raise ModelError(f"The program {path} is damaged, or no program of PyTorch.", hint=_SAVE_HINT)
+        raise ModelError(f"The program {path} is damaged or not a program of PyTorch.", hint=_SAVE_HINT)
     with zipfile.ZipFile(path) as archive:
         names = {name.rpartition("/")[2] for name in archive.namelist()}
     if "constants.pkl" in names:
@@ -51,10 +51,10 @@ def _find_kind(path: Path) -> str:
         return "exported program"
     if "data.pkl" in names:
         raise ModelError(
-            f"The file {path} holds weights, no program that could run.",
+            f"The file {path} contains weights, not a program.",
             hint=f"Give the network's code as the model, and {setting('weights', path)}.",
         )
-    raise ModelError(f"The file {path} is an archive, but no program of PyTorch.", hint=_SAVE_HINT)
+    raise ModelError(f"The file {path} is an archive, but not a program of PyTorch.", hint=_SAVE_HINT)
 
 
 @contextmanager
@@ -137,7 +137,7 @@ def _find_image_input(program: torch.export.ExportedProgram, name: str) -> Tenso
         return inputs[0]
     shapes = ", ".join(str(tuple(i.shape)) if isinstance(i, Tensor) else type(i).__name__ for i in inputs)
     raise ModelError(
-        f"The program {name} takes {shapes or 'nothing'}, where one batch of RGB images is given: (B, 3, H, W).",
+        f"The program {name} takes {shapes or 'nothing'}, but must take one batch of RGB images: (B, 3, H, W).",
         hint="Export a module whose forward takes float32 images of shape (B, 3, H, W) alone.",
     )
 

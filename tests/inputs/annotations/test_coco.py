@@ -109,7 +109,7 @@ def test_shapes_are_labelled_with_their_category(tmp_path):
         ({"bbox": [1, 2, 3]}, "bbox"),
         ({}, "bbox"),
         ({"segmentation": [[1, 2, 3, 4]]}, "three or more pairs"),
-        ({"segmentation": [["a"] * 6]}, "no list of numbers"),
+        ({"segmentation": [["a"] * 6]}, "not a list of numbers"),
         ({"segmentation": {"size": [4, 4], "counts": [16]}}, "4×4, 8×6"),
         ({"bbox": [1, 2, 3, 4], "image_id": 8}, "image 8, which is not listed"),
     ],

@@ -94,18 +94,18 @@ def test_the_size_is_read_where_it_is_said(read):
 @pytest.mark.parametrize(
     ("shape", "problem"),
     [
-        ({"shape_type": "spiral", "points": [[1, 1], [2, 2]]}, "its type spiral is not known"),
+        ({"shape_type": "spiral", "points": [[1, 1], [2, 2]]}, "its type spiral is unknown"),
         ({"shape_type": "polygon", "points": [[1, 1], [2, 2]]}, "3 points or more, not 2"),
         ({"shape_type": "rectangle", "points": [[1, 1]]}, "2 points or more, not 1"),
-        ({"shape_type": "rectangle", "points": "nowhere"}, "no pairs of numbers"),
-        ({"shape_type": "polygon", "points": [[1, 1], [2, 2], [3, float("nan")]]}, "no pairs of numbers"),
+        ({"shape_type": "rectangle", "points": "nowhere"}, "not pairs of numbers"),
+        ({"shape_type": "polygon", "points": [[1, 1], [2, 2], [3, float("nan")]]}, "not pairs of numbers"),
         ({"shape_type": "mask", "points": [[1, 1], [2, 2]], "mask": "AAAA"}, "its mask is no picture"),
         ({"shape_type": "mask", "points": [[1, 1], [2, 2]]}, "its mask is no picture"),
         ("a text", "it is no record"),
     ],
 )
 def test_wrong_shapes_are_named(shape, problem, read):
-    with pytest.raises(DataError, match=f"0.json, shape 1, do not fit: .*{problem}"):
+    with pytest.raises(DataError, match=f"0.json, shape 1, are invalid: .*{problem}"):
         read(shape)
 
 

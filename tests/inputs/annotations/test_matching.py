@@ -165,7 +165,7 @@ def test_labelmes_folder_tells_images_of_one_name_apart(write_labelme, expected)
 
 
 def test_a_name_of_several_images_is_refused(write_masks, expected):
-    with pytest.raises(DataError, match=r"could be those of cat/0.png or dog/0.png") as caught:
+    with pytest.raises(DataError, match=r"match both cat/0.png and dog/0.png") as caught:
         load(write_masks({"0.png": expected}))
     assert "folder" in caught.value.hint
 
@@ -200,10 +200,10 @@ def test_what_is_not_used_is_counted_and_warned_of(write_labelme, caplog):
         "LabelMe, 1 of 4 images",
         "1 annotated but not in the test set",
         "1 listed without a mark",
-        "1 with marks outside the crop, or smaller than half a pixel of the thumbnail",
-        "1 points and lines left out, as they have no area",
+        "1 with regions outside the crop, or smaller than half a pixel of the thumbnail",
+        "1 points and lines, which have no area, are ignored",
     ]
-    assert "3 of 4 images have no annotation that counts" in caplog.text
+    assert "3 of 4 images have no usable annotation" in caplog.text
     assert "1 listed without a mark" in caplog.text
 
 
@@ -267,20 +267,20 @@ def test_paths_without_annotations_are_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="do not exist"):
         load(tmp_path / "nothing")
-    with pytest.raises(DataError, match="neither JSON files nor PNG files"):
+    with pytest.raises(DataError, match="neither JSON nor PNG files"):
         load(tmp_path / "empty")
     (tmp_path / "empty" / "1.png").write_text("no picture")
     with pytest.raises(DataError, match=r"1.png cannot be read"):
         load(tmp_path / "empty")
     (tmp_path / "empty" / "1.json").write_text('{"shapes": [], "images": []}')
-    with pytest.raises(DataError, match=r"1.json do not fit"):
+    with pytest.raises(DataError, match=r"1.json are invalid"):
         load(tmp_path / "empty")
 
 
 def test_an_empty_list_of_images_is_refused(tmp_path):
     path = tmp_path / "coco.json"
     path.write_text('{"images": [], "annotations": []}')
-    with pytest.raises(DataError, match="name no image"):
+    with pytest.raises(DataError, match="contain no image"):
         load(path)
 
 

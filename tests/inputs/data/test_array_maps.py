@@ -80,12 +80,12 @@ NAN[2, 0, 0] = np.nan
         ({"maps_true": np.ones((4, 3, 4)), "maps_predicted": np.ones((5, 3, 4))}, r"not float \(5, h, w\)"),
         ({"maps_true": np.ones((5, 12)), "maps_predicted": np.ones((5, 12))}, r"not float \(5, h, w\)"),
         ({"maps_true": np.ones((5, 3, 4), int), "maps_predicted": np.ones((5, 3, 4))}, "true class are int64"),
-        ({"maps_true": np.ones((5, 4, 4)), "maps_predicted": np.ones((5, 3, 4))}, "have two shapes"),
+        ({"maps_true": np.ones((5, 4, 4)), "maps_predicted": np.ones((5, 3, 4))}, "have different shapes"),
         ({"maps_true": NAN, "maps_predicted": np.ones((5, 3, 4))}, "for the true class are not finite in row 2"),
-        ({"cam.rollout.true": np.ones((5, 3, 4)), "cam.rollout.predicted": np.zeros((5, 3, 4))}, "knows no classes"),
+        ({"cam.rollout.true": np.ones((5, 3, 4)), "cam.rollout.predicted": np.zeros((5, 3, 4))}, "is class-agnostic"),
         (
             {f"cam.{name}.{side}": np.ones((5, 3, 4)) for name in "ab" for side in ("true", "predicted")},
-            "several methods that are not known here, b among them",
+            "several unknown methods, such as b",
         ),
     ],
 )

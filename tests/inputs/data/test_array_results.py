@@ -136,7 +136,7 @@ def test_class_names_and_superclasses_are_honoured(write, tmp_path):
     with pytest.raises(DataError, match="in another order"):
         load(path, class_names_path=names)
     names.write_text("cat\ndog")
-    with pytest.raises(DataError, match="names 2 classes, but the outputs are of 3"):
+    with pytest.raises(DataError, match="lists 2 classes, but there are outputs for 3"):
         load(path, class_names_path=names)
 
 
@@ -216,9 +216,9 @@ def test_annotations_of_the_images_are_taken_along(write, pixels, tmp_path):
         ({"y_true": LABELS + 0.5}, "y_true is float64, not integers", "indices"),
         ({"y_true": np.array(list("aabbcc"))}, "y_true is <U1, not integers", "indices"),
         ({"y_true": np.ones((6, 3))}, "row 0 of y_true marks 3 classes", "one class"),
-        ({"y_true": np.array([0, None, 1, 1, 2, 2])}, "y_true holds Python objects", "plain"),
-        ({"class_names": np.array(["a", "b"])}, "names 2 classes, but the outputs are of 3", "every class"),
-        ({"class_names": np.array(["a", "b", "a"])}, "names a twice", "name of its own"),
+        ({"y_true": np.array([0, None, 1, 1, 2, 2])}, "y_true contains Python objects", "plain"),
+        ({"class_names": np.array(["a", "b"])}, "lists 2 classes, but there are outputs for 3", "every class"),
+        ({"class_names": np.array(["a", "b", "a"])}, "contains a twice", "unique name"),
         ({"ids": np.array(["a"])}, r"ids is <U1 \(1,\)", "ids"),
         ({"images": np.zeros((5, 8, 8, 3), np.uint8)}, "there are 5 images for 6 outputs", "images"),
         ({"images": np.zeros((6, 8, 8, 3))}, "images are float64, not uint8", "0 to 255"),

@@ -39,15 +39,15 @@ def test_grey_pictures_get_three_equal_channels(write_npz, pixels, shape):
         ({"images": np.zeros((6, 3, 8, 8), np.uint8)}, r"shape \(6, 3, 8, 8\)", "transpose"),
         ({"images": np.zeros((6, 8, 8, 4), np.uint8)}, r"shape \(6, 8, 8, 4\)", "uint8"),
         ({"images": np.zeros((6, 8), np.uint8)}, r"shape \(6, 8\)", "uint8"),
-        ({"images": np.zeros((0, 8, 8, 3), np.uint8)}, "there is no picture", "uint8"),
+        ({"images": np.zeros((0, 8, 8, 3), np.uint8)}, "there is no image", "uint8"),
         ({"labels": np.zeros(6)}, "labels are float64, not integers", "indices"),
         ({"labels": np.array(["a"] * 6)}, "not integers", "indices"),
         ({"labels": np.zeros(5, np.int64)}, r"shape \(5,\) for 6 images", "labels"),
         ({"labels": np.zeros((6, 1), np.int64)}, r"shape \(6, 1\) for 6 images", "labels"),
-        ({"labels": np.array([0, 0, 1, 1, 2, 3])}, "up to 3, but class_names has only 3", "class_names"),
-        ({"labels": np.array([-1, 0, 1, 1, 2, 2])}, "down to -1", "indices"),
+        ({"labels": np.array([0, 0, 1, 1, 2, 3])}, "reach 3, but class_names has only 3", "class_names"),
+        ({"labels": np.array([-1, 0, 1, 1, 2, 2])}, "as low as -1", "indices"),
         ({"class_names": np.array([1, 2, 3])}, "class_names is int64", "dtype=str"),
-        ({"class_names": np.array(["a", "b", "c"], dtype=object)}, "class_names holds Python objects", "dtype=str"),
+        ({"class_names": np.array(["a", "b", "c"], dtype=object)}, "class_names contains Python objects", "dtype=str"),
         ({"ids": np.array(["a"])}, "ids has 1 entries for 6 images", "ids"),
     ],
 )
@@ -65,7 +65,7 @@ def test_damaged_and_foreign_files_are_one_clear_error_each(write_npz, tmp_path)
     flipped = whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :]
     for content, problem in (
         (b"", "is empty"),
-        (b"hello, this is text", r"no \.npz file"),
+        (b"hello, this is text", r"not a \.npz file"),
         (whole[:middle], "truncated or damaged"),
         (flipped, "truncated or damaged"),
     ):

@@ -88,7 +88,7 @@ def test_unreadable_file_is_named(tmp_path, pixels, workers):
     (tmp_path / "03.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"03\.png cannot be read") as caught:
         list(iterate_views(make_set(files), make_preprocessing(), 2, workers))
-    assert "Repair" in caught.value.hint
+    assert "Replace" in caught.value.hint
 
 
 def test_many_files_are_loaded_in_workers_by_default(tmp_path, pixels, monkeypatch):

@@ -19,10 +19,10 @@ def test_names_come_from_lines_or_a_json_list(tmp_path, text):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("cat\ndog\ncat", "names cat twice, at the indices 0 and 2"),
+        ("cat\ndog\ncat", "contains cat twice, at indices 0 and 2"),
         ("cat\n\ndog", "empty name at index 1"),
-        ('["cat", 3]', "entries that are no text"),
-        ('["cat", ', "no valid JSON"),
+        ('["cat", 3]', "entries that are not text"),
+        ('["cat", ', "not valid JSON"),
         ("", "is empty"),
     ],
 )
@@ -55,8 +55,8 @@ def test_superclasses_come_from_a_csv_with_more_columns_too(tmp_path):
     [
         ("class,group\ncat,pets", "no column superclass; it has class, group"),
         ("cat,pets\ndog,pets", "no column class"),
-        ("class,superclass\ncat\n", "lacks a value in line 2"),
-        ("class,superclass\ncat,pets\ncat,wild", "puts cat into pets and into wild"),
+        ("class,superclass\ncat\n", "has no value in line 2"),
+        ("class,superclass\ncat,pets\ncat,wild", "assigns cat to both pets and wild"),
     ],
 )
 def test_unusable_csv_files_are_refused(tmp_path, text, problem):
@@ -74,6 +74,6 @@ def test_superclasses_are_sorted_and_indexed_by_class():
 def test_missing_and_unknown_classes_are_named():
     with pytest.raises(DataError, match="The file has no superclass for owl"):
         group_classes(["cat", "owl"], {"cat": "pets"}, "The file")
-    with pytest.raises(DataError, match="The file names olw, which is no class here") as caught:
+    with pytest.raises(DataError, match="The file contains olw, which is not a class of the test set") as caught:
         group_classes(["cat", "owl"], {"cat": "pets", "olw": "birds"}, "The file")
     assert "Did you mean owl" in caught.value.hint

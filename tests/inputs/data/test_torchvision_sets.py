@@ -200,7 +200,7 @@ def test_failed_download_says_what_to_do(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("label", "problem"),
-    [((1, 2), "labelled with tuple"), ("cat", "labelled with str"), (0.5, "labelled with float")],
+    [((1, 2), "labeled with tuple"), ("cat", "labeled with str"), (0.5, "labeled with float")],
 )
 def test_sets_without_one_class_for_each_image_are_refused(image_folder, monkeypatch, label, problem):
     monkeypatch.setattr(torchvision.datasets.ImageFolder, "__getitem__", lambda *_: (None, label))

@@ -84,7 +84,7 @@ def test_checkpoint_goes_before_the_folders_weights(folder, tmp_path):
     assert classifier.weights_name == "w.pth"
     assert torch.equal(classifier.module.classifier.bias, other.classifier.bias)
     torch.save(torch.nn.Linear(2, 2).state_dict(), tmp_path / "w.pth")
-    with pytest.raises(CheckpointError, match="does not fit"):
+    with pytest.raises(CheckpointError, match="does not match"):
         build(folder, weights=str(tmp_path / "w.pth"))
 
 

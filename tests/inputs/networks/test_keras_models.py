@@ -163,7 +163,7 @@ def test_softmax_is_taken_off(last, caplog):
     logits = module(IMAGES)
     assert (logits.sum(dim=1) - 1).abs().min() > 1e-3
     torch.testing.assert_close(logits.softmax(dim=1), before)
-    assert "is taken off" in caplog.text
+    assert "is removed" in caplog.text
     torch.testing.assert_close(copy.deepcopy(module)(IMAGES), logits)
 
 
@@ -195,7 +195,7 @@ def test_activation_that_cannot_be_told_from_probabilities_stays(caplog):
         before = outputs_of(model)
         caplog.clear()
         assert torch.equal(wrap_keras(model, name="a test").module(IMAGES), before)
-        assert "cannot be taken off" in caplog.text
+        assert "cannot be removed" in caplog.text
 
 
 def fitted_normalisation(top):

@@ -57,7 +57,7 @@ def test_factory_without_weights_is_warned_about(net_file, caplog):
 
 
 def test_weights_that_do_not_fit_are_refused(net_file, tmp_path):
-    with pytest.raises(CheckpointError, match=r"w\.pth does not fit the network"):
+    with pytest.raises(CheckpointError, match=r"w\.pth does not match the network"):
         load(f"{net_file}:Net", weights=saved(tmp_path, nn.Linear(4, 3)))
 
 

@@ -116,7 +116,7 @@ def test_images_of_another_size_than_exported_are_explained(net, tmp_path):
 def test_program_of_other_inputs_is_refused(tmp_path):
     program = torch.export.export(nn.Linear(4, 3), (torch.rand(2, 4),))
     torch.export.save(program, tmp_path / "net.pt2")
-    with pytest.raises(ModelError, match=r"net\.pt2 takes \(2, 4\), where one batch of RGB images is given"):
+    with pytest.raises(ModelError, match=r"net\.pt2 takes \(2, 4\), but must take one batch of RGB images"):
         build(tmp_path / "net.pt2")
 
 
@@ -132,15 +132,15 @@ def test_other_files_are_told_apart(net, tmp_path):
     with pytest.raises(ModelError, match=r"The program .*net\.pt does not exist"):
         build(path)
     torch.save(net.state_dict(), path)
-    with pytest.raises(ModelError, match="holds weights, no program") as caught:
+    with pytest.raises(ModelError, match="contains weights, not a program") as caught:
         build(path)
     assert f"weights={str(path)!r}" in caught.value.hint
     with path.open("wb") as file:
         np.savez(file, a=1)
-    with pytest.raises(ModelError, match="is an archive, but no program of PyTorch"):
+    with pytest.raises(ModelError, match="is an archive, but not a program of PyTorch"):
         build(path)
     path.write_text("hello")
-    with pytest.raises(ModelError, match="is damaged, or no program"):
+    with pytest.raises(ModelError, match="is damaged or not a program"):
         build(path)
 
 
@@ -150,7 +150,7 @@ def test_damaged_program_is_one_clear_error(net, tmp_path, name, caplog):
     torch.jit.script(net).save(path) if name == "net.pt" else export(net, path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ModelError, match="is damaged, or no program"):
+    with pytest.raises(ModelError, match="is damaged or not a program"):
         build(path)
     path.write_bytes(whole.replace(b"conv", b"c\0nv"))  # still an archive, but for its checksums
     with pytest.raises(ModelError, match="cannot load the program"):
