@@ -1,4 +1,4 @@
-"""How an image becomes the model's input, and back into a thumbnail. The geometry is Pillow's and needs no torch."""
+"""How an image becomes the model's input, and back into a thumbnail. The geometry uses Pillow, not torch."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -77,7 +77,7 @@ class Preprocessing:
             image: uint8 (H, W, 3).
 
         Returns:
-            uint8 (h, w, 3); the very same array where there is nothing to do, a window into it where it's only cropped.
+            uint8 (h, w, 3); the same array if nothing changes, a view of it if it is only cropped.
         """
         height, width = self.resized_size(*image.shape[:2])
         if (height, width) != image.shape[:2]:
@@ -132,7 +132,7 @@ def thumbnail(view: Pixels, size: int) -> Pixels:
         size: pixels, 1 or more.
 
     Returns:
-        uint8 (H, W, 3); the very same array where it already fits.
+        uint8 (H, W, 3); the same array if it already fits.
     """
     height, width = view.shape[:2]
     longest = max(height, width)
@@ -152,8 +152,8 @@ def resolve_preprocessing(
 
     Args:
         settings: the options.
-        model_default: the preprocessing that belongs to the model, where it is known.
-        data_default: the data set's own statistics, where they are known.
+        model_default: the preprocessing of the model; `None` if unknown.
+        data_default: the statistics of the data set; `None` if unknown.
 
     Raises:
         SettingsError: none of the three says how to normalise.
@@ -180,7 +180,7 @@ def resolve_preprocessing(
 def _resolve_normalisation(
     settings: PreprocessingSettings, model_default: Preprocessing | None, data_default: Normalisation | None
 ) -> tuple[Normalisation, str]:
-    """The statistics and where they come from."""
+    """The statistics and their source."""
     if settings.mean is not None and settings.std is not None:
         return Normalisation(mean=settings.mean, std=settings.std), _OPTIONS
     if model_default is not None:

@@ -1,4 +1,4 @@
-"""When something ran, and on which versions: what every cache records. Torch-free."""
+"""When something ran, and on which versions: what every cache records."""
 
 import os
 import platform

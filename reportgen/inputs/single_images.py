@@ -17,12 +17,12 @@ from reportgen.plain_text import to_one_line
 
 
 def find_images(paths: Sequence[Path]) -> tuple[Path, ...]:
-    """The files that are meant: a folder stands for the images in and below it, sorted. Each file counts once.
+    """The image files: a folder stands for the images in and below it, sorted. Each file counts once.
 
     A file that does not exist, or is no image, is among them: it fails when it is read, and the others do not.
 
     Raises:
-        DataError: a folder holds no image.
+        DataError: a folder contains no images.
     """
     found: dict[Path, None] = {}
     for path in paths:

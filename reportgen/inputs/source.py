@@ -10,7 +10,7 @@ class Source:
 
     Attributes:
         title: the source in words, such as `an image folder`.
-        forms: the spellings of a spec, such as `hf:FOLDER`; the first stands in help and hints.
+        forms: the spellings of a spec, such as `hf:FOLDER`; help and hints show the first.
         note: what else to know about the spelling, in Markdown.
         libraries: the optional libraries that it needs.
     """

@@ -1,4 +1,4 @@
-"""What the user may have meant: the nearest candidates to a name that is not known. Torch-free."""
+"""What the user may have meant: the nearest candidates to a name that is not known."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

@@ -18,9 +18,9 @@ def is_coco(document: Any) -> bool:
 
 
 def read_coco(document: Mapping[str, Any], path: Path) -> AnnotationFile:
-    """The images of a COCO document with what is annotated in them.
+    """The images of a COCO document with their annotations.
 
-    An annotation counts by its segmentation, and by its box where it has none.
+    The region of an annotation is its segmentation, or its box if it has none.
 
     Raises:
         DataError: the document is not as COCO has it.

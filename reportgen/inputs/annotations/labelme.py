@@ -28,7 +28,7 @@ def read_labelme_files(paths: list[Path], root: Path) -> AnnotationFile:
 
     Args:
         paths: the files.
-        root: the folder below which they lie; where a file lies in it may tell images of one name apart.
+        root: the folder above them; paths below it distinguish images of the same name.
 
     Raises:
         DataError: a file cannot be read, or is not as LabelMe writes it.
@@ -69,7 +69,7 @@ def _read_shape(entry: Any, where: str) -> Shape | None:
     """
     if not isinstance(entry, Mapping):
         raise misfit(where, "it is no record")
-    kind = entry.get("shape_type") or "polygon"  # early versions know polygons only, and name no type
+    kind = entry.get("shape_type") or "polygon"  # early versions have polygons only, without a type
     if kind in _WITHOUT_AREA:
         return None
     if kind not in _FEWEST_POINTS:
@@ -102,7 +102,7 @@ def _read_points(points: Any, fewest: int, kind: str, where: str) -> NDArray[np.
 
 
 def _read_bitmap(label: str, encoded: Any, points: NDArray[np.float64], where: str) -> Bitmap:
-    """A picture within the box that the points span."""
+    """A bitmap within the box that the points span."""
     try:
         with Image.open(io.BytesIO(base64.b64decode(encoded, validate=True))) as picture:
             pixels = np.asarray(picture.convert("L")) > 0

@@ -1,4 +1,4 @@
-"""Masks: one picture an image, of the image's size, with another value than black where something is marked."""
+"""Masks: one PNG per image, of the same size, black outside the annotated region."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def read_masks(paths: list[Path], root: Path) -> AnnotationFile:
     is not 0, as in Pascal VOC's.
 
     Raises:
-        DataError: a file is no picture.
+        DataError: a file is not an image.
     """
     return AnnotationFile(format="mask pictures", images=tuple(_read_mask(path, root) for path in paths))
 

@@ -1,6 +1,6 @@
-"""What people marked in the pictures of a test set, as masks that lie over its thumbnails.
+"""Annotations of the images of a test set, as masks over its thumbnails.
 
-The readers say what is marked in which image; here images are found by name, and marks go the way of the pixels.
+The readers list regions by image. Here images are found by name, and regions are transformed like the pixels.
 """
 
 import logging
@@ -38,7 +38,7 @@ _ORIENTATION_TAG, _TURNED = 0x0112, (5, 6, 7, 8)
 def load_annotations(
     settings: AnalyzeSettings, evaluation_set: EvaluationSet, preprocessing: Preprocessing
 ) -> Annotations | None:
-    """What people marked in the examples; `None` where no annotations are given. The demo knows its digits' boxes.
+    """The annotations of the examples; `None` if there are none. Those of the demo are the boxes of its digits.
 
     Args:
         settings: the annotations, and the thumbnails' size.
@@ -62,7 +62,8 @@ def load_annotations(
 def read_annotations(path: Path) -> AnnotationFile:
     """The annotations in a LabelMe file, a folder of those, a COCO file, or a folder of masks.
 
-    In a folder, JSON files come before pictures: LabelMe's lie beside the images. Hidden files are left out.
+    In a folder, JSON files take precedence over images, as LabelMe's are stored beside the images. Hidden files are
+    ignored.
 
     Raises:
         DataError: there is none of these at the path, or a file is damaged.
@@ -153,9 +154,9 @@ class _Tally:
     Attributes:
         num_examples: images of the test set.
         num_annotated: those with a mark.
-        num_foreign: annotated images that the test set does not hold.
+        num_foreign: annotated images that are not in the test set.
         num_empty: images of the test set whose annotations mark nothing.
-        num_vanished: those whose marks lie outside the crop, or cover half of no pixel of the thumbnail.
+        num_vanished: those whose regions are outside the crop, or cover half of no pixel of the thumbnail.
         num_lines: points and lines.
     """
 
@@ -200,7 +201,7 @@ class _ExampleNames:
         self._folders = {path.parent.name for path in self._ids} - {""}
 
     def find(self, image: MarkedImage) -> int | None:
-        """The position of the example that an image is; `None` where it is none.
+        """The position of the example with this image; `None` if there is none.
 
         Raises:
             DataError: it could be several.
@@ -272,7 +273,7 @@ def _counted(shapes: tuple[Shape, ...], class_name: str) -> tuple[Shape, ...]:
 
 
 def _image_size(images: ImageSource, position: int) -> tuple[int, int]:
-    """Height and width in pixels of an image as a person sees it, without decoding it where its file says so."""
+    """Height and width in pixels of an upright image, from the file's header if possible."""
     if isinstance(images, ArrayImages):
         return images.array.shape[1], images.array.shape[2]
     if isinstance(images, FileImages):
@@ -281,7 +282,7 @@ def _image_size(images: ImageSource, position: int) -> tuple[int, int]:
                 is_turned = image.getexif().get(_ORIENTATION_TAG) in _TURNED
                 return image.size if is_turned else (image.height, image.width)
         except OSError:
-            pass  # read below, where the error is told
+            pass  # read below, which raises the error
     height, width = images[position].shape[:2]
     return height, width
 
@@ -289,7 +290,7 @@ def _image_size(images: ImageSource, position: int) -> tuple[int, int]:
 def _demo_annotations(
     evaluation_set: EvaluationSet, preprocessing: Preprocessing, thumbnail_size: tuple[int, int]
 ) -> Annotations | None:
-    """The boxes of both digits of each picture; `None` where a crop leaves nothing of any."""
+    """The boxes of both digits of each image; `None` if a crop leaves none."""
     from reportgen.demo.dataset import shared_test_set
 
     demo = shared_test_set()

@@ -1,4 +1,4 @@
-"""What people mark in pictures: outlines and bitmaps, in pixels of the original image, and how a thumbnail shows them.
+"""Annotated regions: outlines and bitmaps in pixels of the original image, and their masks over a thumbnail.
 
 Coordinates are continuous: the pixel in column j covers [j, j + 1), so a rectangle from 2 to 5 marks three columns.
 """
@@ -14,7 +14,7 @@ from reportgen.inputs.preprocessing import Preprocessing
 
 Mask = NDArray[np.bool_]
 
-_ROUNDNESS: Final = 0.01  # pixels by which the polygon that stands for a circle may leave it
+_ROUNDNESS: Final = 0.01  # pixels by which the polygon of a circle may deviate from it
 _ROUNDING: Final = 1e-9
 
 
@@ -23,17 +23,17 @@ class Shape(Protocol):
 
     @property
     def label(self) -> str:
-        """What was marked, in the annotator's word; empty where there is none."""
+        """The annotator's name for the region; empty if there is none."""
         ...
 
     def draw_on(self, mask: Mask) -> None:
-        """Mark the region in a mask (h, w) of the image; what lies outside is left out."""
+        """Set the region in a mask (h, w) of the image; parts outside are ignored."""
         ...
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Outline:
-    """A polygon; where it crosses itself, what is enclosed an odd number of times is inside.
+    """A polygon, filled by the even-odd rule if it crosses itself.
 
     Attributes:
         label: what was marked.
@@ -44,7 +44,7 @@ class Outline:
     corners: NDArray[np.float64]
 
     def draw_on(self, mask: Mask) -> None:
-        """Mark the pixels whose centres lie inside."""
+        """Set the pixels whose centers are inside."""
         height, width = mask.shape
         (x0, y0), (x1, y1) = self.corners.T, np.roll(self.corners, -1, axis=0).T
         # The rows whose centre line each edge crosses, its lower end included and its upper end not.
@@ -69,8 +69,8 @@ class Bitmap:
     Attributes:
         label: what was marked.
         pixels: bool (h, w).
-        left: column of the image in which its first column lies, 0 or more.
-        top: row of the image in which its first row lies, 0 or more.
+        left: column of the image for its first column, 0 or more.
+        top: row of the image for its first row, 0 or more.
     """
 
     label: str
@@ -106,7 +106,7 @@ def draw_shapes(shapes: tuple[Shape, ...], size: tuple[int, int]) -> Mask:
 
 
 def view_mask(mask: Mask, preprocessing: Preprocessing, thumbnail_size: tuple[int, int]) -> Mask:
-    """A mask as it lies over the image's thumbnail: resized, cropped and scaled down as the image is.
+    """A mask over the image's thumbnail: resized, cropped and scaled down like the image.
 
     Args:
         mask: bool (h, w), in pixels of the original image.
@@ -146,6 +146,6 @@ def _cell_shares(length: int, scaled: int, crop: int | None, num_cells: int) -> 
 
 
 def _crop_start(length: int, side: int) -> int:
-    """Where `centre_crop` starts along an axis; negative where it first adds a border."""
+    """The start of `centre_crop` along an axis; negative if it first adds a border."""
     border = max(side - length, 0) // 2
     return round((max(length, side) - side) / 2) - border

@@ -1,4 +1,4 @@
-"""Class activation maps that came with outputs of a model that ran elsewhere. Torch-free."""
+"""Class activation maps that came with outputs of a model that ran elsewhere."""
 
 import re
 from collections.abc import Mapping
@@ -27,9 +27,9 @@ def is_map_member(name: str) -> bool:
 def read_maps(
     members: Mapping[str, NDArray[Any]], file: NpzFile, count: int
 ) -> tuple[dict[str, CamPair], tuple[str, ...]]:
-    """The maps of N examples by method, and what a reader of the report has to know about them, as sentences.
+    """The maps of N examples by method, and warnings for the reader of the report.
 
-    They stay signed. Maps that float16 cannot hold, or not precisely, are scaled by one power of two.
+    They stay signed. Maps that float16 cannot represent, or not precisely, are scaled by one power of two.
 
     Args:
         members: of the file; those that are no maps are passed over.
@@ -107,7 +107,7 @@ def _check_maps(what: str, maps: NDArray[Any], file: NpzFile, count: int) -> Non
 
 
 def _choose_factor(peak: float) -> float:
-    """1 where float16 holds the maps well, else the power of two that brings their peak into [1/2, 1)."""
+    """1 if float16 represents the maps well, else the power of two that brings their peak into [1/2, 1)."""
     if peak == 0 or _LEAST_PEAK <= peak <= _FLOAT16_MAX:
         return 1.0
     _, exponent = np.frexp(peak)

@@ -57,7 +57,7 @@ class ArrayResults:
 
     Attributes:
         cache: what a pass would have found.
-        evaluation_set: the examples with their images; `None` where the file holds no images.
+        evaluation_set: the examples with their images; `None` if the file has no images.
     """
 
     cache: EvaluationCache
@@ -285,7 +285,7 @@ def _read_ids(members: Members, file: NpzFile, count: int) -> NDArray[np.str_]:
 
 
 def _read_images(members: Members, file: NpzFile, count: int) -> NDArray[np.uint8] | None:
-    """uint8 (N, H, W, 3), or (N, H, W) where they are grey."""
+    """uint8 (N, H, W, 3), or (N, H, W) for grayscale."""
     if "images" not in members:
         return None
     images = file.rgb_images(members["images"])

@@ -1,4 +1,4 @@
-"""Test sets in memory: the images of a `.npz` or of a data set that fits into memory. Torch-free."""
+"""Test sets in memory: the images of a `.npz` or of a data set that fits into memory."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,11 +39,11 @@ class ArrayImages:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class ArrayMembers:
-    """What a `.npz` test set holds, checked.
+    """The checked members of a `.npz` test set.
 
     Attributes:
         images: uint8 (N, H, W, 3), RGB.
-        labels: int64 (N,), not negative; below K where there are class names.
+        labels: int64 (N,), not negative; below K if there are class names.
         class_names: the K names; `None` where the file has none.
         ids: the N names; `None` where the file has none.
     """

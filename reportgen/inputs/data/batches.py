@@ -1,4 +1,4 @@
-"""Views of the test set in batches, in order: a plain slice where the images lie in memory, else loaded in workers."""
+"""Views of the test set in batches, in order: slices of images in memory, else loaded by worker processes."""
 
 import logging
 import os
@@ -61,7 +61,7 @@ class _Misfit:
 
     Attributes:
         position: of the first example that does not fit.
-        size: its height and width after preprocessing; `None` where it can't be read.
+        size: its height and width after preprocessing; `None` if it cannot be read.
         message: why it can't be read.
         hint: what to do about it.
     """
@@ -134,14 +134,14 @@ def _load(views: _Views, ranges: list[range], num_workers: int) -> Iterator["Pix
 
 
 def _to_shared(batch: Any) -> Any:
-    """A tensor where it can be: torch hands tensors between processes through shared memory, arrays through a pipe."""
+    """An array as a tensor: torch passes tensors between processes through shared memory, arrays through a pipe."""
     from torch import from_numpy
 
     return from_numpy(batch) if isinstance(batch, np.ndarray) else batch
 
 
 def _choose_workers(images: ImageSource, num_batches: int) -> int:
-    """One for each processor but the one that runs the model, where there is enough to load."""
+    """One per processor, within limits; none for few images."""
     if len(images) <= _FEW_IMAGES:
         return 0
     num_processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""The classes by name: the model's index order, and the superclasses that group them. Torch-free."""
+"""The classes by name: the model's index order, and the superclasses that group them."""
 
 import csv
 import json
@@ -81,7 +81,7 @@ def index_labels(labels: NDArray[np.str_], known: Sequence[str]) -> tuple[NDArra
 
     Args:
         labels: str (N,), no empty ones.
-        known: the model's class names; empty where they are not known.
+        known: the model's class names; empty if unknown.
 
     Returns:
         int64 (N,), and the sorted class names that it indexes; `None` for them where the labels are numbers.
@@ -113,14 +113,14 @@ def reorder_labels(
     Args:
         labels: int64 (N,), indices into the data's class names.
         data_names: the data's class names.
-        model_names: the model's class names; they may hold more.
+        model_names: the model's class names; may include more.
         what: where the model's names come from, for messages.
 
     Returns:
         int64 (N,).
 
     Raises:
-        DataError: the data has a class that the model's names don't hold.
+        DataError: the data has a class that is not among the model's names.
     """
     index_of = {name: index for index, name in enumerate(model_names)}
     unknown = [name for name in data_names if name not in index_of]
@@ -169,7 +169,7 @@ def group_classes(class_names: Sequence[str], superclass_of: Mapping[str, str], 
         what: where the grouping comes from, for messages.
 
     Raises:
-        DataError: a class has no superclass, or the grouping holds a class that isn't one of the K.
+        DataError: a class has no superclass, or the grouping contains another class.
     """
     known = set(class_names)
     missing = [name for name in class_names if name not in superclass_of]

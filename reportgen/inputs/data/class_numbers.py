@@ -1,4 +1,4 @@
-"""Classes that are written as whole numbers: their order, and labels that seem to be counted from 1. Torch-free."""
+"""Classes that are written as whole numbers: their order, and labels that seem to be counted from 1."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from reportgen.errors import DataError, setting
 from reportgen.inputs.suggestions import few_text
 
-_MAX_DIGITS = 6  # longer numbers are no indices: nobody has so many classes
+_MAX_DIGITS = 6  # longer numbers are not indices
 
 
 def are_numbers(names: Iterable[str]) -> bool:
@@ -97,4 +97,4 @@ def require_below(labels: NDArray[np.int64], num_classes: int, what: str, names:
             "Are the labels counted from 1? Subtract 1 from each label, or list the labels themselves, in the model's "
             f"order, in a file and give {setting('class_names_path', 'FILE')}."
         )
-    raise DataError(f"{what} has labels up to {largest}, but {names} names {num_classes} classes.", hint=hint)
+    raise DataError(f"{what} has labels up to {largest}, but {names} list {num_classes} classes.", hint=hint)

@@ -1,4 +1,4 @@
-"""What a table says of each example besides image and label, as text. Torch-free."""
+"""Metadata columns of a table, as text."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ def column_texts(values: "pd.Series[Any]") -> list[str]:
         values: N scalars of any one type.
 
     Returns:
-        N texts without spaces around, empty where there is no value.
+        N texts without surrounding spaces; empty for missing values.
     """
     from pandas.api.types import is_float_dtype
 

@@ -29,7 +29,7 @@ _GOLDEN_RATIO = 1.618033988749895
 
 
 def load_evaluation_set(source: DataSource, model_names: Sequence[str] = ()) -> EvaluationSet:
-    """The test set of a source, its labels in the model's index order, limited to the number of examples asked for.
+    """The test set of a source, its labels in the model's index order, limited to `settings.limit` examples.
 
     That order is the file of class names, or else `model_names`, if they contain all classes of the data. A source
     with numbers only gets its class names from them, which its labels then index; without them the classes are called

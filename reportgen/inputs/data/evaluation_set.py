@@ -34,11 +34,11 @@ class LabelledImages:
     Attributes:
         name: the test set, in words.
         images: N images by position.
-        labels: int64 (N,), indices into `class_names`, or into the model's where there are none.
+        labels: int64 (N,), indices into `class_names`, or into the model's if there are none.
         example_ids: N names.
         class_names: K names; `None` where the source has only numbers.
-        superclass_of: the superclass of each class, where the source knows it.
-        normalisation: the data's statistics, where they are known.
+        superclass_of: the superclass of each class; `None` if unknown.
+        normalisation: the statistics of the data; `None` if unknown.
         columns: by name, str (N,): what else the source says of each example.
         notes: what was assumed or left out, as sentences for the reader of the report.
         order_notes: notes about the order of `class_names`, for the case that the model's own is not known.
@@ -70,7 +70,7 @@ class EvaluationSet:
         example_index: int64 (N,), position in the whole test set, ascending; differs from 0..N-1 under a limit.
         class_names: the K classes' names in the model's index order.
         superclasses: the grouping of the classes, where one is known.
-        normalisation: the data set's own statistics, where they are known.
+        normalisation: the statistics of the data set; `None` if unknown.
         columns: by name, str (N,): what else the data says of each example.
         notes: what was assumed or left out, as sentences for the reader of the report.
     """

@@ -85,7 +85,7 @@ def _load(folder: Path, name: str) -> Any:
     datasets = DATASETS.load(f"The test set {name}", error=DataError)
     try:
         rows = datasets.load_from_disk(str(folder)).with_format(None)
-    except Exception as error:  # Arrow has exceptions of its own
+    except Exception as error:  # Arrow has its own exceptions
         raise DataError(f"The test set {folder} cannot be read: {error}", hint="Save it again.") from error
     if not len(rows):
         raise DataError(f"The test set {name} has no rows.", hint="Choose another split: hf:FOLDER#SPLIT.")
@@ -162,7 +162,7 @@ def _read_columns(rows: Any, used: set[str]) -> dict[str, NDArray[np.str_]]:
 
 
 def _column_texts(rows: Any, column: str) -> list[str]:
-    """The values of a column as text, class labels by name; empty where there is none."""
+    """The values of a column as text, class labels by name; empty for missing values."""
     import pandas as pd
 
     values = rows.select_columns([column]).to_pandas()[column]

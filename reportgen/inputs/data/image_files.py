@@ -59,7 +59,7 @@ class FileImages:
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """The picture in a file, uint8 (H, W, 3).
+    """The image in a file, uint8 (H, W, 3).
 
     Raises:
         DataError: it cannot be read.
@@ -73,11 +73,11 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def decode_image(file: Path | BinaryIO, name: str) -> NDArray[np.uint8]:
-    """The picture in a file or in a file's content, uint8 (H, W, 3).
+    """The image in a file or in a file's content, uint8 (H, W, 3).
 
     Args:
         file: the file, or its content as a stream.
-        name: what stands behind `The image` in messages.
+        name: the image in messages, after `The image`.
 
     Raises:
         DataError: it cannot be read.

@@ -1,4 +1,4 @@
-"""The image files below folders: each file once, links followed once, and what is left out by name. Torch-free."""
+"""The image files below folders: each file once, links followed once, and what is left out by name."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence

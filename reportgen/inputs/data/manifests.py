@@ -60,7 +60,7 @@ def read_manifest(path: Path) -> Manifest:
     """The rows of a `.csv`, `.tsv` or `.parquet` manifest, in its order.
 
     A CSV may be delimited by comma, semicolon, tab or bar, and be encoded in UTF-8, UTF-16 with a byte-order mark, or
-    Windows' Western code page. Rows are counted from 1 behind the header, as messages name them.
+    Windows-1252. Rows are counted from 1 behind the header, as messages name them.
 
     Raises:
         DataError: the file is missing or no table; it lacks a column or a value; an image is missing or named twice.

@@ -1,4 +1,4 @@
-"""The members of a user's `.npz`, read without running code from it and checked. Torch-free."""
+"""The members of a user's `.npz`, read without running code from it and checked."""
 
 import zipfile
 import zlib
@@ -18,12 +18,12 @@ _PLAIN_HINT = "Save plain arrays: np.array(names, dtype=str) for names; images o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NpzFile:
-    """A `.npz` that holds what the user says it does.
+    """A `.npz` file and how to speak about it in messages.
 
     Attributes:
         path: the file.
         what: what it is, as the start of messages, such as `The test set`.
-        layout_hint: what it has to hold.
+        layout_hint: the members that it must have.
     """
 
     path: Path
@@ -62,7 +62,7 @@ class NpzFile:
             raise self._damaged() from error
 
     def contents_text(self) -> str:
-        """What the file holds, as a clause: `it has images, labels`."""
+        """The members of the file, as a clause: `it has images, labels`."""
         names = self.member_names()
         return f"it has {', '.join(names)}" if names else "it is empty"
 

@@ -22,7 +22,7 @@ class DataSource(Source, ABC):
     """The test set that some settings name. Subclasses may add the parts of the spec as fields."""
 
     suffixes: ClassVar[tuple[str, ...]] = ()
-    """Endings of the file, in lower case, where it is one."""
+    """Endings of the file name, in lower case; empty if the source is not a file."""
 
     settings: AnalyzeSettings
 

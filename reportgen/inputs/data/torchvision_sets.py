@@ -77,7 +77,7 @@ def read_torchvision_set(name: str, split: str, root: Path, *, download: bool) -
 
 
 def open_test_split(title: str, wanted: str, root: Path, *, download: bool) -> tuple[Any, str, NDArray[np.int64]]:
-    """The data set, its split in words, empty where it has none, and its labels, int64 (N,)."""
+    """The data set, its split (empty if it has none), and its labels, int64 (N,)."""
     from torchvision import datasets
 
     build = getattr(datasets, title)
@@ -149,7 +149,7 @@ def _open(title: str, build: Any, arguments: Mapping[str, object], root: Path, *
 
 
 def _read_labels(data: Any, title: str) -> NDArray[np.int64]:
-    """The labels, without decoding every picture where the data set keeps them in a list that proves to be them."""
+    """The labels: from a list of the data set, if samples agree with it, else from all examples."""
     count = len(data)
     if not count:
         raise DataError(
@@ -198,7 +198,7 @@ def _as_label_list(kept: Any, count: int) -> NDArray[np.int64] | None:
 
 
 def _class_names(data: Any) -> tuple[str, ...] | None:
-    """The classes' names, all different; `None` where the data set knows only numbers."""
+    """The unique names of the classes; `None` if the data set has only numbers."""
     for name in ("classes", "categories", "all_categories"):
         names = getattr(data, name, None)
         if isinstance(names, Sequence) and names:

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 WRAPPERS: Final = ("state_dict", "model", "model_state_dict", "net")
 PREFIXES: Final = ("module.", "model.", "_orig_mod.")
 ATTRIBUTES: Final = ("model.", "net.", "network.")
-"""Where a training module's network is, if it holds several of the kind: others are its averages or its teacher."""
+"""Attributes of a training module that contain the network itself, rather than an average or a teacher."""
 
 _SAVE_HINT = 'Save a state dict where the file was made: torch.save(model.state_dict(), "weights.pth").'
 _NAME_HINT = "Give a checkpoint: .pth, .pt, .th, .ckpt or .safetensors."
@@ -37,14 +37,14 @@ _FORBIDDEN = re.compile(r"nsupported (?:global: GLOBAL|GLOBAL|class) (\S+)")  # 
 def load_state_dict(path: Path) -> dict[str, Tensor]:
     """The tensors by name in a checkpoint, on the CPU.
 
-    A state dict may lie bare or under one of `WRAPPERS`; `PREFIXES` that all names share are taken off. Python objects
-    beside it, such as the hyperparameters in a checkpoint of Lightning, are left out.
+    The state dict may be the content itself or an entry of `WRAPPERS`; `PREFIXES` that all names share are removed.
+    Python objects beside it, such as the hyperparameters in a checkpoint of Lightning, are ignored.
 
     Args:
         path: what torch.save wrote, or a `.safetensors`.
 
     Raises:
-        CheckpointError: the file is missing, damaged or foreign, or holds no state dict, or Python objects in it.
+        CheckpointError: the file is missing, damaged or foreign, or contains no state dict, or Python objects in it.
     """
     require_file(path, "The checkpoint", error=CheckpointError, hint=_NAME_HINT)
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
@@ -57,7 +57,7 @@ def apply_state_dict(module: nn.Module, state_dict: Mapping[str, Tensor], path: 
     """Put weights into a network: all of them, or none.
 
     Where all of the network's own names begin with one of `PREFIXES`, as a wrapper's do, the weights' names need not.
-    A training module, such as one of Lightning, may hold the network under any name of its own, besides other things.
+    A training module, such as one of Lightning, may contain the network under any name, beside other parts.
     Only the counters of batches seen, which old checkpoints lack and evaluation never reads, may be missing.
 
     Args:
@@ -91,7 +91,7 @@ def apply_state_dict(module: nn.Module, state_dict: Mapping[str, Tensor], path: 
             hint="Build the network that was trained, with the same number of classes.",
         )
     complete = OrderedDict((name, given.get(name, tensor)) for name, tensor in own.items())
-    # Names and shapes are today's, so the layers' own format versions hold, whatever the file says.
+    # Names and shapes are current, so the format versions of the layers apply, not those of the file.
     complete._metadata = getattr(own, "_metadata", {})  # type: ignore[attr-defined]
     module.load_state_dict(complete)
 
@@ -101,7 +101,7 @@ def _may_be_missing(name: str) -> bool:
 
 
 def _find_attribute(needed: Mapping[str, Tensor], state_dict: Mapping[str, Tensor], path: Path) -> str:
-    """What stands before a network's names in a training module's weights; empty where they stand bare, or nowhere."""
+    """The prefix of a network's names in the weights of a training module; empty if there is none."""
     if not needed or any(name in state_dict for name in needed):
         return ""
     first = next(iter(needed))
@@ -199,7 +199,7 @@ def _holds_pickle(path: Path) -> bool:
 
 
 def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:
-    """The state dict inside what a checkpoint holds."""
+    """The state dict in the content of a checkpoint."""
     while isinstance(content, Mapping):
         inner = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
         if inner is None:

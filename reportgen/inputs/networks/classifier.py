@@ -34,7 +34,7 @@ class Network:
         name: in words.
         module: maps float32 (B, 3, H, W) to logits (B, K).
         weights_name: the provider's name for the weights that are already in it; empty where those are to come.
-        preprocessing: what belongs to the network, where it is known.
+        preprocessing: that of the network; `None` if unknown.
         input_side: side in pixels of the square images that it is made for, where no more of the preprocessing is
             known than that.
         is_opaque: as in `Classifier`.

@@ -134,7 +134,7 @@ def _forgetting_imports_from(folder: Path) -> Iterator[None]:
 
 
 def _folder_of(module: ModuleType) -> Path | None:
-    """The folder that a top-level module or package lies in."""
+    """The folder of a top-level module or package."""
     packages = list(getattr(module, "__path__", []))
     location = packages[0] if packages else getattr(module, "__file__", None)
     return None if location is None else Path(location).resolve().parent

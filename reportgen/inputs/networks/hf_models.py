@@ -215,7 +215,7 @@ def _possible_geometries(
     for interpolation, resize, is_squashed, crop in product(
         dict.fromkeys([*named, *INTERPOLATIONS]), dict.fromkeys([*sides, None]), (False, True), crops
     ):
-        # A crop to the size that an image already has says nothing, nor does a way to resize without a size.
+        # Skip crops to the current size and squashing without a size: they change nothing.
         if not is_squashed or resize not in (None, crop):
             yield resize, is_squashed, crop, interpolation
 

@@ -20,7 +20,7 @@ _ALLOWED: Final = {
 class StandIn:
     """Something in place of a Python object in a pickle: it takes whatever it is given, and forgets it.
 
-    Each object's class or function has a class of stand-ins of its own, whose name is the one in the pickle.
+    Each class or function in the pickle gets its own class of stand-ins, of the same name.
     """
 
     def __new__(cls, *_args: Any, **_options: Any) -> "StandIn":

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 _SAVE_HINT = "Save it again with model.save('model.keras'), in Keras 3."
 
-_NUM_CHECKED = 8  # images on which a final activation is taken off
+_NUM_CHECKED = 8  # images for the check that an activation was removed
 _TOLERANCE = 1e-4
 _ANY_SIDE = 64  # pixels, for a network that takes any size
 _MAX_SCALED = 16.0  # what a network scales its input to is of the size of 1, not of 255
@@ -30,10 +30,10 @@ _COARSE_DTYPES = ("float16", "bfloat16")
 
 
 def build_keras(path: Path) -> Network:
-    """The network in a `.keras` file. No code that lies in the file is run.
+    """The network in a `.keras` file. Code in the file is not run.
 
     Raises:
-        ModelError: Keras is missing or runs on another backend, or the file holds no image classifier.
+        ModelError: Keras is missing or runs on another backend, or the file contains no image classifier.
     """
     keras = import_keras(f"keras:{path.name}")
     if not zipfile.is_zipfile(path):  # Keras would say that there is no file
@@ -58,10 +58,10 @@ def is_keras_model(value: object) -> bool:
 
 
 def wrap_keras(model: Any, *, name: str, weights_name: str = "") -> Network:
-    """A Keras model as a network: of its logits, with what is known of its preprocessing.
+    """A Keras model as a network that returns logits, with its preprocessing as far as it is known.
 
     Args:
-        model: the `keras.Model`, on the torch backend; a final softmax or sigmoid is taken off it.
+        model: the `keras.Model`, on the torch backend; its final softmax or sigmoid is removed.
         name: in words.
         weights_name: as in `Network`.
 
@@ -113,7 +113,7 @@ class KerasModule(nn.Module):
     def __init__(self, model: Any) -> None:
         """Take a Keras model over; afterwards it can no longer be saved."""
         super().__init__()
-        self._hidden = (model,)  # in a tuple, so that it isn't a submodule besides its layers
+        self._hidden = (model,)  # in a tuple, so that it is not a submodule
         for layer in (model, *_nested_layers(model)):
             _arrange(layer)
             if layer.compute_dtype in _COARSE_DTYPES:
@@ -126,7 +126,7 @@ class KerasModule(nn.Module):
         """Logits (B, K) of float32 (B, 3, H, W)."""
         (model,) = self._hidden
         keras = sys.modules["keras"]
-        with keras.device(str(images.device)):  # else Keras moves what it gets to a device of its own choice
+        with keras.device(str(images.device)):  # otherwise Keras moves its input to a device that it chooses
             output = model(images.permute(0, 2, 3, 1), training=False)
         return _as_two_logits(output) if isinstance(output, Tensor) and output.shape[1:] == (1,) else output
 
@@ -172,7 +172,7 @@ def _named_layers(layer: Any) -> dict[str, Any]:
 
 
 def _by_name(parts: Iterable[Any]) -> dict[str, Any]:
-    """Layers or variables by their names, without the dots that torch's paths are made with, and told apart."""
+    """Layers or variables by unique names without dots, which torch uses in paths."""
     named: dict[str, Any] = {}
     for part in parts:
         name = plain = part.name.replace(".", "_")
@@ -185,7 +185,7 @@ def _by_name(parts: Iterable[Any]) -> dict[str, Any]:
 
 
 def _arrange(layer: Any) -> None:
-    """Hang at a layer, as torch sees it, what is its own: the layers right inside it and its variables, by their names.
+    """Register at a layer only its direct sublayers and its own variables, by their names, for torch.
 
     Keras hangs there the layers that are attributes, and the variables of all layers below.
     """
@@ -199,7 +199,7 @@ def _arrange(layer: Any) -> None:
 
 
 def _require_image_shape(model: Any, name: str) -> tuple[int | None, int | None]:
-    """Height and width of what a model takes, each `None` where it takes any."""
+    """Height and width of a model's input, each `None` if it is arbitrary."""
     shape = getattr(model, "input_shape", None) or (model.get_build_config() or {}).get("input_shape")
     if not isinstance(shape, tuple | list) or len(shape) != 4 or shape[3] not in (3, None):
         raise ModelError(
@@ -213,7 +213,7 @@ def _require_image_shape(model: Any, name: str) -> tuple[int | None, int | None]
 def _without_activation(model: Any, size: tuple[int, int]) -> tuple[Any, str]:
     """A model of logits instead of probabilities, which shares the layers; and what was done, as a sentence.
 
-    A final softmax or sigmoid is made linear, or left out; that holds if putting it back on gives the old outputs.
+    A final softmax or sigmoid is made linear or removed. The result is kept if applying it again gives the old outputs.
     """
     keras = sys.modules["keras"]
     last = _last_layer(model)
@@ -262,9 +262,10 @@ def _output_layer(model: Any) -> Any:
 
 
 def _find_own_scaling(model: Any, side: int | None) -> Preprocessing | None:
-    """What has to be done to the input of a network that scales it itself; `None` for one that doesn't.
+    """The preprocessing for a network that scales its input itself; `None` for other networks.
 
-    Only layers before the first one with weights count. Whether one expects 0 to 255 or 0 to 1 is told by its values.
+    Only layers before the first one with weights count. Their values tell whether pixels from 0 to 255 or to 1 are
+    expected.
     """
     keras = sys.modules["keras"]
     for layer in _leaves(model):

@@ -1,11 +1,11 @@
-"""What a report calls the network. Torch-free."""
+"""What a report calls the network."""
 
 import re
 from pathlib import Path
 from typing import Final
 
 UNNAMED: Final = "the model"
-"""The name where nothing better is known; sentences capitalize it where it comes first."""
+"""The fallback name; sentences capitalize it in first place."""
 
 _GENERIC: Final = frozenset(
     {"classifier", "cnn", "functional", "graphmodule", "model", "models", "module", "net", "network", "sequential"}

@@ -21,7 +21,7 @@ _SAVE_HINT = "Give a file that torch.jit.save or torch.export.save has written."
 
 
 def build_program(path: Path) -> Network:
-    """The network in a file of TorchScript or of an exported program, told apart by what the archive holds.
+    """The network in a file of TorchScript or of an exported program, distinguished by the members of the archive.
 
     Raises:
         ModelError: it is neither, damaged, or takes something else than images.
@@ -59,7 +59,7 @@ def _find_kind(path: Path) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without advice about formats, and without the tracebacks that torch.export logs besides raising."""
+    """Silence advice about formats, and the tracebacks that torch.export logs in addition to raising."""
     logger = logging.getLogger("torch.export")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -143,7 +143,7 @@ def _find_image_input(program: torch.export.ExportedProgram, name: str) -> Tenso
 
 
 def _find_batch_bounds(program: torch.export.ExportedProgram, size: int | torch.SymInt) -> tuple[int, int | None]:
-    """The least and the largest size of a batch; `None` where it may be as large as one likes."""
+    """The smallest and the largest batch size; `None` for no upper bound."""
     if isinstance(size, int):
         return size, size
     bounds = program.range_constraints.get(size.node.expr)
@@ -154,13 +154,13 @@ def _find_batch_bounds(program: torch.export.ExportedProgram, size: int | torch.
 
 
 def _filled(images: Tensor, least: int) -> Tensor:
-    """A batch with its last image repeated, where it has fewer than the least number."""
+    """A batch, filled up to the smallest size with copies of its last image."""
     lacking = least - len(images)
     return images if lacking <= 0 else torch.cat([images, images[-1:].expand(lacking, -1, -1, -1)])
 
 
 def _joined(outputs: Sequence[Any], lengths: Sequence[int]) -> Any:
-    """The outputs of several batches as that of one: of each tensor, wherever it lies, the first rows of each batch."""
+    """The outputs of several batches as one: each tensor, at any depth, joined from the first rows of each batch."""
     first = outputs[0]
     if isinstance(first, Tensor):
         return torch.cat([output[:length] for output, length in zip(outputs, lengths, strict=True)])

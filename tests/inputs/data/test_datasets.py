@@ -153,7 +153,7 @@ def test_npz_without_class_names_calls_them_by_number_or_by_the_list(write_npz, 
     assert loaded.class_names == ("x", "y", "z", "w")
     assert loaded.labels.tolist() == [0, 0, 1, 1, 2, 2]
     names.write_text("x\ny")
-    with pytest.raises(DataError, match=r"labels up to 2, but .* lists 2"):
+    with pytest.raises(DataError, match=r"labels up to 2, but .* list 2"):
         load(path, class_names_path=names)
 
 

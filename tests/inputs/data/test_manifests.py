@@ -69,7 +69,7 @@ def test_delimiters_and_encodings_are_recognised(write, delimiter, encoding):
 def test_windows_western_text_is_read_with_a_note(write):
     path = write(ROWS.replace("north", "Süd"), encoding="cp1252")
     assert read_manifest(path).columns["site"][0] == "Süd"
-    assert load(path).notes == ("set.csv is not UTF-8 text; it was read in Windows' Western code page.",)
+    assert load(path).notes == ("set.csv is not UTF-8 text; it was read as Windows-1252.",)
 
 
 def test_whole_numbers_written_as_floats_are_indices(write):
