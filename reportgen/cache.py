@@ -254,6 +254,7 @@ class EvaluationCache:
         key: what decides whether the cache is valid.
         provenance: how it came about.
         checks: what the self-checks found.
+        skipped: files of the test set that could not be read.
     """
 
     example_index: NDArray[np.int64]
@@ -270,6 +271,7 @@ class EvaluationCache:
     key: CacheKey
     provenance: Provenance
     checks: tuple[SelfCheck, ...]
+    skipped: tuple[SkippedImage, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that the arrays fit together.

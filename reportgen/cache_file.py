@@ -24,6 +24,7 @@ from reportgen.cache import (
     Provenance,
     RemovalCurves,
     SelfCheck,
+    SkippedImage,
     Superclasses,
 )
 from reportgen.errors import CacheError, ForeignFileError, OutdatedCacheError, setting
@@ -74,6 +75,7 @@ def _arrays_of(cache: EvaluationCache) -> Iterator[tuple[str, NDArray[Any]]]:
         "key": asdict(cache.key),
         "provenance": asdict(cache.provenance),
         "checks": [asdict(check) for check in cache.checks],
+        "skipped": [asdict(entry) for entry in cache.skipped],
         "annotation_source": "" if cache.annotations is None else cache.annotations.source,
     }
     yield "example_index", cache.example_index
@@ -137,6 +139,7 @@ def load_cache(path: Path) -> EvaluationCache:
             key=CacheKey(**meta["key"]),
             provenance=_read_provenance(meta["provenance"]),
             checks=tuple(SelfCheck(**check) for check in meta["checks"]),
+            skipped=tuple(SkippedImage(**entry) for entry in meta.get("skipped", ())),
         )
     except (KeyError, TypeError) as error:
         raise _foreign(path, f"it lacks {error}") from error

@@ -178,7 +178,7 @@ def _require(options: dict[str, Any], *names: str) -> None:
 
 def _preprocessing_settings(options: dict[str, Any]) -> PreprocessingSettings:
     """The settings in the options, which are taken out of them."""
-    return PreprocessingSettings(**{name: options.pop(name) for name in ("mean", "std", "resize", "crop")})
+    return PreprocessingSettings(**{name: options.pop(name) for name in ("mean", "std", "resize", "crop", "window")})
 
 
 def _run(

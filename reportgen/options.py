@@ -14,9 +14,11 @@ from reportgen.inputs.registry import DATA_SOURCES, MODEL_SOURCES, list_usages
 from reportgen.methods import METHODS, list_methods
 from reportgen.settings import (
     AGGREGATES,
+    BAD_IMAGE_ACTIONS,
     DEFAULT_EXPLANATIONS_PATH,
     HEAD_FUSIONS,
     PRECISIONS,
+    WINDOWS,
     RenderSettings,
 )
 
@@ -32,6 +34,11 @@ def _parse_numbers(_context: click.Context, _parameter: click.Parameter, value: 
         return None if value is None else tuple(float(part) for part in value.split(","))
     except ValueError:
         raise click.BadParameter(f"{value!r} is not a list of numbers such as 0.5071,0.4865,0.4409.") from None
+
+
+def _parse_window(context: click.Context, parameter: click.Parameter, value: str) -> tuple[float, ...] | str | None:
+    """Two numbers, such as `0,4095`, or a word."""
+    return value if value in WINDOWS else _parse_numbers(context, parameter, value)
 
 
 def _complete(words: Collection[str], *, is_list: bool = False, is_path: bool = False) -> Any:
@@ -242,6 +249,13 @@ _data_options = _options(
     _option(
         "--limit", type=int, metavar="N", help="Number of images, evenly spread over the test set.  [default: all]"
     ),
+    _option(
+        "--on-bad-image",
+        type=click.Choice(BAD_IMAGE_ACTIONS),
+        default="error",
+        show_default=True,
+        help="What to do about images that cannot be read: stop and list them, or leave them out.",
+    ),
 )
 
 _preprocessing_options = _options(
@@ -255,6 +269,16 @@ _preprocessing_options = _options(
     _option("--std", metavar="R,G,B", callback=_parse_numbers, help="Channel standard deviations."),
     _option("--resize", type=int, metavar="PIXELS", help="Length of the shorter side after resizing."),
     _option("--crop", type=int, metavar="PIXELS", help="Side of the centered square cut out after resizing."),
+    _option(
+        "--window",
+        default="full",
+        show_default=True,
+        metavar="LOW,HIGH|auto|full",
+        callback=_parse_window,
+        help="Values of pictures with more than 8 bits that become black and white; auto for the range found in them, "
+        "full for 0 and 65535.",
+        shell_complete=_complete(WINDOWS),
+    ),
 )
 
 _device_option = _option(

@@ -10,6 +10,8 @@ from reportgen.methods import METHODS, find_method
 AGGREGATES = ("mean", "max", "weighted")
 HEAD_FUSIONS = ("mean", "max", "min")
 PRECISIONS = ("fp32", "bf16")
+BAD_IMAGE_ACTIONS = ("error", "skip")
+WINDOWS = ("auto", "full")
 
 DEFAULT_CACHE_PATH = Path("cache.npz")
 DEFAULT_SITE_PATH = Path("site")
@@ -43,12 +45,15 @@ class PreprocessingSettings:
         std: standard deviation per channel; three positive values.
         resize: length of the shorter side in pixels.
         crop: side in pixels of the centered square that is cut out after the resize.
+        window: of pictures with more than 8 bits, the values that become 0 and 255; `auto` for the range found in them,
+            `full` for 0 and 65535.
     """
 
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     resize: int | None = None
     crop: int | None = None
+    window: tuple[float, ...] | str = "full"
 
     def __post_init__(self) -> None:
         """Check each value, and that mean and standard deviation are given together.
@@ -88,6 +93,14 @@ class PreprocessingSettings:
             f"{setting('crop', self.crop)} is larger than {setting('resize', self.resize)}.",
             "Give a crop no larger than the resized image.",
         )
+        if isinstance(self.window, str):
+            _require_known("window", self.window, WINDOWS)
+        else:
+            _require(
+                len(self.window) == 2 and self.window[0] < self.window[-1],
+                f"{setting('window', self.window)} is not a smaller and a larger value.",
+                f"Give the values that become black and white: {setting('window', (0, 4095))}.",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +182,7 @@ class AnalyzeSettings(ModelSettings):
         limit: number of examples, spread evenly over the test set; `None` for all.
         thumbnail_size: longest side in pixels of the stored thumbnails; larger images are scaled down.
         workers: number of processes that load images; `None` chooses.
+        on_bad_image: what to do about images that cannot be read, one of `BAD_IMAGE_ACTIONS`.
     """
 
     data: str = ""
@@ -179,6 +193,7 @@ class AnalyzeSettings(ModelSettings):
     limit: int | None = None
     thumbnail_size: int = 128
     workers: int | None = None
+    on_bad_image: str = "error"
 
     def __post_init__(self) -> None:
         """Check each value.
@@ -198,6 +213,7 @@ class AnalyzeSettings(ModelSettings):
         _require_at_least(1, "limit", self.limit)
         _require_at_least(1, "thumbnail_size", self.thumbnail_size)
         _require_at_least(0, "workers", self.workers)
+        _require_known("on_bad_image", self.on_bad_image, BAD_IMAGE_ACTIONS)
 
     def _check_sources(self) -> None:
         if self.arrays is None:

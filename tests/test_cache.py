@@ -19,6 +19,7 @@ from reportgen.cache import (
     EvaluationCache,
     Faithfulness,
     RemovalCurves,
+    SkippedImage,
 )
 from reportgen.cache_file import load_cache, load_key, save_cache
 from reportgen.errors import CacheError, ForeignFileError, OutdatedCacheError
@@ -91,6 +92,18 @@ def test_everything_that_a_cache_may_hold_survives(tiny_cache: EvaluationCache, 
     loaded = load_cache(tmp_path / "cache.npz")
     assert_same(loaded, full)
     assert [method for method, maps in loaded.cams.items() if maps.is_class_agnostic] == ["rollout"]
+
+
+def test_skipped_files_survive_and_older_caches_have_none(tiny_cache: EvaluationCache, tmp_path: Path):
+    skipped = (SkippedImage(name="a/0.png", reason="is empty"),)
+    save_cache(dataclasses.replace(tiny_cache, skipped=skipped), tmp_path / "cache.npz")
+    assert load_cache(tmp_path / "cache.npz").skipped == skipped
+    with np.load(tmp_path / "cache.npz") as archive:
+        members = dict(archive)
+    meta = json.loads(str(members["meta"]))
+    del meta["skipped"]
+    np.savez(tmp_path / "older.npz", **{**members, "meta": np.array(json.dumps(meta))})
+    assert load_cache(tmp_path / "older.npz").skipped == ()
 
 
 def test_a_cache_without_images_and_maps_survives(tiny_cache: EvaluationCache, tmp_path: Path):

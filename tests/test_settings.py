@@ -14,6 +14,9 @@ from reportgen.settings import AnalyzeSettings, PreprocessingSettings, RenderSet
         ({"mean": (0.5, 0.5, 0.5), "std": (0.2, 0.0, 0.2)}, "not positive"),
         ({"mean": (127.5, 127.5, 127.5), "std": (60.0, 60.0, 60.0)}, "outside"),
         ({"resize": 0}, "resize=0"),
+        ({"window": "wide"}, "window='wide'"),
+        ({"window": (5, 5)}, "not a smaller and a larger value"),
+        ({"window": (5,)}, "not a smaller and a larger value"),
         ({"resize": 224, "crop": 256}, "crop=256"),
     ],
 )
@@ -31,6 +34,7 @@ def test_preprocessing_that_cannot_be_meant_is_refused(options, named):
         ({"methods": ("scorecam", "gradcam")}, "starts with scorecam"),
         ({"methods": ()}, "methods is empty"),
         ({"aggregate": "sum"}, "aggregate='sum'"),
+        ({"on_bad_image": "ask"}, "on_bad_image='ask'"),
         ({"head_fusion": "sum"}, "head_fusion='sum'"),
         ({"discard_ratio": 1.0}, "discard_ratio=1.0"),
         ({"faithfulness": -1}, "faithfulness=-1"),

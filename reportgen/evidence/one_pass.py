@@ -126,6 +126,7 @@ def run_one_pass(
         key=key,
         provenance=provenance,
         checks=checks,
+        skipped=evaluation_set.skipped,
     )
 
 

@@ -59,7 +59,7 @@ def explain_images(
     model = resolve_model(settings)
     class_names = find_class_names(model)
     classifier = load_classifier(model, len(class_names), None)
-    views, failures = read_views(paths, classifier.preprocessing, failed=progress)
+    views, failures = read_views(paths, classifier.preprocessing, window=settings.preprocessing.window, failed=progress)
     found: dict[int, ImageExplanation] = {}
     sources: list[MapSource] = []
     with on_device(classifier.module, settings) as device:

@@ -28,7 +28,7 @@ def compute_cache_key(sources: Sources | ArraysFile) -> CacheKey:
         model=model.describe(),
         model_digest=model.digest(),
         weights_digest=weights_digest,
-        data=data.describe(),
+        data=" ".join([data.describe(), *_data_options(settings)]),
         data_digest=data.digest(),
         class_names_digest=_optional_digest(settings.class_names_path, "The file of class names"),
         superclasses_digest=_optional_digest(settings.superclasses_path, "The file of superclasses"),
@@ -95,6 +95,11 @@ def _methods_text(settings: AnalyzeSettings) -> str:
     return " ".join([",".join(settings.methods), *options])
 
 
+def _data_options(settings: AnalyzeSettings) -> list[str]:
+    """The options that affect which images and labels are read, where they are given."""
+    return [f"on_bad_image={settings.on_bad_image}"] if settings.on_bad_image != "error" else []
+
+
 def _value_text(value: str | float) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
@@ -107,4 +112,6 @@ def _preprocessing_text(settings: PreprocessingSettings) -> str:
         "resize": settings.resize or "auto",
         "crop": settings.crop or "auto",
     }
+    if settings.window != "full":
+        parts["window"] = settings.window if isinstance(settings.window, str) else ",".join(map(repr, settings.window))
     return " ".join(f"{name}={value}" for name, value in parts.items())

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from reportgen.errors import DataError
 from reportgen.explanation import ImageFailure
 from reportgen.inputs.data.class_names import read_class_names
-from reportgen.inputs.data.image_files import read_image
+from reportgen.inputs.data.file_checks import check_file
+from reportgen.inputs.data.image_files import FULL_WINDOW, Window, read_image
 from reportgen.inputs.data.image_listing import list_image_names
+from reportgen.inputs.data.windows import choose_window, find_range
 from reportgen.inputs.networks.source import ModelSource
 from reportgen.inputs.preprocessing import Preprocessing
 from reportgen.plain_text import to_one_line
@@ -39,13 +41,18 @@ def find_images(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def read_views(
-    paths: Sequence[Path], preprocessing: Preprocessing, *, failed: Callable[[int], None] | None = None
+    paths: Sequence[Path],
+    preprocessing: Preprocessing,
+    *,
+    window: tuple[float, ...] | str = "full",
+    failed: Callable[[int], None] | None = None,
 ) -> tuple[list[tuple[Path, NDArray[np.uint8]]], tuple[ImageFailure, ...]]:
     """What the network sees of each image before normalisation, and which images can't be read.
 
     Args:
         paths: image files.
         preprocessing: gives the geometry.
+        window: of pictures with more than 8 bits; `auto` takes the range of all images.
         failed: called with 1 for each image that can't be read.
 
     Returns:
@@ -54,10 +61,12 @@ def read_views(
     Raises:
         DataError: none can be read.
     """
+    deep = [path for path in paths if check_file(path).is_deep]
+    chosen, _ = choose_window(window, find_range(deep)) if deep else (FULL_WINDOW, "")
     views, failures = [], []
     for path in paths:
         try:
-            views.append((path, preprocessing.view(_read(path))))
+            views.append((path, preprocessing.view(_read(path, chosen))))
         except DataError as error:
             failures.append(ImageFailure(path=path, message=error.message, hint=error.hint))
             if failed is not None:
@@ -82,10 +91,10 @@ def find_class_names(source: ModelSource) -> tuple[str, ...]:
     return tuple(to_one_line(name) for name in source.class_names())
 
 
-def _read(path: Path) -> NDArray[np.uint8]:
+def _read(path: Path, window: Window) -> NDArray[np.uint8]:
     if not path.exists():
         raise DataError(f"The image {path} does not exist.", hint="Check the path.")
     try:
-        return read_image(path)
+        return read_image(path, window)
     except DataError as error:
         raise DataError(error.message, hint="Give an image that Pillow can read, such as a PNG or JPEG.") from error

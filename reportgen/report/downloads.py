@@ -29,7 +29,7 @@ class Download:
     path: str
     text: str
     make: Callable[[EvaluationCache, Findings], str | bytes]
-    is_offered: Callable[[Findings], bool] = lambda _: True
+    is_offered: Callable[[EvaluationCache, Findings], bool] = lambda _cache, _findings: True
 
 
 _DOWNLOADS = (
@@ -46,7 +46,13 @@ _DOWNLOADS = (
         path="data/annotation_report.json",
         text="Agreement of maps and annotations (JSON)",
         make=exports.annotation_report_json,
-        is_offered=lambda findings: findings.annotations is not None,
+        is_offered=lambda _, findings: findings.annotations is not None,
+    ),
+    Download(
+        path="data/skipped.csv",
+        text="Images that could not be read (CSV)",
+        make=exports.skipped_csv,
+        is_offered=lambda cache, _: bool(cache.skipped),
     ),
     Download(path="text/analysis_summary.txt", text="Summary (text)", make=summaries.analysis_summary),
     Download(path="text/recommendations.txt", text="Recommendations (text)", make=summaries.recommendations_text),
@@ -75,7 +81,7 @@ _DOWNLOADS = (
 
 def list_downloads(cache: EvaluationCache, findings: Findings) -> Iterator[Download]:
     """The downloads of a report, in the order of the first page."""
-    yield from (download for download in _DOWNLOADS if download.is_offered(findings))
+    yield from (download for download in _DOWNLOADS if download.is_offered(cache, findings))
     pairs = findings.pairs[:NUM_PAIR_FIGURES] if has_pictures(cache) else ()
     for rank, pair in enumerate(pairs, start=1):
         true, predicted = cache.class_names[pair.true_index], cache.class_names[pair.predicted_index]

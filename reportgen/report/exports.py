@@ -54,6 +54,12 @@ def predictions_csv(cache: EvaluationCache, findings: Findings) -> str:
     return _csv_text(tables.tabulate_predictions(cache, findings))
 
 
+def skipped_csv(cache: EvaluationCache, _findings: Findings) -> str:
+    """One row per file of the test set that could not be read, and why."""
+    rows = tuple((entry.name, entry.reason) for entry in cache.skipped)
+    return _csv_text(tables.Table(header=("path", "reason"), rows=rows))
+
+
 def _csv_text(table: tables.Table) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from reportgen.analysis.findings import Findings, compute_findings
-from reportgen.cache import Annotations, EvaluationCache
+from reportgen.cache import Annotations, EvaluationCache, SkippedImage
 from reportgen.report.downloads import NUM_PAIR_FIGURES, list_downloads, render_class_figures, render_downloads
 
 
@@ -28,6 +28,13 @@ def test_agreement_with_annotations_is_offered_only_where_there_are_some(small_c
     for cache, is_offered in ((small_cache, False), (annotated, True)):
         paths = [download.path for download in list_downloads(cache, compute_findings(cache))]
         assert (path in paths) == is_offered
+
+
+def test_skipped_images_are_listed_only_where_there_are_some(small_cache: EvaluationCache, small_findings: Findings):
+    assert "data/skipped.csv" not in dict(render_downloads(small_cache, small_findings))
+    skipped = (SkippedImage(name="a/0.png", reason="is damaged, twice"),)
+    files = dict(render_downloads(dataclasses.replace(small_cache, skipped=skipped), small_findings))
+    assert files["data/skipped.csv"].decode() == 'path,reason\na/0.png,"is damaged, twice"\n'
 
 
 def test_pairs_have_figures_only_where_there_is_something_to_show(

@@ -21,6 +21,7 @@ from reportgen.inputs.data.class_names import (
 )
 from reportgen.inputs.data.class_numbers import describe_gaps, parse_numbers, require_below
 from reportgen.inputs.data.evaluation_set import EvaluationSet, LabelledImages
+from reportgen.inputs.data.readable import read_files
 from reportgen.inputs.data.source import DataSource
 from reportgen.inputs.suggestions import few_text
 from reportgen.plain_text import to_one_line
@@ -48,10 +49,11 @@ def load_evaluation_set(source: DataSource, model_names: Sequence[str] = ()) -> 
         test_set, settings.class_names_path, tuple(to_one_line(name) for name in model_names)
     )
     picked = np.arange(len(labels)) if settings.limit is None else spread_positions(len(labels), settings.limit)
-    is_whole = len(picked) == len(labels)
+    read = read_files(test_set, picked, settings)
+    picked = read.positions
     return EvaluationSet(
         name=test_set.name,
-        images=test_set.images if is_whole else test_set.images.take(picked),
+        images=read.images,
         labels=labels[picked],
         example_ids=tuple(test_set.example_ids[position] for position in picked),
         example_index=picked,
@@ -59,7 +61,8 @@ def load_evaluation_set(source: DataSource, model_names: Sequence[str] = ()) -> 
         superclasses=_resolve_superclasses(test_set, class_names, settings.superclasses_path),
         normalisation=test_set.normalisation,
         columns={name: column[picked] for name, column in test_set.columns.items()},
-        notes=(*test_set.notes, *notes, *describe_single_class(labels[picked], class_names)),
+        notes=(*test_set.notes, *read.notes, *notes, *describe_single_class(labels[picked], class_names)),
+        skipped=read.skipped,
     )
 
 

@@ -73,6 +73,7 @@ class EvaluationSet:
         normalisation: the statistics of the data set; `None` if unknown.
         columns: by name, str (N,): what else the data says of each example.
         notes: what was assumed or left out, as sentences for the reader of the report.
+        skipped: files that could not be read, and are left out.
     """
 
     name: str
@@ -85,3 +86,4 @@ class EvaluationSet:
     normalisation: Normalisation | None
     columns: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    skipped: tuple[SkippedImage, ...] = ()
