@@ -100,7 +100,7 @@ def test_the_function_is_public_beside_the_modules_that_it_calls(folder: Path):
         (("12.png", "--model", "demo", "--method", "gradcan"), "gradcan"),
         (("12.png", "--model", "demo", "--method", "rollout"), "no attention layer"),
         (("12.png", "--model", "demo", "--out", "."), "not a report"),
-        (("12.png", "--model", "torchvision:resnet18", "--weights", "notes.png"), "how many outputs"),
+        (("12.png", "--model", "torchvision:resnet18", "--weights", "notes.png"), "number of outputs"),
     ],
 )
 def test_what_cannot_be_done_is_one_error_and_writes_nothing(
