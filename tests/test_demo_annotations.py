@@ -33,6 +33,7 @@ def findings(cache: EvaluationCache) -> Findings:
     return compute_findings(cache)
 
 
+@pytest.mark.slow
 def test_the_demos_run_knows_the_boxes_of_all_its_digits(cache: EvaluationCache, findings: Findings):
     assert cache.annotations.source == "the boxes of both digits, 10,000 of 10,000 images"
     assert findings.annotations.overall_true.n == 10_000

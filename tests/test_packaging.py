@@ -39,6 +39,7 @@ def wheel(distributions: Path) -> Path:
     return next(distributions.glob("*.whl"))
 
 
+@pytest.mark.slow
 def test_wheel_holds_the_package_and_its_templates(wheel: Path):
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -46,6 +47,7 @@ def test_wheel_holds_the_package_and_its_templates(wheel: Path):
     assert {"reportgen/py.typed", "reportgen/templates/base.html.j2", "reportgen/demo/weights.safetensors"} <= names
 
 
+@pytest.mark.slow
 def test_wheel_declares_the_licence_the_version_and_the_command(wheel: Path):
     with zipfile.ZipFile(wheel) as archive:
         info = {name.split(".dist-info/")[1]: name for name in archive.namelist() if ".dist-info/" in name}
@@ -54,6 +56,7 @@ def test_wheel_declares_the_licence_the_version_and_the_command(wheel: Path):
         assert "reportgen = reportgen.__main__:main" in archive.read(info["entry_points.txt"]).decode()
 
 
+@pytest.mark.slow
 def test_sdist_holds_what_its_tests_need(distributions: Path):
     with tarfile.open(next(distributions.glob("*.tar.gz"))) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames()}
@@ -66,6 +69,7 @@ def test_sdist_holds_what_its_tests_need(distributions: Path):
     }
 
 
+@pytest.mark.slow
 def test_installed_wheel_renders_from_another_folder(wheel: Path, tiny_cache: EvaluationCache, tmp_path: Path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")

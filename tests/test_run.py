@@ -116,6 +116,7 @@ def test_a_stale_cache_is_made_anew_and_the_reason_named(folder: Path, reportgen
     assert num_calls(folder) == 2
 
 
+@pytest.mark.slow
 def test_refresh_ignores_a_valid_cache(folder: Path, reportgen: Run):
     reportgen(*RUN)
     reportgen(*RUN, "--refresh")
@@ -195,6 +196,7 @@ def test_unknown_options_are_usage_errors(folder: Path, reportgen: Run):
     reportgen(*RUN, "--mean", "a,b,c", code=2)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_leaves_no_half_written_file(folder: Path):
     slow = NET.replace("return self.head", "import time; time.sleep(30); return self.head")
     (folder / "net.py").write_text(slow)
@@ -245,6 +247,7 @@ def test_what_rendering_would_refuse_is_refused_before_the_model_runs(
     assert (folder / name).read_text() == content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("template", ["{{ page.nothing }}", '<a href="gone.html">x</a>'])
 def test_a_wrong_template_is_one_message_and_no_site(folder: Path, reportgen: Run, template: str):
     (folder / "mine").mkdir()

@@ -128,6 +128,7 @@ def test_null_band_of_a_bin_with_unlike_confidences_is_that_of_its_members():
     assert found == pytest.approx(np.quantile(errors, 0.95), rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adaptive", [False, True])
 def test_calibrated_model_exceeds_the_null_band_once_in_twenty(adaptive):
     rng = np.random.default_rng(0)

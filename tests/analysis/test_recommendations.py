@@ -275,6 +275,7 @@ def test_weak_classes_fire_below_the_overall_accuracy_worst_first():
     assert not found.measurements[0].fires_above
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k", "support", "recall"), [(100, 100, 0.99), (100, 100, 0.7), (30, 10, 0.9), (3, 10, 0.8)])
 def test_equally_good_classes_are_rarely_reported(k, support, recall):
     """One test set in twenty may fire; with Wilson's bounds the first case fires in every third."""

@@ -65,6 +65,7 @@ def test_no_test_picture_is_composed_of_a_training_digit(monkeypatch):
     assert not test & training
 
 
+@pytest.mark.slow
 def test_the_test_set_is_the_same_at_every_call(demo_set):
     again = make_test_set()
 
@@ -137,6 +138,7 @@ def test_the_digest_changes_with_the_generator(monkeypatch, tmp_path, module):
     assert dataset_digest() != before
 
 
+@pytest.mark.slow
 def test_the_data_set_needs_no_torch():
     program = "import sys, reportgen.demo.dataset as d; d.dataset_digest(); sys.exit('torch' in sys.modules)"
 

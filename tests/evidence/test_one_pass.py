@@ -179,6 +179,7 @@ def test_every_method_equals_plain_float64_autograd_in_the_pass(  # noqa: PLR091
     assert all(check.passed for check in cache.checks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "layer", "num_checked"),
     [

@@ -202,6 +202,7 @@ def _compute_gradcam(network: nn.Module, case: Case, inputs: Tensor, classes: Te
     return (gradients.mean((2, 3), keepdim=True) * activations).sum(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_pass_explains_the_network(name, make_set, run_pass, to_inputs, doc_tables):
     case = CASES[name]

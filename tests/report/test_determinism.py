@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from reportgen.cache import EvaluationCache
 from reportgen.cache_file import save_cache
 
@@ -26,6 +28,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_two_renders_in_different_surroundings_give_the_same_bytes(small_cache: EvaluationCache, tmp_path: Path):
     save_cache(small_cache, tmp_path / "cache.npz")
     (tmp_path / "notes.md").write_text("# Reviewed\n\nSee [the pairs](#pairs).", encoding="utf-8")

@@ -16,6 +16,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_first_page_weighs_at_most_200_kilobytes(folder: Path):
     index = folder / "index.html"
     linked = re.findall(r'(?:src|href)="(assets/[^"]+\.(?:css|js))"', index.read_text("utf-8"))

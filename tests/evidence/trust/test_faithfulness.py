@@ -134,6 +134,7 @@ class Linear(nn.Module):
         return (self.features(inputs) * self.head.weight[0].view(2, 16, 16)).sum(1).detach().numpy()
 
 
+@pytest.mark.slow
 def test_on_a_linear_model_the_true_map_beats_chance_and_the_reversed_one_loses(make_set, run_pass, to_inputs, measure):
     network, evaluation_set = Linear().eval(), make_set(24, num_classes=2)
     cache = run_pass(network, evaluation_set)

@@ -284,6 +284,7 @@ def test_an_empty_list_of_images_is_refused(tmp_path):
         load(path)
 
 
+@pytest.mark.slow
 def test_the_demos_boxes_are_annotations_and_labelme_files_of_them_are_the_same(tmp_path):
     from reportgen.demo.dataset import shared_test_set
 

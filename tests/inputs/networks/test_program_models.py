@@ -66,6 +66,7 @@ def test_frozen_torchscript_runs(net, tmp_path):
     torch.testing.assert_close(build(tmp_path / "net.pt").module(images), net(images))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "dims",
     [

@@ -100,6 +100,7 @@ def parts_of(page: str, method: str) -> str:
     return re.search(rf'<template data-method="{method}".*?</template>', page, re.DOTALL)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_is_a_whole_site(sites, name: str):
     site = sites(name)

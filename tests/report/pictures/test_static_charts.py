@@ -43,6 +43,7 @@ def test_every_class_is_named_on_both_axes_without_overlap(small_cache, record_p
     assert page.texts_outside() == []
 
 
+@pytest.mark.slow
 def test_a_thousand_classes_name_those_with_room_and_keep_each_cell(small_cache, record_page):
     cache = make_cache(small_cache, 1000)
     findings = compute_findings(cache)
