@@ -74,7 +74,7 @@ def test_choosing_a_method_changes_maps_peaks_and_unit(open_class: OpenPage, cac
     page = open_class()
     before = first_card(page)
     for method, value, unit in (
-        ("gradcam++", "gradcam-plus-plus", "units of Grad-CAM++’s own"),
+        ("gradcam++", "gradcam-plus-plus", "arbitrary units of Grad-CAM++"),
         ("gradcam", "gradcam", "units of the logit"),
     ):
         choose(page, value)
@@ -144,7 +144,7 @@ def test_an_example_without_a_map_by_the_method_says_so(open_class: OpenPage, ca
     page.keyboard.press("Escape")
     shown = [*found.selections[0].worst, *found.selections[0].best, *found.selections[0].mistaken]
     num_missing = sum(p not in COVERED for p in shown)
-    assert page.locator(".card .blank", has_text="ScoreCAM has 220 of 440 images").count() == num_missing
+    assert page.locator(".card .blank", has_text="ScoreCAM covers 220 of 440 images").count() == num_missing
 
 
 def test_without_scripts_the_first_method_is_shown(open_class: OpenPage):
