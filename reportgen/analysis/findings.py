@@ -11,6 +11,7 @@ from reportgen.analysis.annotations import (
     compute_annotation_findings,
 )
 from reportgen.analysis.calibration import Calibration, compute_calibration
+from reportgen.analysis.class_order import ClassOrder, find_class_order
 from reportgen.analysis.confusion import (
     ConfusedPair,
     SuperclassFindings,
@@ -48,6 +49,8 @@ class Findings:
     Attributes:
         classes: in index order.
         confusion: int64 (K, K), rows true, columns predicted; sums to N.
+        suggested_order: the order of the outputs that the labels suggest; `None` if the given one is not shown to be
+            wrong. Otherwise label issues and rules are withheld.
         class_order: int64 (K,), class indices in the order of the matrix: by superclass if they are known, otherwise by
             similarity.
         pairs: the most confused ordered pairs, by falling count, then by falling fraction, then by indices.
@@ -68,6 +71,7 @@ class Findings:
     overall: OverallMetrics
     classes: tuple[ClassMetrics, ...]
     confusion: NDArray[np.int64]
+    suggested_order: ClassOrder | None
     class_order: NDArray[np.int64]
     pairs: tuple[ConfusedPair, ...]
     superclasses: SuperclassFindings | None
@@ -115,7 +119,10 @@ def compute_findings(
         predicted, comparison = predictions.predicted, focus.comparison
         overlaps = count_pair_overlaps(comparison, labels, predicted, num_classes)
         pair_focus = compute_pair_focus(comparison, overlaps, pairs, labels=labels, predicted=predicted)
+    suggested_order = find_class_order(labels, predictions.predicted, num_classes)
     issues = find_label_issues(cache.logits, labels)
+    if suggested_order is not None:
+        issues = issues.withheld()
     set_aside = () if settings.keep_label_issues else tuple(issue.position for issue in issues.issues)
     confident_errors = find_confident_errors(predictions, set_aside=set_aside)
     superclasses = None if groups is None else compute_superclass_findings(confusion, groups)
@@ -124,6 +131,7 @@ def compute_findings(
         overall=compute_overall_metrics(predictions, confusion),
         classes=compute_class_metrics(predictions, labels, confusion),
         confusion=confusion,
+        suggested_order=suggested_order,
         class_order=order_by_similarity(confusion) if groups is None else order_by_superclass(groups.superclass_of),
         pairs=pairs,
         superclasses=superclasses,
@@ -152,6 +160,7 @@ def compute_findings(
             focus=focus,
             pair_overlaps=overlaps,
             label_issues=issues,
+            class_order=suggested_order,
         ),
     )
 

@@ -1,6 +1,6 @@
 """Label issues: confident learning, restricted to class pairs that people also confuse."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +79,10 @@ class LabelIssues:
     min_probability: float
     num_confident_learning: int
     temperature: float
+
+    def withheld(self) -> "LabelIssues":
+        """The same without an issue: where labels and outputs are in different orders, no label can be doubted."""
+        return replace(self, issues=(), found=replace(self.found, count=0))
 
 
 def find_label_issues(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> LabelIssues:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reportgen.analysis.calibration import Calibration
+from reportgen.analysis.class_order import MIN_GAINED, ClassOrder
 from reportgen.analysis.confusion import SuperclassFindings, without_diagonal
 from reportgen.analysis.focus import FocusStatistics
 from reportgen.analysis.intervals import CONFIDENCE_LEVEL, Estimate, Proportion, exact_interval
@@ -46,6 +47,8 @@ class Rule(StrEnum):
 
     What each compares:
 
+    - class-order: predictions that a one-to-one mapping of classes makes correct, out of those that it changes to or
+      from correct, with `MIN_GAINED`, beside two tests of chance. If it fires, the other rules are withheld.
     - overconfidence, underconfidence: the mean of confidence - correctness, with +-`MIN_GAP`.
     - confident-errors: errors out of the examples with a confidence of at least `HIGH_CONFIDENCE`, with the fraction
       that those confidences imply, the mean of 1 - confidence.
@@ -70,6 +73,7 @@ class Rule(StrEnum):
     accuracy of 99% in each of 100 classes has a weak class in every third test set.
     """
 
+    CLASS_ORDER = "class-order"
     OVERCONFIDENCE = "overconfidence"
     UNDERCONFIDENCE = "underconfidence"
     CONFIDENT_ERRORS = "confident-errors"
@@ -132,12 +136,14 @@ class Recommendation:
             measure, such as without superclasses.
         num_tested: number of classes or pairs tested; 1 for a rule about the whole test set, 0 if there was none to
             test. Pairs without errors are tested but leave no measurement.
+        is_withheld: whether nothing is concluded, because the order of the classes looks wrong.
     """
 
     rule: Rule
     fired: bool
     measurements: tuple[Measurement, ...]
     num_tested: int
+    is_withheld: bool = False
 
 
 def apply_rules(
@@ -149,6 +155,7 @@ def apply_rules(
     focus: FocusStatistics | None,
     pair_overlaps: Sequence[PairOverlap],
     label_issues: LabelIssues,
+    class_order: ClassOrder | None,
 ) -> tuple[Recommendation, ...]:
     """The result of each rule: those that fired first, by the number of examples concerned; then in `Rule`'s order.
 
@@ -160,9 +167,13 @@ def apply_rules(
         focus: `None` without maps.
         pair_overlaps: the pairs of classes with enough errors to compare their maps; empty for class-agnostic maps.
         label_issues: of the same examples.
+        class_order: the order that the labels suggest; `None` if the given one is not shown to be wrong.
     """
+    if class_order is not None:
+        return _withhold_all_but(_conclude_class_order(class_order))
     gap = calibration.gap
     found = (
+        _conclude(Rule.CLASS_ORDER, [], 1),
         _conclude(Rule.OVERCONFIDENCE, [Measurement(measured=gap, threshold=MIN_GAP, fires_above=True)], 1),
         _conclude(Rule.UNDERCONFIDENCE, [Measurement(measured=gap, threshold=-MIN_GAP, fires_above=False)], 1),
         _find_confident_errors(predictions),
@@ -178,6 +189,19 @@ def apply_rules(
     )
     # A stable sort: the rules stand in the order of `Rule`.
     return tuple(sorted(found, key=lambda r: -_num_concerned(r) if r.fired else math.inf))
+
+
+def _conclude_class_order(class_order: ClassOrder) -> Recommendation:
+    measurement = Measurement(measured=class_order.gained, threshold=MIN_GAINED, fires_above=True)
+    return Recommendation(rule=Rule.CLASS_ORDER, fired=True, measurements=(measurement,), num_tested=1)
+
+
+def _withhold_all_but(fired: Recommendation) -> tuple[Recommendation, ...]:
+    others = (rule for rule in Rule if rule is not fired.rule)
+    withheld = (
+        Recommendation(rule=rule, fired=False, measurements=(), num_tested=0, is_withheld=True) for rule in others
+    )
+    return (fired, *withheld)
 
 
 def _conclude(rule: Rule, tested: Sequence[Measurement], num_tested: int) -> Recommendation:

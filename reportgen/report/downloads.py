@@ -9,7 +9,7 @@ from reportgen.cache import EvaluationCache
 from reportgen.report import exports
 from reportgen.report.pictures import charts, figures, static_charts
 from reportgen.report.pictures.example_pictures import has_pictures
-from reportgen.report.urls import LABEL_ISSUES_CSV_PATH, class_figure_path, pair_figure_path
+from reportgen.report.urls import CLASS_ORDER_CSV_PATH, LABEL_ISSUES_CSV_PATH, class_figure_path, pair_figure_path
 from reportgen.report.words import summaries
 from reportgen.report.words.example_wording import confusion_text
 
@@ -41,6 +41,12 @@ _DOWNLOADS = (
     ),
     Download(path="data/predictions.csv", text="Predictions for all images (CSV)", make=exports.predictions_csv),
     Download(path=LABEL_ISSUES_CSV_PATH, text="Possible label errors (CSV)", make=exports.label_issues_csv),
+    Download(
+        path=CLASS_ORDER_CSV_PATH,
+        text="Suggested order of the classes (CSV)",
+        make=exports.class_order_csv,
+        is_offered=lambda _, findings: findings.suggested_order is not None,
+    ),
     Download(path="data/metrics.json", text="All metrics with intervals (JSON)", make=exports.metrics_json),
     Download(
         path="data/annotation_report.json",

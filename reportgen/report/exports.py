@@ -49,6 +49,14 @@ def label_issues_csv(cache: EvaluationCache, findings: Findings) -> str:
     return _csv_text(tables.tabulate_label_issues(cache, findings))
 
 
+def class_order_csv(cache: EvaluationCache, findings: Findings) -> str:
+    """One row per output of the model: the class that it appears to stand for. A file of class names for a new run."""
+    order = findings.suggested_order
+    assert order is not None, "only offered where the order looks wrong"
+    rows = tuple((output, index, cache.class_names[index]) for output, index in enumerate(order.class_of.tolist()))
+    return _csv_text(tables.Table(("output_index", "class_index", "class"), rows))
+
+
 def predictions_csv(cache: EvaluationCache, findings: Findings) -> str:
     """One row per example, in the order of the test set."""
     return _csv_text(tables.tabulate_predictions(cache, findings))
@@ -87,6 +95,7 @@ def metrics_json(cache: EvaluationCache, findings: Findings) -> str:
         "checks": [{**_plain(check), "passed": check.passed} for check in cache.checks],
         "num_examples": cache.num_examples,
         "num_classes": cache.num_classes,
+        "class_order": _plain(findings.suggested_order),
         "overall": _plain(findings.overall),
         "calibration": _plain(findings.calibration),
         "selective_prediction": _plain(findings.selective_prediction),

@@ -8,6 +8,7 @@ MAX_SLUG_LENGTH = 60
 INDEX_PATH = "index.html"
 HOW_PATH = "how-to-read.html"
 LABEL_ISSUES_PATH = "label-issues.html"
+CLASS_ORDER_CSV_PATH = "data/class_order.csv"
 LABEL_ISSUES_CSV_PATH = "data/label_issues.csv"
 ANNOTATIONS_CSS_PATH = "assets/annotations.css"
 EXTRA_CSS_PATH = "assets/extra.css"

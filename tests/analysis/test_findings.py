@@ -229,3 +229,16 @@ def test_columns_of_few_values_are_sliced(make_cache):
     found = compute_findings(dataclasses.replace(cache, columns=columns))
     assert [column.name for column in found.slices] == ["camera"]
     assert compute_findings(cache).slices == ()
+
+
+def test_a_wrong_order_leads_and_withholds_the_other_rules(make_cache):
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 10
+    logits = rng.normal(size=(400, 10)) + 5 * np.eye(10)[labels]
+    found = compute_findings(make_cache(np.roll(logits, 1, axis=1), labels))
+    assert found.suggested_order.class_of.tolist() == np.roll(np.arange(10), 1).tolist()
+    first, *others = found.recommendations
+    assert (first.rule, first.fired) == (Rule.CLASS_ORDER, True)
+    assert all(item.is_withheld and not item.fired for item in others)
+    assert found.label_issues.issues == ()
+    assert compute_findings(make_cache(logits, labels)).suggested_order is None

@@ -58,12 +58,14 @@ def _of_logits(logits, labels, *, superclass_of=None, maps=None):
         focus=focus,
         pair_overlaps=count_pair_overlaps(focus.comparison, labels, predictions.predicted, logits.shape[1]),
         label_issues=find_label_issues(logits, labels),
+        class_order=None,
     )
     assert sorted(r.rule for r in found) == sorted(Rule)
     for r in found:
+        assert not r.is_withheld
         assert r.fired == any(e.crosses for e in r.measurements)
         assert all(e.crosses for e in r.measurements) if r.fired else len(r.measurements) <= 1
-        assert r.measurements or r.num_tested == 0 or r.rule is Rule.SYMMETRIC_PAIRS
+        assert r.measurements or r.num_tested == 0 or r.rule in (Rule.SYMMETRIC_PAIRS, Rule.CLASS_ORDER)
         assert r.num_tested or not r.measurements
         excesses = [e.excess for e in r.measurements]
         assert excesses == sorted(excesses, reverse=True)

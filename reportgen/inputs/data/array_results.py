@@ -21,6 +21,7 @@ from reportgen.inputs.data.class_names import (
     require_unique,
 )
 from reportgen.inputs.data.class_numbers import describe_gaps
+from reportgen.inputs.data.class_orders import read_class_order
 from reportgen.inputs.data.columns import column_texts, make_column
 from reportgen.inputs.data.datasets import spread_positions
 from reportgen.inputs.data.evaluation_set import EvaluationSet
@@ -85,7 +86,9 @@ def load_array_results(settings: AnalyzeSettings, key: CacheKey) -> ArrayResults
     logits = _read_logits(members, file)
     count, num_classes = logits.shape
     labels = _read_labels(members, file, count, num_classes)
+    order = read_class_order(settings.class_names_path)
     class_names = _resolve_class_names(members, file, num_classes, settings.class_names_path)
+    labels = labels if order is None else order.reorder(labels)
     ids = _read_ids(members, file, count)
     images = _read_images(members, file, count)
     maps, warnings = ({}, ()) if images is None else read_maps(members, file, count)
@@ -253,7 +256,8 @@ def _resolve_class_names(members: Members, file: NpzFile, num_classes: int, path
         names, what = own or number_names(num_classes), f"class_names of {file.path}"
     else:
         names, what = read_class_names(path), f"The file of class names {path}"
-        if own is not None and set(own) == set(names) and own != names:
+        is_list = read_class_order(path) is None
+        if is_list and own is not None and set(own) == set(names) and own != names:
             raise DataError(
                 f"{what} lists the classes of {file.path} in another order.",
                 hint=f"Omit {setting('class_names_path')}, or correct one of the two: names are in the order of "

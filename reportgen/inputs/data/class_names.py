@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from reportgen.cache import Superclasses
 from reportgen.errors import DataError, setting
 from reportgen.inputs.data.class_numbers import are_numbers
+from reportgen.inputs.data.class_orders import parse_class_order
 from reportgen.inputs.files import read_text
 from reportgen.inputs.suggestions import few_text, nearest_text
 from reportgen.plain_text import to_one_line
@@ -21,14 +22,18 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
-    """The model's class names in index order, from a JSON list or a text file with one name a line.
+    """The model's class names in index order, from a JSON list, a text file with one name a line or `class_order.csv`.
 
     Raises:
         DataError: the file is missing, is neither, or names a class twice.
     """
     what, hint = "The file of class names", "Give a text file with one class per line, or a JSON list of names."
     text = read_text(path, what, error=DataError, hint=hint).strip()
-    if text.startswith("["):
+    order = parse_class_order(text, path)
+    names: Sequence[str]
+    if order is not None:
+        names = order.names
+    elif text.startswith("["):
         try:
             names = json.loads(text)
         except ValueError as error:

@@ -20,6 +20,7 @@ from reportgen.inputs.data.class_names import (
     require_unique,
 )
 from reportgen.inputs.data.class_numbers import describe_gaps, parse_numbers, require_below
+from reportgen.inputs.data.class_orders import read_class_order
 from reportgen.inputs.data.evaluation_set import EvaluationSet, LabelledImages
 from reportgen.inputs.data.readable import read_files
 from reportgen.inputs.data.source import DataSource
@@ -84,7 +85,8 @@ def _resolve_classes(
     if data_names is None:
         if known:
             require_below(labels, len(known), f"The test set {test_set.name}", what)
-            class_names = known
+            class_names, order = known, read_class_order(path)
+            labels = labels if order is None else order.reorder(labels)
         else:
             class_names = number_names(int(labels.max()) + 1)
         notes = (*notes, *describe_gaps(labels, is_count_known=bool(known)))

@@ -362,7 +362,7 @@ def _calibration_facts(context: RunContext) -> tuple[Fact, ...]:
         ),
     ]
     scaling = calibration.temperature
-    if scaling is not None:
+    if scaling is not None and context.findings.suggested_order is None:
         beyond = "; the end of the range: the best one lies beyond" if scaling.is_limit else ""
         facts += [
             Fact(
@@ -381,6 +381,8 @@ def _calibration_facts(context: RunContext) -> tuple[Fact, ...]:
 
 def _calibration_sentence(context: RunContext) -> str:
     scaling = context.findings.calibration.temperature
+    if context.findings.suggested_order is not None:
+        return "Confidences are not interpreted, because the order of the classes looks wrong."
     if scaling is None:
         return "The test set is too small to fit a temperature on one half of the images."
     change = scaling.log_loss_change

@@ -154,7 +154,7 @@ def _calibration_table(findings: Findings) -> str:
         ),
     ]
     scaling = calibration.temperature
-    if scaling is not None:
+    if scaling is not None and findings.suggested_order is None:
         rows.append(
             (f"Expected calibration error, T = {number_text(scaling.temperature, digits=2)}", *_scaled_cells(scaling))
         )

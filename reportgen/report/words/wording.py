@@ -3,6 +3,9 @@
 Plain text, shared by the pages, the text files, the JSON and the console.
 """
 
+from collections.abc import Callable, Mapping
+from typing import Final
+
 from reportgen.analysis.calibration import TemperatureScaling
 from reportgen.analysis.findings import Findings
 from reportgen.analysis.intervals import Estimate
@@ -23,6 +26,7 @@ from reportgen.report.words.map_wording import (
     describe_pairs_same_place,
 )
 from reportgen.report.words.names import images_text, sentence_start
+from reportgen.report.words.order_wording import describe_class_order, order_headline, withheld_text
 from reportgen.report.words.phrases import (
     RecommendationText,
     counted_text,
@@ -57,6 +61,8 @@ _PAIR_ADVICE = (
 
 def headline(findings: Findings, cache: EvaluationCache) -> str:
     """The report in one sentence without a period: accuracy with its interval, and calibration where it is shown."""
+    if findings.suggested_order is not None:
+        return order_headline(findings.suggested_order, findings.overall.top1)
     provenance, top1 = cache.provenance, findings.overall.top1
     accuracy = {0: "none", top1.total: "all"}.get(top1.count, percent_text(top1.value))
     return (
@@ -96,32 +102,9 @@ def rules_text(findings: Findings) -> str:
 
 def describe(recommendation: Recommendation, cache: EvaluationCache, findings: Findings) -> RecommendationText:
     """A rule's result in words."""
-    match recommendation.rule:
-        case Rule.OVERCONFIDENCE:
-            text = _describe_overconfidence(recommendation, findings)
-        case Rule.UNDERCONFIDENCE:
-            text = _describe_underconfidence(recommendation, findings)
-        case Rule.CONFIDENT_ERRORS:
-            text = _describe_confident_errors(recommendation)
-        case Rule.SUPERCLASS_ERRORS:
-            text = _describe_superclass_errors(recommendation, findings)
-        case Rule.SYMMETRIC_PAIRS:
-            text = _describe_symmetric_pairs(recommendation, cache)
-        case Rule.OVER_PREDICTED_CLASSES:
-            text = _describe_over_predicted_classes(recommendation, cache)
-        case Rule.WEAK_CLASSES:
-            text = _describe_weak_classes(recommendation, cache)
-        case Rule.BACKGROUND_FOCUS:
-            text = describe_background_focus(recommendation, cache, findings)
-        case Rule.DIFFUSE_FOCUS:
-            text = describe_diffuse_focus(recommendation, cache, findings)
-        case Rule.PAIRS_SAME_PLACE:
-            text = describe_pairs_same_place(recommendation, cache, findings)
-        case Rule.PAIRS_ELSEWHERE:
-            text = describe_pairs_elsewhere(recommendation, cache, findings)
-        case Rule.LABEL_ISSUES:
-            text = describe_label_issues(recommendation, findings)
-    return text
+    if recommendation.is_withheld:
+        return withheld_text(recommendation.rule)
+    return _DESCRIPTIONS[recommendation.rule](recommendation, cache, findings)
 
 
 def _describe_overconfidence(item: Recommendation, findings: Findings) -> RecommendationText:
@@ -400,3 +383,21 @@ def _describe_weak_classes(item: Recommendation, cache: EvaluationCache) -> Reco
         evidence=evidence,
         details=details,
     )
+
+
+_Describe = Callable[[Recommendation, EvaluationCache, Findings], RecommendationText]
+_DESCRIPTIONS: Final[Mapping[Rule, _Describe]] = {
+    Rule.CLASS_ORDER: lambda item, _cache, findings: describe_class_order(item, findings),
+    Rule.OVERCONFIDENCE: lambda item, _cache, findings: _describe_overconfidence(item, findings),
+    Rule.UNDERCONFIDENCE: lambda item, _cache, findings: _describe_underconfidence(item, findings),
+    Rule.CONFIDENT_ERRORS: lambda item, _cache, _findings: _describe_confident_errors(item),
+    Rule.SUPERCLASS_ERRORS: lambda item, _cache, findings: _describe_superclass_errors(item, findings),
+    Rule.SYMMETRIC_PAIRS: lambda item, cache, _findings: _describe_symmetric_pairs(item, cache),
+    Rule.OVER_PREDICTED_CLASSES: lambda item, cache, _findings: _describe_over_predicted_classes(item, cache),
+    Rule.WEAK_CLASSES: lambda item, cache, _findings: _describe_weak_classes(item, cache),
+    Rule.BACKGROUND_FOCUS: describe_background_focus,
+    Rule.DIFFUSE_FOCUS: describe_diffuse_focus,
+    Rule.PAIRS_SAME_PLACE: describe_pairs_same_place,
+    Rule.PAIRS_ELSEWHERE: describe_pairs_elsewhere,
+    Rule.LABEL_ISSUES: lambda item, _cache, findings: describe_label_issues(item, findings),
+}

@@ -284,3 +284,12 @@ def test_no_torch_is_imported(write, pixels):
     root = Path(__file__).parents[3]
     result = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_suggested_order_corrects_the_labels(write, tmp_path):
+    order = tmp_path / "class_order.csv"
+    order.write_text("output_index,class_index,class\n0,1,dog\n1,2,owl\n2,0,cat\n", encoding="utf-8")
+    for names in ({}, {"class_names": np.array(["cat", "dog", "owl"])}):
+        cache = load(write(**names), class_names_path=order)
+        assert cache.class_names == ("dog", "owl", "cat")
+        assert cache.labels.tolist() == [[2, 0, 1][label] for label in LABELS]

@@ -2,9 +2,11 @@ import math
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from reportgen.analysis.calibration import CalibrationError, TemperatureScaling
+from reportgen.analysis.class_order import ClassOrder
 from reportgen.analysis.intervals import Estimate, Proportion
 from reportgen.analysis.recommendations import Measurement, Recommendation, Rule
 from reportgen.report.words.wording import describe, headline
@@ -72,7 +74,13 @@ SPREAD = Measurement(measured=estimate(0.08, 0.06, 0.1), threshold=0.05, fires_a
 SAME_PLACE = Measurement(measured=share(20, 20), threshold=0.5, fires_above=True, pair=(0, 1))
 ISSUES = Measurement(measured=share(30, 400), threshold=0.02, fires_above=True)
 
+GAINED = Measurement(measured=share(95, 100), threshold=0.6, fires_above=True)
+ORDER = ClassOrder(
+    class_of=np.array([1, 0, 2]), num_moved=2, accuracy=share(20, 200), mapped=share(140, 200), gained=share(95, 100)
+)
+
 ONE_EACH = {
+    Rule.CLASS_ORDER: GAINED,
     Rule.OVERCONFIDENCE: GAP,
     Rule.UNDERCONFIDENCE: replace(GAP, fires_above=False, threshold=-0.02),
     Rule.CONFIDENT_ERRORS: SURE,
@@ -93,16 +101,29 @@ ONE_EACH = {
 def test_every_rule_is_described_in_plain_sentences(small_cache, small_findings, rule, has_fired):
     evidence = ONE_EACH[rule]
     item = fired(rule, evidence) if has_fired else unfired(rule, evidence)
-    text = describe(item, small_cache, small_findings)
+    has_order = rule is Rule.CLASS_ORDER and has_fired
+    text = describe(item, small_cache, replace(small_findings, suggested_order=ORDER if has_order else None))
     assert text.headline.endswith(".")
     assert bool(text.advice) == has_fired
-    assert text.evidence.endswith(".")
+    assert text.evidence.endswith(".") or (rule is Rule.CLASS_ORDER and not has_fired)
     assert len(text.evidence) <= MAX_EVIDENCE
     for part in (text.headline, text.advice, text.evidence, text.details):
         assert "  " not in part
         assert part == part.strip()
         assert "nan" not in part
         assert not re.search(r"<(?!tag>|\d)|&\w+;|\{|\}", part)  # no markup, no unfilled field
+
+
+def test_wrong_order_leads_and_withholds_advice(small_cache, small_findings):
+    findings = replace(small_findings, suggested_order=ORDER)
+    assert headline(findings, small_cache).startswith("The order of the classes looks wrong: ")
+    assert headline(findings, small_cache).endswith("; with the outputs mapped one to one, about 70%")
+    flipped = replace(findings, suggested_order=replace(ORDER, class_of=np.array([1, 0])))
+    assert headline(flipped, small_cache).startswith("The model is below chance: ")
+    item = replace(unfired(Rule.OVERCONFIDENCE, num_tested=0), is_withheld=True)
+    text = describe(item, small_cache, findings)
+    assert text.headline == "Overconfidence: not judged, because the order of the classes looks wrong."
+    assert not text.advice
 
 
 @pytest.mark.parametrize("rule", [rule for rule in Rule if rule not in (Rule.OVERCONFIDENCE, Rule.UNDERCONFIDENCE)])
