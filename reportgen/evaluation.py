@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from reportgen.cache import CacheKey, EvaluationCache
-from reportgen.inputs.annotations.matching import load_annotations
+from reportgen.cache import Annotations, CacheKey, EvaluationCache
+from reportgen.inputs.annotations.matching import describe_annotations, load_annotations
 from reportgen.methods import list_methods
 from reportgen.observers import Observer
 from reportgen.settings import AnalyzeSettings
@@ -27,7 +27,7 @@ def read_arrays(source: "ArraysFile", settings: AnalyzeSettings, key: CacheKey, 
         if results.evaluation_set is None:
             return results.cache
         annotations = load_annotations(settings, results.evaluation_set, UNCHANGED)
-    return replace(results.cache, annotations=annotations)
+    return _with_annotations(results.cache, annotations)
 
 
 def evaluate(
@@ -60,7 +60,7 @@ def evaluate(
             check_selective(classifier, evaluation_set, settings)
     with observer.stage("Run the model", total=len(evaluation_set.labels)) as advance:
         cache = run_one_pass(classifier, evaluation_set, settings, key, progress=advance)
-    cache = replace(cache, annotations=annotations)
+    cache = _with_annotations(cache, annotations)
     if has_selective:
         positions = choose_shown(cache)
         with observer.stage("Explain the shown examples", total=len(positions)) as advance:
@@ -71,3 +71,9 @@ def evaluate(
             faithfulness = measure_faithfulness(classifier, evaluation_set, settings, cache, progress=advance)
         cache = replace(cache, faithfulness=faithfulness)
     return cache
+
+
+def _with_annotations(cache: EvaluationCache, annotations: Annotations | None) -> EvaluationCache:
+    """The cache with annotations, and a note about those that are left out."""
+    warnings = (*cache.provenance.warnings, *describe_annotations(annotations))
+    return replace(cache, annotations=annotations, provenance=replace(cache.provenance, warnings=warnings))

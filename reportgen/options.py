@@ -36,6 +36,14 @@ def _parse_numbers(_context: click.Context, _parameter: click.Parameter, value: 
         raise click.BadParameter(f"{value!r} is not a list of numbers such as 0.5071,0.4865,0.4409.") from None
 
 
+def _parse_integers(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
+    """Comma-separated whole numbers, such as `1,3`."""
+    try:
+        return tuple(int(part) for part in value.split(",")) if value else ()
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a list of whole numbers such as 1,3.") from None
+
+
 def _parse_window(context: click.Context, parameter: click.Parameter, value: str) -> tuple[float, ...] | str | None:
     """Two numbers, such as `0,4095`, or a word."""
     return value if value in WINDOWS else _parse_numbers(context, parameter, value)
@@ -215,7 +223,14 @@ _map_options = _options(
     _path_option(
         "--annotations",
         metavar="PATH",
-        help="Annotated regions of the images: LabelMe or COCO JSON, or a folder of LabelMe files or masks.",
+        help="Annotated regions of the images: a file of LabelMe, COCO, Label Studio, VIA or CVAT, or a folder of "
+        "these or of masks.",
+    ),
+    _option(
+        "--mask-values",
+        metavar="N,…",
+        callback=_parse_integers,
+        help="Values of masks that mark something.  [default: all but 0]",
     ),
 )
 

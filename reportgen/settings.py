@@ -120,7 +120,8 @@ class ModelSettings:
         head_fusion: how rollout combines the heads of a layer, one of `HEAD_FUSIONS`.
         discard_ratio: fraction of the smallest attention weights that rollout sets to zero, per image and layer, in
             [0, 1).
-        annotations: a LabelMe or COCO JSON file, or a folder of LabelMe files or masks.
+        annotations: a file of LabelMe, COCO, Label Studio, VIA or CVAT, or a folder of these or of masks.
+        mask_values: the values of masks that mark something; empty for all but 0.
         download: whether models and data may be downloaded.
         batch_size: images per forward pass.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
@@ -138,6 +139,7 @@ class ModelSettings:
     head_fusion: str = "mean"
     discard_ratio: float = 0.0
     annotations: Path | None = None
+    mask_values: tuple[int, ...] = ()
     download: bool = False
     batch_size: int = 256
     device: str = "auto"
@@ -166,6 +168,16 @@ class ModelSettings:
             "Give a fraction, such as 0.9.",
         )
         _require_at_least(1, "batch_size", self.batch_size)
+        _require(
+            not self.mask_values or self.annotations is not None,
+            f"{setting('mask_values')} requires {setting('annotations')}.",
+            f"Give a folder of masks: {setting('annotations', 'DIR')}.",
+        )
+        _require(
+            all(0 <= value < 2**16 for value in self.mask_values),
+            f"{setting('mask_values', self.mask_values)} has a value outside 0 to 65535.",
+            "Give the values of the pixels that mark something.",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

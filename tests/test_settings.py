@@ -34,6 +34,8 @@ def test_preprocessing_that_cannot_be_meant_is_refused(options, named):
         ({"methods": ("scorecam", "gradcam")}, "starts with scorecam"),
         ({"methods": ()}, "methods is empty"),
         ({"aggregate": "sum"}, "aggregate='sum'"),
+        ({"mask_values": (1,)}, "mask_values requires annotations"),
+        ({"mask_values": (-1,), "annotations": Path("masks")}, "outside 0 to 65535"),
         ({"on_bad_image": "ask"}, "on_bad_image='ask'"),
         ({"head_fusion": "sum"}, "head_fusion='sum'"),
         ({"discard_ratio": 1.0}, "discard_ratio=1.0"),

@@ -20,7 +20,9 @@ from reportgen.evidence.methods.selective_maps import Explain, prepare_selective
 from reportgen.evidence.one_pass import NO_MAPS_REASON
 from reportgen.evidence.provenance import describe_pass
 from reportgen.explanation import ClassMap, Explanations, ImageExplanation
-from reportgen.inputs.annotations.matching import match_annotations, read_annotations
+from reportgen.inputs.annotations.formats import read_annotations
+from reportgen.inputs.annotations.marked_images import AnnotationFile
+from reportgen.inputs.annotations.matching import match_annotations
 from reportgen.inputs.data.class_names import number_names
 from reportgen.inputs.data.evaluation_set import EvaluationSet
 from reportgen.inputs.data.image_files import FileImages
@@ -83,7 +85,12 @@ def explain_images(
     images = [found[position] for position in range(len(views))]
     class_names = class_names or number_names(len(images[0].logits))
     if settings.annotations is not None:
-        images = _with_annotations(images, class_names, classifier.preprocessing, settings.annotations)
+        images = _with_annotations(
+            images,
+            class_names,
+            classifier.preprocessing,
+            read_annotations(settings.annotations, settings.mask_values),
+        )
     return Explanations(
         images=tuple(images),
         failures=failures,
@@ -215,7 +222,10 @@ def _find_class(text: str, class_names: Sequence[str], num_classes: int) -> int:
 
 
 def _with_annotations(
-    images: Sequence[ImageExplanation], class_names: tuple[str, ...], preprocessing: Preprocessing, path: Path
+    images: Sequence[ImageExplanation],
+    class_names: tuple[str, ...],
+    preprocessing: Preprocessing,
+    read: AnnotationFile,
 ) -> list[ImageExplanation]:
     """The images with their annotations. Of labeled shapes, those of the predicted class count.
 
@@ -223,7 +233,7 @@ def _with_annotations(
     """
     names = tuple(image.path.as_posix() for image in images)
     annotations = match_annotations(
-        read_annotations(path),
+        read,
         EvaluationSet(
             name="single images",
             images=FileImages(Path(), names),

@@ -35,7 +35,7 @@ def compute_cache_key(sources: Sources | ArraysFile) -> CacheKey:
         preprocessing=_preprocessing_text(settings.preprocessing),
         methods=_methods_text(settings),
         layers=",".join(settings.layers) or "auto",
-        annotations_digest=_annotations_digest(settings.annotations),
+        annotations_digest=_annotations_digest(settings),
         faithfulness=settings.faithfulness,
         limit=settings.limit or 0,
         thumbnail_size=settings.thumbnail_size,
@@ -57,7 +57,7 @@ def _compute_arrays_key(arrays: ArraysFile) -> CacheKey:
         preprocessing="",
         methods="",
         layers="",
-        annotations_digest=_annotations_digest(settings.annotations),
+        annotations_digest=_annotations_digest(settings),
         faithfulness=0,
         limit=settings.limit or 0,
         thumbnail_size=settings.thumbnail_size,
@@ -71,18 +71,22 @@ def _optional_digest(path: Path | None, what: str) -> str:
     return file_digest(require_file(path, what, error=DataError, hint="Check the path."))
 
 
-def _annotations_digest(path: Path | None) -> str:
-    """SHA-256 over the names and contents of a file or of all files of a folder; empty for `None`.
+def _annotations_digest(settings: AnalyzeSettings) -> str:
+    """SHA-256 over the names and contents of a file or of all files of a folder; empty without annotations.
+
+    The values of masks that count follow, where they are given.
 
     Raises:
         DataError: there is nothing at the path.
     """
-    if path is None:
-        return ""
-    if path.is_dir():
+    path = settings.annotations
+    if path is not None and path.is_dir():
         names = sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
-        return joint_digest({name: path / name for name in names})
-    return _optional_digest(path, "The annotations")
+        digest = joint_digest({name: path / name for name in names})
+    else:
+        digest = _optional_digest(path, "The annotations")
+    values = ",".join(map(str, settings.mask_values))
+    return f"{digest} mask_values={values}" if values else digest
 
 
 def _methods_text(settings: AnalyzeSettings) -> str:

@@ -108,6 +108,7 @@ def test_renamed_added_and_removed_images_change_the_data_digest(options, image_
         ({"methods": ("gradcam", "rollout"), "head_fusion": "max"}, "methods"),
         ({"faithfulness": 20}, "faithfulness"),
         ({"annotations": Path(__file__)}, "annotations_digest"),
+        ({"annotations": Path(__file__), "mask_values": (1,)}, "annotations_digest"),
         ({"limit": 7}, "limit"),
         ({"thumbnail_size": 64}, "thumbnail_size"),
         ({"precision": "bf16"}, "precision"),

@@ -1,13 +1,15 @@
 """COCO's annotations: one JSON file for all images, with boxes, polygons and run lengths."""
 
 from collections import defaultdict
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reportgen.errors import DataError
+from reportgen.inputs.annotations.image_names import list_names
 from reportgen.inputs.annotations.marked_images import AnnotationFile, MarkedImage, image_size, misfit
 from reportgen.inputs.annotations.shapes import Bitmap, Outline, Shape, rectangle
 
@@ -17,30 +19,39 @@ def is_coco(document: Any) -> bool:
     return isinstance(document, dict) and all(isinstance(document.get(k), list) for k in ("images", "annotations"))
 
 
-def read_coco(document: Mapping[str, Any], path: Path) -> AnnotationFile:
+def read_coco(document: Mapping[str, Any], where: str) -> AnnotationFile:
     """The images of a COCO document with their annotations.
 
-    The region of an annotation is its segmentation, or its box if it has none.
-
-    Raises:
-        DataError: the document is not as COCO has it.
+    The region of an annotation is its segmentation, or its box if it has none. Annotations in another form are left
+    out.
     """
+    labels: dict[Any, str] = {}
+    shapes: dict[Any, list[Shape]] = defaultdict(list)
+    images: list[MarkedImage] = []
+    unusable: list[str] = []
+    with _collected(unusable, where):
+        labels = {category["id"]: str(category["name"]) for category in document.get("categories", [])}
+    for number, annotation in enumerate(document["annotations"]):
+        with _collected(unusable, f"{where}, annotation {number},"):
+            place = f"{where}, annotation {annotation.get('id', '?')},"
+            label = labels.get(annotation.get("category_id"), "")
+            shapes[annotation["image_id"]] += _read_shapes(annotation, label, place)
+    for number, image in enumerate(document["images"]):
+        with _collected(unusable, f"{where}, image {number},"):
+            images.append(_read_image(image, tuple(shapes.pop(image["id"], ())), f"{where}, image {image['id']},"))
+    unusable += [f"Annotations in {where} refer to the image {image}, which is not listed." for image in shapes]
+    return AnnotationFile(format="COCO", images=tuple(images), unusable=tuple(unusable))
+
+
+@contextmanager
+def _collected(unusable: list[str], where: str) -> Iterator[None]:
+    """Collect the message of what cannot be read, instead of raising it."""
     try:
-        names = {category["id"]: str(category["name"]) for category in document.get("categories", [])}
-        shapes: dict[Any, list[Shape]] = defaultdict(list)
-        for annotation in document["annotations"]:
-            where = f"{path}, annotation {annotation.get('id', '?')},"
-            label = names.get(annotation.get("category_id"), "")
-            shapes[annotation["image_id"]] += _read_shapes(annotation, label, where)
-        images = tuple(
-            _read_image(image, tuple(shapes.pop(image["id"], ())), f"{path}, image {image['id']},")
-            for image in document["images"]
-        )
+        yield
+    except DataError as error:
+        unusable.append(error.message)
     except (KeyError, TypeError, AttributeError) as error:
-        raise misfit(str(path), f"an entry lacks {error} or gives it in a wrong form") from error
-    if shapes:
-        raise misfit(str(path), f"annotations refer to the image {next(iter(shapes))}, which is not listed")
-    return AnnotationFile(format="COCO", images=images)
+        unusable.append(misfit(where, f"it lacks {error} or gives it in a wrong form").message)
 
 
 def _read_image(image: Mapping[str, Any], shapes: tuple[Shape, ...], where: str) -> MarkedImage:
@@ -48,8 +59,10 @@ def _read_image(image: Mapping[str, Any], shapes: tuple[Shape, ...], where: str)
     sizes |= {(shape.pixels.shape[0], shape.pixels.shape[1]) for shape in shapes if isinstance(shape, Bitmap)}
     if len(sizes) > 1:
         raise misfit(where, f"its size and the sizes of its run lengths differ: {_sizes_text(sizes)}")
-    name = str(image["file_name"]).replace("\\", "/")
-    return MarkedImage(where=where, names=(name,), size=next(iter(sizes), None), shapes=shapes)
+    extra = image.get("extra")  # Roboflow's: the name before the export
+    original = [str(extra["name"])] if isinstance(extra, Mapping) and extra.get("name") else []
+    names = tuple(dict.fromkeys((*list_names(str(image["file_name"])), *original)))
+    return MarkedImage(where=where, names=names, size=next(iter(sizes), None), shapes=shapes)
 
 
 def _sizes_text(sizes: set[tuple[int, int] | None]) -> str:

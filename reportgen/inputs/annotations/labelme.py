@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from reportgen.inputs.annotations.marked_images import AnnotationFile, MarkedImage, image_size, misfit, read_json
+from reportgen.errors import DataError
+from reportgen.inputs.annotations.marked_images import AnnotationFile, MarkedImage, image_size, misfit
 from reportgen.inputs.annotations.shapes import Bitmap, Outline, Shape, circle, rectangle
 
 _WITHOUT_AREA: Final = ("point", "points", "line", "linestrip")
@@ -23,35 +24,34 @@ def is_labelme(document: Any) -> bool:
     return isinstance(document, dict) and isinstance(document.get("shapes"), list) and "imagePath" in document
 
 
-def read_labelme_files(paths: list[Path], root: Path) -> AnnotationFile:
-    """LabelMe's files, one image each.
+def read_labelme(document: Mapping[str, Any], below: Path) -> AnnotationFile:
+    """The shapes of a LabelMe file; those in another form are left out.
 
     Args:
-        paths: the files.
-        root: the folder above them; paths below it distinguish images of the same name.
+        document: the file's content.
+        below: the file, relative to the folder of annotations; its folder distinguishes images of the same name.
 
     Raises:
-        DataError: a file cannot be read, or is not as LabelMe writes it.
+        DataError: its size is not valid.
     """
-    images, num_lines = [], 0
-    for path in paths:
-        document = read_json(path)
-        if not is_labelme(document):
-            raise misfit(str(path), "it has no shapes and imagePath, as LabelMe's files do")
-        where, shapes = str(path), []
-        for number, entry in enumerate(document["shapes"], start=1):
+    where, num_lines = below.as_posix(), 0
+    shapes: list[Shape] = []
+    unusable: list[str] = []
+    for number, entry in enumerate(document["shapes"], start=1):
+        try:
             shape = _read_shape(entry, f"{where}, shape {number},")
-            num_lines += shape is None
-            shapes += [] if shape is None else [shape]
-        images.append(
-            MarkedImage(
-                where=where,
-                names=_names(str(document["imagePath"]), path.relative_to(root)),
-                size=image_size(document, "imageHeight", "imageWidth", where),
-                shapes=tuple(shapes),
-            )
-        )
-    return AnnotationFile(format="LabelMe", images=tuple(images), num_lines=num_lines)
+        except DataError as error:
+            unusable.append(error.message)
+            continue
+        num_lines += shape is None
+        shapes += [] if shape is None else [shape]
+    image = MarkedImage(
+        where=where,
+        names=_names(str(document["imagePath"]), below),
+        size=image_size(document, "imageHeight", "imageWidth", where),
+        shapes=tuple(shapes),
+    )
+    return AnnotationFile(format="LabelMe", images=(image,), num_lines=num_lines, unusable=tuple(unusable))
 
 
 def _names(image_path: str, below: Path) -> tuple[str, ...]:

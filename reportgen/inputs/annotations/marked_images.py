@@ -10,7 +10,8 @@ from reportgen.errors import DataError
 from reportgen.inputs.annotations.shapes import Shape
 
 FORMATS_HINT = (
-    "Give a LabelMe file or a folder of them, a COCO file, or a folder of masks (PNG, black outside the annotations)."
+    "Give a file of LabelMe, COCO, Label Studio, VIA (JSON) or CVAT (XML), a folder of these, or a folder of masks "
+    "(PNG, black outside the annotations)."
 )
 
 
@@ -36,18 +37,26 @@ class AnnotationFile:
     """All annotations in a file or a folder.
 
     Attributes:
-        format: `LabelMe`, `COCO` or `mask pictures`.
+        format: the format in words, such as `LabelMe`, `COCO` or `mask pictures`.
         images: the images that they name, in a fixed order.
         num_lines: number of points and lines, which have no area and mark nothing.
+        unusable: why annotations cannot be used, a sentence for each.
+        notes: how the annotations were read, as clauses.
     """
 
     format: str
     images: tuple[MarkedImage, ...]
     num_lines: int = 0
+    unusable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, where: str) -> Any:
     """What a JSON file holds.
+
+    Args:
+        path: the file.
+        where: the file, as it is shown.
 
     Raises:
         DataError: it cannot be read, or is no JSON.
@@ -55,7 +64,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        raise DataError(f"The annotations {path} cannot be read: {error}", hint=FORMATS_HINT) from error
+        raise DataError(f"The annotations {where} cannot be read: {error}", hint=FORMATS_HINT) from error
 
 
 def misfit(where: str, problem: str) -> DataError:

@@ -3,11 +3,10 @@
 The readers list regions by image. Here images are found by name, and regions are transformed like the pixels.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Final
 
 import numpy as np
@@ -15,10 +14,8 @@ from PIL import Image
 
 from reportgen.cache import Annotations
 from reportgen.errors import DataError
-from reportgen.inputs.annotations.coco import is_coco, read_coco
-from reportgen.inputs.annotations.labelme import read_labelme_files
-from reportgen.inputs.annotations.marked_images import FORMATS_HINT, AnnotationFile, MarkedImage, read_json
-from reportgen.inputs.annotations.mask_pictures import read_masks
+from reportgen.inputs.annotations.formats import read_annotations
+from reportgen.inputs.annotations.marked_images import FORMATS_HINT, AnnotationFile, MarkedImage
 from reportgen.inputs.annotations.shapes import Mask, Shape, draw_shapes, view_mask
 from reportgen.inputs.data.arrays import ArrayImages
 from reportgen.inputs.data.evaluation_set import EvaluationSet, ImageSource
@@ -26,8 +23,6 @@ from reportgen.inputs.data.image_files import FileImages
 from reportgen.inputs.data.sources.demo import DemoData
 from reportgen.inputs.preprocessing import Preprocessing, thumbnail
 from reportgen.settings import AnalyzeSettings
-
-log = logging.getLogger(__name__)
 
 _NAMES_HINT: Final = (
     "Annotations are matched with images by path, else by file name, else by file name without its ending."
@@ -46,50 +41,16 @@ def load_annotations(
         preprocessing: how an image becomes what the model sees.
 
     Raises:
-        DataError: the annotations cannot be read, or don't fit the images.
+        DataError: no annotation can be used, or none belongs to an image.
     """
     if settings.annotations is None and DemoData.match(settings) is None:
         return None
     height, width, _ = thumbnail(preprocessing.view(evaluation_set.images[0]), settings.thumbnail_size).shape
     thumbnail_size = (height, width)
     if settings.annotations is not None:
-        return match_annotations(
-            read_annotations(settings.annotations), evaluation_set, preprocessing, thumbnail_size=thumbnail_size
-        )
+        read = read_annotations(settings.annotations, settings.mask_values)
+        return match_annotations(read, evaluation_set, preprocessing, thumbnail_size=thumbnail_size)
     return _demo_annotations(evaluation_set, preprocessing, thumbnail_size)
-
-
-def read_annotations(path: Path) -> AnnotationFile:
-    """The annotations in a LabelMe file, a folder of those, a COCO file, or a folder of masks.
-
-    In a folder, JSON files take precedence over images, as LabelMe's are stored beside the images. Hidden files are
-    ignored.
-
-    Raises:
-        DataError: there is none of these at the path, or a file is damaged.
-    """
-    if path.is_file():
-        return _read_json_files([path], path.parent)
-    if not path.is_dir():
-        raise DataError(f"The annotations {path} do not exist.", hint=FORMATS_HINT)
-    files = sorted(file for file in path.rglob("*") if file.is_file() and not _is_hidden(file.relative_to(path)))
-    for suffix, read in ((".json", _read_json_files), (".png", read_masks)):
-        chosen = [file for file in files if file.suffix.lower() == suffix]
-        if chosen:
-            return read(chosen, path)
-    raise DataError(f"The folder of annotations {path} contains neither JSON nor PNG files.", hint=FORMATS_HINT)
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
-
-
-def _read_json_files(paths: list[Path], root: Path) -> AnnotationFile:
-    if len(paths) == 1:
-        document = read_json(paths[0])
-        if is_coco(document):
-            return read_coco(document, paths[0])
-    return read_labelme_files(paths, root)
 
 
 def match_annotations(
@@ -106,34 +67,27 @@ def match_annotations(
     Raises:
         DataError: no annotation belongs to an example, one could belong to several, or its image has another size.
     """
-    names = _ExampleNames(evaluation_set.example_ids)
-    found: dict[int, MarkedImage] = {}
-    num_foreign = 0
-    for image in read.images:
-        position = names.find(image)
-        if position is None:
-            num_foreign += 1
-        elif position in found:
-            raise DataError(
-                f"The annotations {found[position].where} and {image.where} both belong to the image"
-                f" {evaluation_set.example_ids[position]}.",
-                hint=_NAMES_HINT,
-            )
-        else:
-            found[position] = image
+    unusable = list(read.unusable)
+    found, num_foreign = _find_examples(read, evaluation_set.example_ids, unusable)
     if not found:
-        raise _no_match(read, evaluation_set.example_ids)
+        raise _no_match(read, evaluation_set.example_ids, unusable)
     masks: dict[int, Mask] = {}
     num_vanished = 0
     for position, image in sorted(found.items()):
         if image.shapes:
-            mask = _draw(image, evaluation_set, position, preprocessing, thumbnail_size)
+            try:
+                mask = _draw(image, evaluation_set, position, preprocessing, thumbnail_size)
+            except DataError as error:
+                unusable.append(error.message)
+                continue
             masks |= {position: mask} if mask.any() else {}
             num_vanished += not mask.any()
     if not masks:
+        first = f" {len(unusable):,} cannot be used, such as: {unusable[0]}" if unusable else ""
         raise DataError(
-            f"None of the annotations ({read.format}) covers anything that the model sees.",
-            hint="Check that they contain areas, and that the crop does not cut them off.",
+            f"None of the annotations ({read.format}) covers anything that the model sees.{first}",
+            hint="Check that they contain areas, that they are of these images, and that the crop does not cut them "
+            "off.",
         )
     tally = _Tally(
         num_examples=len(evaluation_set.labels),
@@ -142,9 +96,52 @@ def match_annotations(
         num_empty=sum(not image.shapes for image in found.values()),
         num_vanished=num_vanished,
         num_lines=read.num_lines,
+        num_others=sum(_marks_others_only(found[at], evaluation_set, at) for at in masks),
+        unusable=tuple(unusable),
     )
-    tally.log()
-    return _stack(masks, tally.describe(read.format))
+    return _stack(masks, "; ".join((tally.describe(read.format), *read.notes)))
+
+
+def describe_annotations(annotations: Annotations | None) -> tuple[str, ...]:
+    """A note about annotations of which something is left out or assumed; empty if all of them are used as they are."""
+    if annotations is None or "; " not in annotations.source:
+        return ()
+    return (f"Annotations: {annotations.source}.",)
+
+
+def _find_examples(
+    read: AnnotationFile, example_ids: Sequence[str], unusable: list[str]
+) -> tuple[dict[int, MarkedImage], int]:
+    """The annotated image at each position, and the number of those that are not in the test set.
+
+    Those whose image is not clear, or that are of an image which has annotations already, are added to `unusable`.
+    """
+    names = _ExampleNames(example_ids)
+    found: dict[int, MarkedImage] = {}
+    num_foreign = 0
+    for image in read.images:
+        try:
+            position = names.find(image)
+        except DataError as error:
+            unusable.append(error.message)
+            continue
+        if position is None:
+            num_foreign += 1
+        elif position in found:
+            unusable.append(
+                f"The annotations {found[position].where} and {image.where} both belong to the image "
+                f"{example_ids[position]}."
+            )
+        else:
+            found[position] = image
+    return found, num_foreign
+
+
+def _marks_others_only(image: MarkedImage, evaluation_set: EvaluationSet, position: int) -> bool:
+    """Whether the shapes of an image name classes, but not the true one."""
+    labels = {shape.label.casefold() for shape in image.shapes}
+    own = evaluation_set.class_names[int(evaluation_set.labels[position])].casefold()
+    return own not in labels and any(name.casefold() in labels for name in evaluation_set.class_names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +155,8 @@ class _Tally:
         num_empty: images of the test set whose annotations mark nothing.
         num_vanished: those whose regions are outside the crop, or cover half of no pixel of the thumbnail.
         num_lines: points and lines.
+        num_others: images that are marked with other classes only.
+        unusable: why annotations cannot be used, a sentence for each.
     """
 
     num_examples: int
@@ -166,18 +165,12 @@ class _Tally:
     num_empty: int
     num_vanished: int
     num_lines: int
+    num_others: int
+    unusable: tuple[str, ...]
 
     def describe(self, source: str) -> str:
         """`LabelMe, 20 of 10,000 images; 2 more mark nothing`."""
         return "; ".join((f"{source}, {self.num_annotated:,} of {self.num_examples:,} images", *self._left_out()))
-
-    def log(self) -> None:
-        """Warn of whatever is not annotated, or not used."""
-        num_missing = self.num_examples - self.num_annotated
-        if num_missing:
-            log.warning("%d of %d images have no usable annotation", num_missing, self.num_examples)
-        for sentence in self._left_out():
-            log.warning("annotations: %s", sentence)
 
     def _left_out(self) -> list[str]:
         reasons = (
@@ -185,6 +178,8 @@ class _Tally:
             (self.num_empty, "listed without a mark"),
             (self.num_vanished, "with regions outside the crop, or smaller than half a pixel of the thumbnail"),
             (self.num_lines, "points and lines, which have no area, are ignored"),
+            (self.num_others, "with annotations of other classes only, which are used"),
+            (len(self.unusable), f"cannot be used, such as: {self.unusable[0].rstrip('.') if self.unusable else ''}"),
         )
         return [f"{count:,} {what}" for count, what in reasons if count]
 
@@ -237,7 +232,12 @@ def _plain_path(name: str) -> PurePosixPath:
     return PurePosixPath(*(part for part in PurePosixPath(name).parts if part not in ("/", "..", ".")))
 
 
-def _no_match(read: AnnotationFile, example_ids: Sequence[str]) -> DataError:
+def _no_match(read: AnnotationFile, example_ids: Sequence[str], unusable: Sequence[str]) -> DataError:
+    if unusable:
+        return DataError(
+            f"No annotation ({read.format}) can be used. {len(unusable):,} were left out, such as: {unusable[0]}",
+            hint=f"{FORMATS_HINT} {_NAMES_HINT}",
+        )
     if not read.images:
         return DataError(f"The annotations ({read.format}) contain no image.", hint=FORMATS_HINT)
     return DataError(

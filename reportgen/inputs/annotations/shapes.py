@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from reportgen.inputs.preprocessing import Preprocessing
 
 Mask = NDArray[np.bool_]
+Pair = tuple[float, float]
 
 _ROUNDNESS: Final = 0.01  # pixels by which the polygon of a circle may deviate from it
 _ROUNDING: Final = 1e-9
@@ -95,6 +96,29 @@ def circle(label: str, x: float, y: float, radius: float) -> Outline:
     num_corners = max(8, math.ceil(math.pi / math.acos(1 - ratio)))
     angles = np.arange(num_corners) * (2 * math.pi / num_corners)
     return Outline(label, np.stack([x + radius * np.cos(angles), y + radius * np.sin(angles)], axis=1))
+
+
+def ellipse(label: str, center: Pair, radii: Pair, degrees: float = 0) -> Outline:
+    """An ellipse, turned clockwise about its center, as a polygon."""
+    longest = max(*radii, _ROUNDNESS)
+    unit = circle(label, 0, 0, longest).corners / longest
+    return Outline(label, _turn(unit * np.array(radii), degrees) + np.array(center))
+
+
+def rotated_rectangle(label: str, corner: Pair, size: Pair, degrees: float = 0) -> Outline:
+    """A rectangle of a width and a height, turned clockwise about its top left corner."""
+    width, height = size
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float64)
+    return Outline(label, _turn(corners, degrees) + np.array(corner))
+
+
+def _turn(points: NDArray[np.float64], degrees: float) -> NDArray[np.float64]:
+    """Points turned clockwise about the origin, as the picture is seen (y points down)."""
+    if degrees == 0:
+        return points
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    turned: NDArray[np.float64] = points @ np.array([[c, s], [-s, c]])
+    return turned
 
 
 def draw_shapes(shapes: tuple[Shape, ...], size: tuple[int, int]) -> Mask:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,14 @@ _LAYOUT_HINT = (
     "A .npz test set contains images, uint8 (N, H, W, 3) or (N, H, W); labels, integers (N,); "
     "and optionally class_names, str (K,), and ids, str (N,)."
 )
+
+_MEMBER_NAMES: Final = {
+    "images": ("images", "test_images", "x_test", "X_test"),
+    "labels": ("labels", "test_labels", "y_test"),
+    "class_names": ("class_names",),
+    "ids": ("ids",),
+}
+"""The names that a member may have; those after the first are MedMNIST's and Keras'."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -61,7 +69,10 @@ def read_npz(path: Path) -> ArrayMembers:
         DataError: the file is missing, damaged or no `.npz`, or a member is missing, of another type or misshapen.
     """
     file = NpzFile(path=path, what="The test set", layout_hint=_LAYOUT_HINT)
-    members = file.read(("images", "labels", "class_names", "ids"))
+    found = set(file.member_names())
+    of = {name: next((other for other in others if other in found), name) for name, others in _MEMBER_NAMES.items()}
+    read = file.read(set(of.values()))
+    members = {name: read[other] for name, other in of.items() if other in read}
     for name in ("images", "labels"):
         if name not in members:
             raise file.misfit(f"it has no member {name}; {file.contents_text()}")
@@ -78,6 +89,13 @@ def read_npz(path: Path) -> ArrayMembers:
 def _as_labels(labels: NDArray[Any], num_images: int, file: NpzFile) -> NDArray[np.int64]:
     if labels.dtype.kind not in "iu":
         raise file.misfit(f"labels are {labels.dtype}, not integers", "Save class indices, 0 for the first class.")
+    if labels.shape == (num_images, 1):
+        labels = labels[:, 0]
+    elif labels.ndim == 2 and len(labels) == num_images and np.isin(labels, (0, 1)).all():
+        if (labels.sum(axis=1) != 1).any():
+            hint = "Give a test set with one class for each image: multi-label networks are not supported."
+            raise file.misfit("some images have several labels, or none", hint)
+        labels = labels.argmax(axis=1)
     if labels.shape != (num_images,):
         raise file.misfit(f"labels have the shape {labels.shape} for {num_images} images, not ({num_images},)")
     if labels.min() < 0:

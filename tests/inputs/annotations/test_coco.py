@@ -76,12 +76,12 @@ def document(annotations, **image) -> dict:
     }
 
 
-def read_mask(annotations, tmp_path, **image) -> np.ndarray:
-    read = read_coco(document(annotations, **image), tmp_path / "coco.json")
+def read_mask(annotations, **image) -> np.ndarray:
+    read = read_coco(document(annotations, **image), "coco.json")
     return draw_shapes(read.images[0].shapes, (6, 8))
 
 
-def test_boxes_polygons_and_run_lengths_mark_the_same_rectangle(tmp_path):
+def test_boxes_polygons_and_run_lengths_mark_the_same_rectangle():
     expected = np.zeros((6, 8), bool)
     expected[1:4, 2:7] = True
     forms = (
@@ -93,11 +93,11 @@ def test_boxes_polygons_and_run_lengths_mark_the_same_rectangle(tmp_path):
     )
 
     for form in forms:
-        np.testing.assert_array_equal(read_mask([form], tmp_path), expected)
+        np.testing.assert_array_equal(read_mask([form]), expected)
 
 
-def test_shapes_are_labelled_with_their_category(tmp_path):
-    read = read_coco(document([{"bbox": [2, 1, 5, 3]}]), tmp_path / "coco.json")
+def test_shapes_are_labelled_with_their_category():
+    read = read_coco(document([{"bbox": [2, 1, 5, 3]}]), "coco.json")
 
     assert [shape.label for shape in read.images[0].shapes] == ["Cat"]
     assert read.images[0].size == (6, 8)
@@ -114,17 +114,30 @@ def test_shapes_are_labelled_with_their_category(tmp_path):
         ({"bbox": [1, 2, 3, 4], "image_id": 8}, "image 8, which is not listed"),
     ],
 )
-def test_wrong_entries_are_named(entry, problem, tmp_path):
-    with pytest.raises(DataError, match=problem):
-        read_coco(document([entry]), tmp_path / "coco.json")
+def test_wrong_entries_are_named_and_left_out(entry, problem):
+    (sentence,) = read_coco(document([entry]), "coco.json").unusable
+    assert problem in sentence
 
 
-def test_a_missing_key_is_named(tmp_path):
+def test_what_is_right_beside_a_wrong_entry_counts():
+    read = read_coco(document([{"bbox": [1, 2, 3]}, {"bbox": [2, 1, 5, 3]}]), "coco.json")
+    assert len(read.images[0].shapes) == len(read.unusable) == 1
+    assert "coco.json, annotation 1," in read.unusable[0]
+
+
+def test_a_missing_key_is_named():
     broken = document([])
     del broken["images"][0]["file_name"]
+    read = read_coco(broken, "coco.json")
+    assert read.images == ()
+    assert "file_name" in read.unusable[0]
 
-    with pytest.raises(DataError, match="file_name"):
-        read_coco(broken, tmp_path / "coco.json")
+
+def test_roboflows_images_have_their_names_before_the_export_too():
+    exported = f"cat_png.rf.{'0a' * 16}.jpg"
+    assert read_coco(document([], file_name=exported), "x").images[0].names == (exported, "cat.png")
+    named = read_coco(document([], file_name=exported, extra={"name": "a cat.png"}), "x")
+    assert named.images[0].names[-1] == "a cat.png"
 
 
 def test_only_a_document_with_images_and_annotations_is_one_of_cocos():

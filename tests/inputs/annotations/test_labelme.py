@@ -1,13 +1,14 @@
 import base64
 import io
 import json
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from reportgen.errors import DataError
-from reportgen.inputs.annotations.labelme import read_labelme_files
+from reportgen.inputs.annotations.formats import read_annotations
 from reportgen.inputs.annotations.shapes import draw_shapes
 
 
@@ -16,7 +17,7 @@ def read(tmp_path):
     def read_shapes(*shapes, **fields):
         path = tmp_path / "0.json"
         path.write_text(json.dumps({"shapes": shapes, "imagePath": "0.png", **fields}))
-        return read_labelme_files([path], tmp_path)
+        return read_annotations(path)
 
     return read_shapes
 
@@ -80,7 +81,7 @@ def test_the_image_may_be_called_as_said_as_lies_beside_or_as_the_file_is(tmp_pa
     path.parent.mkdir()
     path.write_text(json.dumps({"shapes": [], "imagePath": "..\\pictures\\A.PNG"}))
 
-    (image,) = read_labelme_files([path], tmp_path).images
+    (image,) = read_annotations(tmp_path).images
 
     assert image.names == ("../pictures/A.PNG", "cat/A.PNG", "cat/0")
 
@@ -104,22 +105,23 @@ def test_the_size_is_read_where_it_is_said(read):
         ("a text", "it is no record"),
     ],
 )
-def test_wrong_shapes_are_named(shape, problem, read):
-    with pytest.raises(DataError, match=f"0.json, shape 1, are invalid: .*{problem}"):
-        read(shape)
+def test_wrong_shapes_are_named_and_left_out(shape, problem, read):
+    file = read(shape, {"shape_type": "rectangle", "points": [[2, 1], [7, 4]]})
+    assert re.search(f"0.json, shape 1, are invalid: .*{problem}", file.unusable[0])
+    assert len(file.images[0].shapes) == 1
 
 
 def test_other_files_are_refused(tmp_path):
     path = tmp_path / "0.json"
     for text, problem in (
-        ("{}", "no shapes"),
-        ("[]", "no shapes"),
+        ("{}", "not as LabelMe"),
+        ("[]", "not as LabelMe"),
         ("{", "cannot be read"),
         ("\xff", "cannot be read"),
     ):
         path.write_text(text, encoding="latin-1")
         with pytest.raises(DataError, match=problem):
-            read_labelme_files([path], tmp_path)
+            read_annotations(path)
 
 
 def test_a_wrong_size_is_refused(read):

@@ -1,5 +1,4 @@
 import json
-import logging
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +7,7 @@ from loaded import load_evaluation_set
 from PIL import Image
 
 from reportgen.errors import DataError
-from reportgen.inputs.annotations.matching import load_annotations
+from reportgen.inputs.annotations.matching import describe_annotations, load_annotations
 from reportgen.inputs.data.arrays import ArrayImages
 from reportgen.inputs.data.evaluation_set import EvaluationSet
 from reportgen.inputs.preprocessing import Preprocessing
@@ -106,7 +105,7 @@ def test_labelme_coco_and_masks_of_one_region_are_the_same(write_labelme, write_
 @pytest.mark.parametrize(
     "pixels",
     [
-        np.array([[0, 1], [255, 0]], np.uint8),
+        np.array([[0, 255], [255, 0]], np.uint8),
         np.array([[False, True], [True, False]]),
         np.array([[0, 300], [70, 0]], np.uint16),
         np.array([[[0, 0, 0], [0, 9, 0]], [[1, 0, 0], [0, 0, 0]]], np.uint8),
@@ -170,11 +169,69 @@ def test_a_name_of_several_images_is_refused(write_masks, expected):
     assert "folder" in caught.value.hint
 
 
-def test_two_annotations_of_one_image_are_refused(write_labelme):
-    path = write_labelme({"1.json": [box(0, 0, 2, 2)], "again/1.json": [box(1, 1, 3, 3)]})
+def test_of_two_annotations_of_one_image_the_first_counts(write_labelme):
+    found = load(write_labelme({"1.json": [box(0, 0, 2, 2)], "again/1.json": [box(1, 1, 3, 4)]}))
 
-    with pytest.raises(DataError, match=r"1.json and .*1.json both belong to the image cat/1.png"):
-        load(path)
+    assert found.masks.sum() == 4
+    assert "1 cannot be used, such as: The annotations 1.json and again/1.json both belong to" in found.source
+
+
+def test_annotations_of_other_classes_only_are_counted(write_labelme):
+    found = load(
+        write_labelme(
+            {
+                "cat/0.json": [box(0, 0, 2, 2, "Dog")],
+                "cat/1.json": [box(0, 0, 2, 2, "dog"), box(1, 1, 3, 3, "cat")],
+                "dog/2.json": [box(0, 0, 2, 2, "bone")],
+            }
+        )
+    )
+
+    assert found.source == "LabelMe, 3 of 4 images; 1 with annotations of other classes only, which are used"
+    assert found.masks.sum(axis=(1, 2)).tolist() == [4, 4, 4]
+
+
+def test_one_damaged_file_does_not_hide_the_others(write_labelme, write_masks, expected):
+    labelme = write_labelme({"cat/1.json": [box(2, 1, 7, 4)], "dog/2.json": []})
+    (labelme / "dog/2.json").write_text("{")
+    masks = write_masks({"cat/1.png": expected, "dog/2.png": expected[:3]})
+    (masks / "cat/0.png").write_text("no picture")
+
+    for path, num_unusable in ((labelme, 1), (masks, 2)):
+        found = load(path)
+        assert found.positions.tolist() == [1]
+        assert f"; {num_unusable} cannot be used, such as: " in found.source
+        assert str(path) not in found.source
+
+
+@pytest.mark.parametrize(
+    ("rows", "values", "marked", "note"),
+    [
+        ([[1, 2], [3, 0]], (), [[1, 1], [1, 0]], "the values 1, 2, 3 all count as marked"),
+        ([[1, 2], [3, 0]], (1, 3), [[1, 0], [1, 0]], "only 1, 3 counts as marked, of the values 1, 2, 3"),
+        ([[1, 2], [255, 0]], (), [[1, 1], [0, 0]], "255 is void and marks nothing; the values 1, 2 count"),
+        ([[1, 2], [255, 0]], (255,), [[0, 0], [1, 0]], "only 255 counts"),
+        ([[1, 255], [255, 0]], (), [[1, 1], [1, 0]], "the values 1, 255 all count"),
+        ([[255, 255], [255, 0]], (), [[1, 1], [1, 0]], ""),
+        ([[7, 0], [0, 0]], (7, 9), [[1, 0], [0, 0]], "no mask has the value 9"),
+    ],
+)
+def test_values_of_masks_are_told_and_can_be_chosen(rows, values, marked, note, write_masks):
+    path = write_masks({"cat/1.png": np.array(rows, np.uint8)})
+    settings = AnalyzeSettings(model="m", data="d", annotations=path, mask_values=values, thumbnail_size=2)
+
+    found = load_annotations(settings, make_set(size=(2, 2)), geometry())
+
+    assert found.masks[0].astype(int).tolist() == marked
+    assert note in found.source
+    assert describe_annotations(found) == ((f"Annotations: {found.source}.",) if note else ())
+
+
+def test_no_value_can_be_chosen_from_colored_masks(write_masks):
+    path = write_masks({"cat/1.png": np.array([[[1, 2, 3], [0, 0, 0]]], np.uint8)})
+    settings = AnalyzeSettings(model="m", data="d", annotations=path, mask_values=(1,))
+    with pytest.raises(DataError, match=r"cat/1\.png has colors"):
+        load_annotations(settings, make_set(size=(1, 2)), geometry())
 
 
 def test_annotations_of_other_images_are_refused(write_masks, expected):
@@ -182,7 +239,7 @@ def test_annotations_of_other_images_are_refused(write_masks, expected):
         load(write_masks({"owl.png": expected}))
 
 
-def test_what_is_not_used_is_counted_and_warned_of(write_labelme, caplog):
+def test_what_is_not_used_is_counted(write_labelme):
     path = write_labelme(
         {
             "cat/1.json": [box(2, 1, 7, 4), {"label": "", "shape_type": "line", "points": [[0, 0], [1, 1]]}],
@@ -192,8 +249,7 @@ def test_what_is_not_used_is_counted_and_warned_of(write_labelme, caplog):
         }
     )
 
-    with caplog.at_level(logging.WARNING):
-        found = load(path, preprocessing=geometry(crop=4), size=(4, 4))
+    found = load(path, preprocessing=geometry(crop=4), size=(4, 4))
 
     assert found.positions.tolist() == [1]
     assert found.source.split("; ") == [
@@ -203,8 +259,6 @@ def test_what_is_not_used_is_counted_and_warned_of(write_labelme, caplog):
         "1 with regions outside the crop, or smaller than half a pixel of the thumbnail",
         "1 points and lines, which have no area, are ignored",
     ]
-    assert "3 of 4 images have no usable annotation" in caplog.text
-    assert "1 listed without a mark" in caplog.text
 
 
 def test_annotations_that_mark_nothing_are_refused(write_labelme):
@@ -267,7 +321,7 @@ def test_paths_without_annotations_are_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="do not exist"):
         load(tmp_path / "nothing")
-    with pytest.raises(DataError, match="neither JSON nor PNG files"):
+    with pytest.raises(DataError, match="no JSON, XML or PNG files"):
         load(tmp_path / "empty")
     (tmp_path / "empty" / "1.png").write_text("no picture")
     with pytest.raises(DataError, match=r"1.png cannot be read"):

@@ -22,6 +22,30 @@ def test_names_and_ids_may_be_missing(write_npz):
     assert members.ids is None
 
 
+@pytest.mark.parametrize(("images", "labels"), [("test_images", "test_labels"), ("x_test", "y_test")])
+def test_members_of_medmnist_and_keras_are_read(write_npz, pixels, images, labels):
+    others = {name.replace("test", "train"): np.zeros((2, 2)) for name in (images, labels)}
+    path = write_npz(
+        images=None,
+        labels=None,
+        class_names=None,
+        **others,
+        **{images: pixels(6, 8, 9), labels: np.array([[2], [1], [0], [0], [1], [2]], np.uint8)},
+    )
+    members = read_npz(path)
+    assert members.images.shape == (6, 8, 9, 3)
+    assert members.labels.tolist() == [2, 1, 0, 0, 1, 2]
+
+
+def test_one_hot_labels_are_indices_and_several_labels_are_refused(write_npz):
+    one_hot = np.eye(3, dtype=np.int64)[[2, 1, 0, 0, 1, 2]]
+    assert read_npz(write_npz(labels=one_hot)).labels.tolist() == [2, 1, 0, 0, 1, 2]
+    one_hot[0] = 1, 1, 0
+    with pytest.raises(DataError, match="several labels") as caught:
+        read_npz(write_npz(labels=one_hot))
+    assert "multi-label" in caught.value.hint
+
+
 @pytest.mark.parametrize("shape", [(6, 8, 9), (6, 8, 9, 1)])
 def test_grey_pictures_get_three_equal_channels(write_npz, pixels, shape):
     members = read_npz(write_npz(images=pixels(*shape)))
@@ -43,7 +67,7 @@ def test_grey_pictures_get_three_equal_channels(write_npz, pixels, shape):
         ({"labels": np.zeros(6)}, "labels are float64, not integers", "indices"),
         ({"labels": np.array(["a"] * 6)}, "not integers", "indices"),
         ({"labels": np.zeros(5, np.int64)}, r"shape \(5,\) for 6 images", "labels"),
-        ({"labels": np.zeros((6, 1), np.int64)}, r"shape \(6, 1\) for 6 images", "labels"),
+        ({"labels": np.full((6, 2), 3)}, r"shape \(6, 2\) for 6 images", "labels"),
         ({"labels": np.array([0, 0, 1, 1, 2, 3])}, "reach 3, but class_names has only 3", "class_names"),
         ({"labels": np.array([-1, 0, 1, 1, 2, 2])}, "as low as -1", "indices"),
         ({"class_names": np.array([1, 2, 3])}, "class_names is int64", "dtype=str"),
