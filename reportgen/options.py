@@ -265,6 +265,24 @@ _data_options = _options(
         "--limit", type=int, metavar="N", help="Number of images, evenly spread over the test set.  [default: all]"
     ),
     _option(
+        "--path-column",
+        default="",
+        metavar="NAME",
+        help="Column of image files in a table.  [default: path, or else id]",
+    ),
+    _option("--label-column", default="", metavar="NAME", help="Column of labels in a table.  [default: label]"),
+    _option(
+        "--id-column", default="", metavar="NAME", help="Column of example names in a table.  [default: id, if any]"
+    ),
+    _path_option("--image-root", metavar="DIR", help="Folder of the images of a table.  [default: that of the table]"),
+    _option(
+        "--suffix",
+        "image_suffix",
+        default="",
+        metavar="TEXT",
+        help="What the image names in a table lack, such as .jpg.  [default: found in the folder]",
+    ),
+    _option(
         "--on-bad-image",
         type=click.Choice(BAD_IMAGE_ACTIONS),
         default="error",

@@ -194,6 +194,11 @@ class AnalyzeSettings(ModelSettings):
         limit: number of examples, spread evenly over the test set; `None` for all.
         thumbnail_size: longest side in pixels of the stored thumbnails; larger images are scaled down.
         workers: number of processes that load images; `None` chooses.
+        path_column: the column of image files in a manifest; empty for `path`, or else `id`.
+        label_column: the column of labels in a manifest; empty for `label`.
+        id_column: the column that names the examples in a manifest; empty for `id`, if there is one.
+        image_root: the folder of a manifest's images; `None` for its own.
+        image_suffix: what the image names in a manifest lack, such as `.jpg`; empty to find it.
         on_bad_image: what to do about images that cannot be read, one of `BAD_IMAGE_ACTIONS`.
     """
 
@@ -205,6 +210,11 @@ class AnalyzeSettings(ModelSettings):
     limit: int | None = None
     thumbnail_size: int = 128
     workers: int | None = None
+    path_column: str = ""
+    label_column: str = ""
+    id_column: str = ""
+    image_root: Path | None = None
+    image_suffix: str = ""
     on_bad_image: str = "error"
 
     def __post_init__(self) -> None:

@@ -101,7 +101,9 @@ def _methods_text(settings: AnalyzeSettings) -> str:
 
 def _data_options(settings: AnalyzeSettings) -> list[str]:
     """The options that affect which images and labels are read, where they are given."""
-    return [f"on_bad_image={settings.on_bad_image}"] if settings.on_bad_image != "error" else []
+    names = ("path_column", "label_column", "id_column", "image_suffix")
+    options = [f"{name}={getattr(settings, name)}" for name in names if getattr(settings, name)]
+    return [*options, *([f"on_bad_image={settings.on_bad_image}"] if settings.on_bad_image != "error" else [])]
 
 
 def _value_text(value: str | float) -> str:

@@ -10,14 +10,14 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reportgen.errors import DataError, ModelError, setting
+from reportgen.errors import DataError, ModelError, SettingsError, setting
 from reportgen.inputs.data.source import DataSource
 from reportgen.inputs.data.sources.arrays import ArraysFile
 from reportgen.inputs.data.sources.cifar import Cifar10, Cifar100
 from reportgen.inputs.data.sources.demo import DemoData
 from reportgen.inputs.data.sources.hf import HuggingFaceDataset
 from reportgen.inputs.data.sources.image_folder import ImageFolder
-from reportgen.inputs.data.sources.manifest import CsvManifest, ParquetManifest
+from reportgen.inputs.data.sources.manifest import CsvManifest, ManifestFile, ParquetManifest
 from reportgen.inputs.data.sources.npz import NpzTestSet
 from reportgen.inputs.data.sources.torchvision import TorchvisionSet
 from reportgen.inputs.networks.source import ModelSource
@@ -58,6 +58,7 @@ DATA_SOURCES: Final[tuple[type[DataSource], ...]] = (
     DemoData,
 )
 
+_MANIFEST_SETTINGS: Final = ("path_column", "label_column", "id_column", "image_root", "image_suffix")
 _WEIGHTS_SUFFIXES: Final = (".pth", ".th", ".ckpt", ".safetensors")
 
 
@@ -126,11 +127,18 @@ def resolve_data(settings: AnalyzeSettings) -> DataSource:
 
     Raises:
         DataError: it does not exist, or its spec has no known form.
+        SettingsError: an option for tables is given for another test set.
     """
     source = next(filter(None, (kind.match(settings) for kind in reversed(DATA_SOURCES))), None)
     if source is None:
         problem = "is not a known kind of test set" if Path(settings.data).exists() else "does not exist"
         raise DataError(f"The test set {settings.data} {problem}.", hint=f"Give {list_usages(DATA_SOURCES)}.")
+    given = next((name for name in _MANIFEST_SETTINGS if getattr(settings, name)), "")
+    if given and not isinstance(source, ManifestFile):
+        raise SettingsError(
+            f"{setting(given, getattr(settings, given))} is given, but the test set {settings.data} is not a table.",
+            hint="Omit it, or give a table of images.",
+        )
     return source
 
 

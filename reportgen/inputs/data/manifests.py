@@ -1,40 +1,50 @@
-"""Test sets listed in a table: a CSV or Parquet manifest of image files, their labels and whatever else is known.
+"""Test sets listed in a table: image files, their labels and whatever else is known. Torch-free."""
 
-Torch-free.
-"""
-
-import codecs
-import csv
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reportgen.cache import SkippedImage
 from reportgen.errors import DataError, setting
-from reportgen.inputs.data.columns import column_texts, make_column
-from reportgen.inputs.files import require_file
-from reportgen.inputs.libraries import PYARROW
+from reportgen.inputs.data.columns import make_column
+from reportgen.inputs.data.image_files import SUFFIXES as IMAGE_SUFFIXES
+from reportgen.inputs.data.tables import LIST_SUFFIXES, PARQUET_SUFFIXES, Column, read_table
 from reportgen.inputs.suggestions import few_text
 
-_PARQUET_SUFFIXES: Final = (".parquet", ".pq")
-SUFFIXES: Final = (".csv", ".tsv", *_PARQUET_SUFFIXES)
+SUFFIXES: Final = (".csv", ".tsv", *LIST_SUFFIXES, *PARQUET_SUFFIXES)
 
-_DELIMITERS = ",;\t|"
-_HINT = (
+_HINT: Final = (
     "Write a table with the columns path and label: path relative to the table's folder, or absolute; label a class "
     f"name, or an index together with {setting('class_names_path')}. A column id names the examples; other columns "
-    "become filters."
+    f"become filters. Or name the columns of your table: {setting('path_column', 'NAME')}, "
+    f"{setting('label_column', 'NAME')}."
 )
 
-_WHOLE_FLOAT: Final = re.compile(r"-?\d+(\.0+)?")
 
-_Column = tuple[str, list[str]]
-"""A column's name as its header writes it, and its N values."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestOptions:
+    """How a manifest is read.
+
+    Attributes:
+        path_column: the column of image files; empty for `path`, or else `id`.
+        label_column: the column of labels; empty for `label`.
+        id_column: the column of the examples' names; empty for `id`, if there is one.
+        image_root: the folder of the images; `None` for the manifest's own.
+        suffix: what the names of images lack in the table, such as `.jpg`; empty to find it.
+        skips_missing: whether rows without an image file are left out.
+    """
+
+    path_column: str = ""
+    label_column: str = ""
+    id_column: str = ""
+    image_root: Path | None = None
+    suffix: str = ""
+    skips_missing: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -42,130 +52,93 @@ class Manifest:
     """The N rows of a manifest, checked: each names an image file that is there, and no two the same.
 
     Attributes:
-        paths: the N image files, relative to the manifest's folder or absolute, with forward slashes.
+        root: the folder of the images.
+        paths: the N image files, relative to `root` or absolute, with forward slashes.
         labels: str (N,), none empty: class names or indices.
-        example_ids: the column `id`, or else the paths.
+        example_ids: the column of names, or else the paths.
         columns: by name, str (N,): all other columns, in the table's order.
         notes: what was assumed, as sentences.
+        missing: rows that are left out.
     """
 
+    root: Path
     paths: tuple[str, ...]
     labels: NDArray[np.str_]
     example_ids: tuple[str, ...]
     columns: Mapping[str, NDArray[np.str_]]
     notes: tuple[str, ...] = ()
+    missing: tuple[SkippedImage, ...] = ()
 
 
-def read_manifest(path: Path) -> Manifest:
-    """The rows of a `.csv`, `.tsv` or `.parquet` manifest, in its order.
-
-    A CSV may be delimited by comma, semicolon, tab or bar, and be encoded in UTF-8, UTF-16 with a byte-order mark, or
-    Windows-1252. Rows are counted from 1 behind the header, as messages name them.
+def read_manifest(path: Path, options: ManifestOptions = ManifestOptions()) -> Manifest:
+    """The rows of a manifest with one of `SUFFIXES`, in its order. Messages count rows from 1 behind the header.
 
     Raises:
         DataError: the file is missing or no table; it lacks a column or a value; an image is missing or named twice.
     """
-    require_file(path, "The manifest", error=DataError, hint=_HINT)
-    is_parquet = path.suffix.lower() in _PARQUET_SUFFIXES
-    columns, notes = (_read_parquet(path), ()) if is_parquet else _read_csv(path)
-    texts = _name_columns(columns, path)
-    if not len(texts["path"]):
+    wanted = (options.path_column or "path", options.label_column or "label")
+    table = read_table(path, {name.lower() for name in wanted}, _HINT)
+    roles, others = _assign_roles(table.columns, options, path)
+    if not len(roles["path"]):
         raise DataError(f"The manifest {path} has no rows.", hint=_HINT)
     for name in ("path", "label"):
-        _require_values(texts[name], name, path)
-    paths = _find_images(texts.pop("path"), path)
-    labels = texts.pop("label")
-    ids = texts.pop("id", paths)
+        _require_values(roles[name], name, path)
+    root = path.parent if options.image_root is None else options.image_root
+    find_by_stem = cache(_find_by_stem)  # each folder is listed once
+    found = [_find_image(text, root, options.suffix, find_by_stem) for text in roles["path"]]
+    missing = [position for position, name in enumerate(found) if not name]
+    if missing and not options.skips_missing:
+        raise _missing_images(missing, roles["path"], root, path)
+    kept = [position for position, name in enumerate(found) if name]
+    names = [found[position] for position in kept]
+    _require_distinct(names, "path", path)
+    ids = [roles["id"][position] for position in kept] if "id" in roles else names
     _require_values(ids, "id", path)
     _require_distinct(ids, "id", path)
     return Manifest(
-        paths=tuple(paths),
-        labels=np.array(labels, dtype=np.str_),
+        root=root,
+        paths=tuple(names),
+        labels=np.array([roles["label"][position] for position in kept], dtype=np.str_),
         example_ids=tuple(ids),
-        columns={name: make_column(values) for name, values in texts.items()},
-        notes=notes,
+        columns={name: make_column([values[position] for position in kept]) for name, values in others},
+        notes=table.notes,
+        missing=tuple(SkippedImage(name=roles["path"][position], reason="does not exist") for position in missing),
     )
 
 
-def _read_parquet(path: Path) -> list[_Column]:
-    import pandas as pd
+def _assign_roles(
+    columns: Sequence[Column], options: ManifestOptions, path: Path
+) -> tuple[dict[str, list[str]], list[Column]]:
+    """The columns of paths, labels and, where there is one, names of examples; and the others, but for a saved index.
 
-    try:
-        table = pd.read_parquet(path)
-    except ImportError as error:
-        raise PYARROW.missing(f"The manifest {path}", error, error=DataError) from error
-    except Exception as error:  # the readers have exceptions of their own
-        raise DataError(f"The manifest {path} cannot be read: {error}", hint="Write it again.") from error
-    return [(str(name), column_texts(table.iloc[:, place])) for place, name in enumerate(table.columns)]
-
-
-def _read_csv(path: Path) -> tuple[list[_Column], tuple[str, ...]]:
-    text, notes = _decode(path)
-    reader = csv.reader(StringIO(text, newline=""), delimiter=_find_delimiter(text), skipinitialspace=True)
-    try:
-        header, *rows = [row for row in reader if any(value.strip() for value in row)] or [[]]
-    except csv.Error as error:
-        raise DataError(
-            f"The manifest {path} is not a table: line {reader.line_num}: {error}.", hint="Save it as plain CSV."
-        ) from error
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(header):
-            raise DataError(
-                f"Row {number} of the manifest {path} has {len(row)} values for {len(header)} columns.",
-                hint="Write one value for each column, and quote a value that holds the delimiter.",
-            )
-    columns = [(name, _plain_values([row[place].strip() for row in rows])) for place, name in enumerate(header)]
-    return columns, notes
-
-
-def _plain_values(texts: list[str]) -> list[str]:
-    """The values of a column; those of whole numbers written as `3.0` become `3`, as in a Parquet file."""
-    if not all(_WHOLE_FLOAT.fullmatch(text) for text in texts if text):
-        return texts
-    return [text.partition(".")[0] for text in texts]
-
-
-def _decode(path: Path) -> tuple[str, tuple[str, ...]]:
-    content = path.read_bytes()
-    try:
-        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return content.decode("utf-16"), ()
-        try:
-            return content.decode("utf-8-sig"), ()
-        except UnicodeDecodeError:
-            text = content.decode("cp1252")
-            return text, (f"{path.name} is not UTF-8 text; it was read as Windows-1252.",)
-    except UnicodeDecodeError as error:
-        raise DataError(f"The manifest {path} is not UTF-8 text.", hint="Save it as UTF-8.") from error
-
-
-def _find_delimiter(text: str) -> str:
-    """The delimiter that sets `path` and `label` apart in the header; the comma where none does."""
-    header = next(iter(text.splitlines()), "")
-    for delimiter in _DELIMITERS:
-        if {"path", "label"} <= {_plain_name(name.strip().strip('"')) for name in header.split(delimiter)}:
-            return delimiter
-    return ","
-
-
-def _plain_name(column: str) -> str:
-    """A column's name without spaces around; those that have a meaning also without capitals."""
-    name = column.strip()
-    return name.lower() if name.lower() in {"path", "label", "id"} else name
-
-
-def _name_columns(columns: Sequence[_Column], path: Path) -> dict[str, list[str]]:
-    """The columns by name; those without a header, such as a saved index, are left out."""
-    named = [(_plain_name(name), values) for name, values in columns if name.strip()]
+    A table without a column of paths may name its images in the column `id`, as Kaggle's do.
+    """
+    named = [(name.strip(), values) for name, values in columns if name.strip()]
     names = [name for name, _ in named]
-    for wanted in ("path", "label"):
-        if wanted not in names:
+    places: dict[str, int] = {}
+    for role, given in (("path", options.path_column), ("label", options.label_column), ("id", options.id_column)):
+        place = _find_column(names, given or role, path)
+        if place is None and role == "path" and not given:
+            place = _find_column(names, "id", path)
+        if place is not None:
+            places[role] = place
+        elif given or role != "id":
             has = f"it has {few_text(names)}" if names else "it has none"
-            raise DataError(f"The manifest {path} has no column {wanted}; {has}.", hint=_HINT)
-    twice = [name for name in names if names.count(name) > 1]
+            raise DataError(f"The manifest {path} has no column {given or role}; {has}.", hint=_HINT)
+    others = [column for place, column in enumerate(named) if place not in places.values()]
+    twice = [name for name, _ in others if [other for other, _ in others].count(name) > 1]
     if twice:
         raise DataError(f"The manifest {path} has the column {twice[0]} twice.", hint="Rename one of the two.")
-    return dict(named)
+    return {role: named[place][1] for role, place in places.items()}, others
+
+
+def _find_column(names: Sequence[str], wanted: str, path: Path) -> int | None:
+    """The place of a column, whatever its case unless its exact name is there; `None` without one."""
+    exact = [place for place, name in enumerate(names) if name == wanted]
+    found = exact or [place for place, name in enumerate(names) if name.lower() == wanted.lower()]
+    if len(found) > 1:
+        raise DataError(f"The manifest {path} has the column {wanted} twice.", hint="Rename one of the two.")
+    return found[0] if found else None
 
 
 def _require_values(values: Sequence[str], column: str, path: Path) -> None:
@@ -189,18 +162,34 @@ def _require_distinct(values: Sequence[str], what: str, path: Path) -> None:
             )
 
 
-def _find_images(texts: Sequence[str], path: Path) -> list[str]:
-    """The image files that the texts name, each of which is there."""
-    names = [_find_image(text, position, path) for position, text in enumerate(texts)]
-    _require_distinct(names, "path", path)
-    return names
+def _find_image(text: str, root: Path, suffix: str, find_by_stem: Callable[[Path], Mapping[str, str]]) -> str:
+    """The file that a text names, relative to the root or absolute; empty without one."""
+    for name in dict.fromkeys((text, text.replace("\\", "/"))):  # written on Windows, read elsewhere
+        for candidate in (f"{name}{suffix}", name):
+            if (root / candidate).is_file():
+                return candidate
+        folder, _, stem = name.rpartition("/")
+        found = "" if suffix else find_by_stem(root / folder).get(stem, "")
+        if found:
+            return f"{folder}/{found}" if folder else found
+    return ""
 
 
-def _find_image(text: str, position: int, path: Path) -> str:
-    for name in (text, text.replace("\\", "/")):  # written on Windows, read elsewhere
-        if (path.parent / name).is_file():
-            return name
-    raise DataError(
-        f"Row {position + 1} of the manifest {path} refers to the image {text}, which does not exist.",
-        hint=f"Write paths relative to the manifest's folder {path.parent}, or absolute ones.",
+def _find_by_stem(folder: Path) -> dict[str, str]:
+    """The image files of a folder by their names without suffix; those of one such name are left out."""
+    by_stem: dict[str, list[str]] = {}
+    for file in folder.iterdir() if folder.is_dir() else ():
+        if file.suffix.lower() in IMAGE_SUFFIXES:
+            by_stem.setdefault(file.stem, []).append(file.name)
+    return {stem: names[0] for stem, names in by_stem.items() if len(names) == 1}
+
+
+def _missing_images(missing: Sequence[int], texts: Sequence[str], root: Path, path: Path) -> DataError:
+    more = f" ({len(missing):,} rows in all)" if len(missing) > 1 else ""
+    return DataError(
+        f"Row {missing[0] + 1} of the manifest {path} refers to the image {texts[missing[0]]}, which does not exist"
+        f"{more}.",
+        hint=f"Write paths relative to {root}, or absolute ones; or give {setting('image_root', 'DIR')}, and "
+        f"{setting('image_suffix', '.jpg')} if the names lack it. To leave such rows out, give "
+        f"{setting('on_bad_image', 'skip')}.",
     )

@@ -4,7 +4,7 @@ import pytest
 from loaded import load_evaluation_set
 from PIL import Image
 
-from reportgen.errors import DataError
+from reportgen.errors import DataError, SettingsError
 from reportgen.inputs.data.manifests import read_manifest
 from reportgen.settings import AnalyzeSettings
 
@@ -98,7 +98,7 @@ def test_labels_counted_from_one_are_told_and_refused_where_they_do_not_fit(writ
     assert "No image has the label 0: the labels run from 1 to 3. Were they counted from 1?" in loaded.notes[0]
     names = tmp_path / "names.txt"
     names.write_text("cat\ndog\nowl")
-    with pytest.raises(DataError, match=r"labels up to 3, but .* names 3 classes") as caught:
+    with pytest.raises(DataError, match=r"labels up to 3, but .* 3 classes") as caught:
         load(path, class_names_path=names)
     assert "counted from 1" in caught.value.hint
     names.write_text("1\n2\n3")
@@ -176,6 +176,7 @@ def test_parquet_labels_may_be_numbers(tmp_path, image_folder):
         ("path,label,label\na,b,c\n", "has the column label twice", "Rename"),
         ("path,label\npictures/cat/0.png,cat\npictures/dog/0.png,\n", "Row 2 .* has no label", "Add it"),
         ("path,label\n,cat\n,dog\n", "Row 1 .* has no path \\(2 rows in all", "Add it"),
+        ("file;class\na;b\n", "no column path; it has file, class", "path_column"),
         ("path,label\npictures/cat/0.png,cat\npictures/cat/7.png,cat\n", "Row 2 .*cat/7.png, which", "relative"),
         ("path,label\npictures/cat/0.png,a\npictures/dog/0.png,b\npictures/cat/0.png,b\n", "rows 1 and 3", "Keep one"),
         ("path,label\npictures/cat/0.png,cat,x\n", "Row 1 .* has 3 values for 2 columns", "quote"),
@@ -198,3 +199,64 @@ def test_files_that_are_no_table_are_one_clear_error(write, tmp_path, image_fold
             read_manifest(path)
     with pytest.raises(DataError, match="does not exist"):
         read_manifest(tmp_path / "nowhere.csv")
+
+
+def test_columns_of_other_names_images_elsewhere_and_names_without_suffix(write, tmp_path):
+    table = tmp_path / "tables" / "breeds.csv"
+    table.parent.mkdir()
+    table.write_text("Image;breed;path;nr\ncat/0;cat;x;7\ndog/1;dog;y;8\n")
+    options = {"path_column": "image", "label_column": "breed", "image_root": tmp_path / "pictures"}
+    for suffix in ("", ".png"):
+        loaded = load(table, **options, image_suffix=suffix, id_column="nr")
+        assert loaded.example_ids == ("7", "8")
+        assert loaded.class_names == ("cat", "dog")
+        assert loaded.columns["path"].tolist() == ["x", "y"]
+        assert loaded.images.names == ("cat/0.png", "dog/1.png")
+    assert load(table, **options).example_ids == ("cat/0.png", "dog/1.png")
+    with pytest.raises(DataError, match="has no column race; it has Image, breed, path, nr"):
+        load(table, **(options | {"label_column": "race"}))
+
+
+def test_kaggles_ids_are_file_names_without_suffix(write, tmp_path):
+    path = write("id,label\n0,cat\n1,dog\n", "labels.csv")
+    loaded = load(path, image_root=tmp_path / "pictures/cat")
+    assert loaded.example_ids == ("0", "1")
+    assert loaded.images.names == ("0.png", "1.png")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("cat/0\ncat/1\nowl/0\n", "food.txt"),
+        ("cat/0.png 0\ncat/1.png 0\nowl/0.png 1\n", "val.txt"),
+        ("cat/0.png\t0\ncat/1.png\t0\nowl/0.png\t1\n", "val.lst"),
+        ("cat/0.png,0\ncat/1.png,0\nowl/0.png,1\n", "val.csv"),
+        ("cat/0.png, 0\ncat/1.png, 0\nowl/0.png, 1\n", "val.txt"),
+    ],
+)
+def test_lists_without_a_header_give_paths_and_labels(write, tmp_path, text, name):
+    loaded = load(write(text, name), image_root=tmp_path / "pictures")
+    assert loaded.images.names == ("cat/0.png", "cat/1.png", "owl/0.png")
+    assert loaded.labels.tolist() == [0, 0, 1]
+
+
+def test_a_list_without_labels_is_refused(write):
+    with pytest.raises(DataError, match=r"Line 1 of the list .* has no label: a\.png"):
+        load(write("a.png\nb.png\n", "set.txt"))
+
+
+def test_rows_without_an_image_are_counted_or_left_out(write):
+    path = write("path,label,site\npictures/cat/7.png,cat,x\npictures/cat/0.png,cat,y\npictures/dog/9.png,dog,z\n")
+    with pytest.raises(DataError, match=r"Row 1 .* refers to the image pictures/cat/7\.png, .* \(2 rows in all\)"):
+        load(path)
+    path.write_text(path.read_text() + "pictures/owl/0.png,owl,w\n")
+    loaded = load(path, on_bad_image="skip")
+    assert loaded.example_ids == ("pictures/cat/0.png", "pictures/owl/0.png")
+    assert loaded.columns["site"].tolist() == ["y", "w"]
+    assert [entry.name for entry in loaded.skipped] == ["pictures/cat/7.png", "pictures/dog/9.png"]
+    assert "2 of 4 images could not be read" in loaded.notes[-1]
+
+
+def test_options_of_tables_need_a_table(image_folder):
+    with pytest.raises(SettingsError, match=r"label_column='x' is given, but .* is not a table"):
+        load(image_folder, label_column="x")

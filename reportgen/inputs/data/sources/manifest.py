@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _ManifestFile(FileDataSource, ABC):
+class ManifestFile(FileDataSource, ABC):
     """A table with one image per row."""
 
     note: ClassVar = "with the columns `path,label`"
@@ -24,13 +24,22 @@ class _ManifestFile(FileDataSource, ABC):
     @cached_property
     def manifest(self) -> "Manifest":
         """The rows, read once."""
-        from reportgen.inputs.data.manifests import read_manifest
+        from reportgen.inputs.data.manifests import ManifestOptions, read_manifest
 
-        return read_manifest(self.path)
+        settings = self.settings
+        options = ManifestOptions(
+            path_column=settings.path_column,
+            label_column=settings.label_column,
+            id_column=settings.id_column,
+            image_root=settings.image_root,
+            suffix=settings.image_suffix,
+            skips_missing=settings.on_bad_image == "skip",
+        )
+        return read_manifest(self.path, options)
 
     def files(self) -> Mapping[str, Path]:
         """The table, and the images that it lists."""
-        return {self.path.name: self.path, **{name: self.path.parent / name for name in self.manifest.paths}}
+        return {self.path.name: self.path, **{name: self.manifest.root / name for name in self.manifest.paths}}
 
     def load(self) -> "LabelledImages":
         """The images of all rows. Labels that are numbers index the class names given."""
@@ -42,24 +51,25 @@ class _ManifestFile(FileDataSource, ABC):
         labels, class_names = index_labels(manifest.labels, () if names_path is None else read_class_names(names_path))
         return LabelledImages(
             name=self.path.name,
-            images=FileImages(self.path.parent, manifest.paths),
+            images=FileImages(manifest.root, manifest.paths),
             labels=labels,
             example_ids=manifest.example_ids,
             class_names=class_names,
             columns=manifest.columns,
             notes=manifest.notes,
+            unusable=manifest.missing,
         )
 
 
-class CsvManifest(_ManifestFile):
+class CsvManifest(ManifestFile):
     """A table in a text file."""
 
     title: ClassVar = "a CSV manifest"
     forms: ClassVar = ("FILE.csv",)
-    suffixes: ClassVar = (".csv", ".tsv")
+    suffixes: ClassVar = (".csv", ".tsv", ".txt", ".lst")
 
 
-class ParquetManifest(_ManifestFile):
+class ParquetManifest(ManifestFile):
     """A table in a Parquet file."""
 
     title: ClassVar = "a Parquet manifest"
