@@ -3,11 +3,13 @@
 "use strict";
 
 (() => {
-  /** @type {{ traces: PlotlyTrace[], layout: any, links: string[], themes: Record<Theme, any> }} */
-  const { traces, layout, links, themes } = JSON.parse(document.getElementById("figure").textContent);
+  /** @type {{ traces: PlotlyTrace[], layout: any, links: string[], themes: Record<Theme, any>, minWidth: number }} */
+  const { traces, layout, links, themes, minWidth } = JSON.parse(document.getElementById("figure").textContent);
   /** @type {HTMLElement & { on?: Function }} */
   const chart = document.getElementById("chart");
   const isDark = window.matchMedia("(prefers-color-scheme: dark)");
+
+  chart.style.minWidth = `${minWidth}px`; // the page scrolls what is cut off
 
   function draw() {
     const theme = isDark.matches ? themes.dark : themes.light;
@@ -18,6 +20,7 @@
     const axis = { gridcolor: theme.rule, linecolor: theme.rule };
     const themed = {
       ...layout,
+      dragmode: window.innerWidth < minWidth ? false : "zoom", // a finger scrolls
       xaxis: { ...layout.xaxis, ...axis },
       yaxis: { ...layout.yaxis, ...axis },
       paper_bgcolor: theme.paper,

@@ -91,6 +91,7 @@ def per_class_accuracy_chart(cache: EvaluationCache, findings: Findings) -> str:
         ],
         layout=layout,
         links=[_class_url(cache, metrics.class_index) for metrics in measured],
+        min_width=560,
     )
 
 
@@ -182,6 +183,7 @@ def confusion_matrix_chart(cache: EvaluationCache, findings: Findings) -> str:
         traces=[heatmap],
         layout=layout,
         links=[_class_url(cache, class_index) for class_index in order.tolist()],
+        min_width=min(1200, 260 + 9 * size),
     )
 
 
@@ -249,6 +251,7 @@ def _page(
     traces: Sequence[dict[str, Any]],
     layout: dict[str, Any],
     links: Sequence[str],
+    min_width: int,
 ) -> str:
     provenance = cache.provenance
     source = f"{provenance.model_name} on {provenance.data_name}"
@@ -261,7 +264,9 @@ def _page(
         plotly_url=f"../{PLOTLY_PATH}",
         policy=_POLICY,
         style_guards="".join(f'<template id="{guard}"></template>\n' for guard in _style_guards()),
-        figure=_script_json({"traces": traces, "layout": layout, "links": links, "themes": _themes()}),
+        figure=_script_json(
+            {"traces": traces, "layout": layout, "links": links, "themes": _themes(), "minWidth": min_width}
+        ),
     )
 
 
@@ -315,7 +320,9 @@ $style_guards<script src="$plotly_url" defer></script>
 <noscript>
 <p class="note">The chart needs JavaScript. Its numbers are in <a href="$data_url">$data_url</a>.</p>
 </noscript>
+<div class="scroll" tabindex="0" role="region" aria-label="Chart">
 <div id="chart" role="figure" aria-label="$heading. $note"></div>
+</div>
 </main>
 <script type="application/json" id="figure">$figure</script>
 </body>
