@@ -255,6 +255,7 @@ class EvaluationCache:
         provenance: how it came about.
         checks: what the self-checks found.
         skipped: files of the test set that could not be read.
+        display_names: names of the K classes for the pages of one report, which are not saved; empty for `class_names`.
     """
 
     example_index: NDArray[np.int64]
@@ -272,6 +273,7 @@ class EvaluationCache:
     provenance: Provenance
     checks: tuple[SelfCheck, ...]
     skipped: tuple[SkippedImage, ...] = ()
+    display_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that the arrays fit together.
@@ -284,6 +286,11 @@ class EvaluationCache:
     def with_model_name(self, name: str) -> Self:
         """The cache with another name for the network, which decides nothing; an empty one keeps the name."""
         return replace(self, provenance=replace(self.provenance, model_name=name)) if name else self
+
+    @property
+    def shown_names(self) -> tuple[str, ...]:
+        """The K classes' names as pages show them."""
+        return self.display_names or self.class_names
 
     @property
     def num_examples(self) -> int:

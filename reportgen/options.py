@@ -363,6 +363,11 @@ _content_options = _options(
     "Report",
     _path_option("--out", metavar="DIR", default=_DEFAULT_SETTINGS.out, show_default=True, help="Folder of the site."),
     _option("--title", metavar="TEXT", help="Title of the report.  [default: the main result]"),
+    _path_option(
+        "--display-names",
+        metavar="FILE",
+        help="Class names that pages show: CSV with the columns class,name, JSON, or imagenet_class_index.json.",
+    ),
     _path_option("--notes", metavar="FILE.md", help="Reviewer's notes for the first page, in Markdown."),
     _number_option(
         "--worst", "num_worst", default=_DEFAULT_SETTINGS.num_worst, help="Number of worst examples per class."

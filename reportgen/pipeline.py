@@ -1,5 +1,6 @@
 """The story: settings -> cache -> findings -> site."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,9 +143,12 @@ def _write_report(
     from reportgen.report.delivery.archive import write_archive
     from reportgen.report.delivery.single_file import choose_classes, write_single_file
     from reportgen.report.delivery.site import write_site
+    from reportgen.report.display_names import choose_shown_names
     from reportgen.report.render import render_site
     from reportgen.report.written_report import Report
 
+    if presentation.display_names:
+        cache = replace(cache, display_names=choose_shown_names(cache.class_names, presentation.display_names))
     with observer.stage("Analyze"):
         findings = compute_findings(cache, settings)
         chosen = choose_classes(cache, findings, settings.classes)
@@ -156,7 +160,7 @@ def _write_report(
             artifacts.append(write_archive(settings.out))
     if settings.single_file is not None:
         with observer.stage("Join the single file"):
-            artifacts.append(write_single_file(cache.class_names, chosen, settings))
+            artifacts.append(write_single_file(cache, chosen, settings))
     return Report(
         cache=cache,
         findings=findings,

@@ -291,6 +291,7 @@ class RenderSettings:
     Attributes:
         out: the folder of the site.
         title: title of the report; `None` for the main result.
+        display_names: a CSV or JSON file with the names of classes that pages show.
         notes: a Markdown file with a reviewer's text for the first page.
         logo: an image for the bar of every page.
         extra_css: a style sheet that every page applies last.
@@ -310,6 +311,7 @@ class RenderSettings:
 
     out: Path = DEFAULT_SITE_PATH
     title: str | None = None
+    display_names: Path | None = None
     notes: Path | None = None
     logo: Path | None = None
     extra_css: Path | None = None

@@ -45,7 +45,8 @@ MAY_IMPORT_IN_REPORT = {
     **{part: set(_REPORT[: i + 1]) for i, part in enumerate(_REPORT)},
     "templating": {"templating"},
     "delivery": {"urls", "words", "templating", "delivery"},
-    "presentation": {*_REPORT, "templating", "delivery", "presentation"},
+    "display_names": {"display_names"},
+    "presentation": {*_REPORT, "display_names", "templating", "delivery", "presentation"},
     "written_report": {"words", "delivery", "written_report"},
     "render": {*_REPORT, "templating", "presentation", "render"},
 }

@@ -93,7 +93,7 @@ def list_downloads(cache: EvaluationCache, findings: Findings) -> Iterator[Downl
         true, predicted = cache.class_names[pair.true_index], cache.class_names[pair.predicted_index]
         yield Download(
             path=pair_figure_path(rank, true, predicted),
-            text=f"{confusion_text(true, predicted)} (PNG)",
+            text=f"{confusion_text(cache.shown_names[pair.true_index], cache.shown_names[pair.predicted_index])} (PNG)",
             make=partial(figures.confused_pair_figure, pair=pair),
         )
 

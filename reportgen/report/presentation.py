@@ -8,6 +8,7 @@ from markupsafe import Markup
 from reportgen.report.delivery.archive import check_archive
 from reportgen.report.delivery.single_file import check_single_file
 from reportgen.report.delivery.site import check_destination
+from reportgen.report.display_names import load_display_names
 from reportgen.report.pages.branding import Branding, load_branding
 from reportgen.report.pages.notes import load_notes
 from reportgen.report.templating import check_templates, load_assets, make_environment
@@ -21,6 +22,7 @@ class Presentation:
     Attributes:
         title: `None` names the model and the test set.
         notes: a reviewer's text for the first page, as HTML.
+        display_names: the names of classes that pages show, by the data's own; empty to show those.
         assets: style sheets and scripts by name, the user's in place of built-in ones.
         environment: the templates, likewise.
     """
@@ -28,6 +30,7 @@ class Presentation:
     title: str | None
     notes: Markup | None
     branding: Branding
+    display_names: dict[str, str]
     assets: dict[str, bytes]
     environment: Environment
 
@@ -36,7 +39,8 @@ def prepare_report(settings: RenderSettings) -> Presentation:
     """The presentation that the settings name, once everything that they name may be written.
 
     Raises:
-        SettingsError: the notes, the logo or the style sheet cannot be used, or the single file would lie in the site.
+        SettingsError: the notes, the names, the logo or the style sheet cannot be used, or the single file would lie
+            in the site.
         SiteError: a template is wrong, or an output cannot be written or is not reportgen's.
     """
     check_destination(settings.out)
@@ -50,7 +54,7 @@ def load_presentation(settings: RenderSettings) -> Presentation:
     """The presentation that the settings name.
 
     Raises:
-        SettingsError: the notes, the logo or the style sheet cannot be used.
+        SettingsError: the notes, the names, the logo or the style sheet cannot be used.
         SiteError: a template is wrong.
     """
     environment = make_environment(settings.templates)
@@ -59,6 +63,7 @@ def load_presentation(settings: RenderSettings) -> Presentation:
         title=settings.title,
         notes=None if settings.notes is None else load_notes(settings.notes),
         branding=load_branding(settings),
+        display_names={} if settings.display_names is None else load_display_names(settings.display_names),
         assets=load_assets(settings.templates),
         environment=environment,
     )

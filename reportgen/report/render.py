@@ -1,7 +1,7 @@
 """Pages and a Jinja environment -> (path, bytes): every file of a site."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, zip_longest
 
@@ -44,7 +44,7 @@ def render_site(cache: EvaluationCache, findings: Findings, presentation: Presen
         styles=tuple(_list_styles(context)),
     )
     yield ".nojekyll", b""
-    yield from _render_assets(presentation, run.cache.class_names)
+    yield from _render_assets(presentation, run.cache)
     pages = _render_pages(context, REPORT_KINDS, frame, presentation.environment)
     # Figures are drawn in separate threads while pages are rendered.
     yield from _alternate(render_class_figures(cache, findings), pages)
@@ -106,11 +106,12 @@ def _is_usual(run: RunContext) -> bool:
     return has_all and len(run.methods) == 1 and run.maps is not None and not run.maps.is_class_agnostic
 
 
-def _render_assets(presentation: Presentation, class_names: Sequence[str]) -> Iterator[SiteFile]:
+def _render_assets(presentation: Presentation, cache: EvaluationCache) -> Iterator[SiteFile]:
     """The style sheets and scripts, and the addresses of class pages for scripts."""
     own = dict(presentation.branding.files())
     yield from ({f"assets/{name}": content for name, content in presentation.assets.items()} | own).items()
-    pages = [[name, class_path(index, name)] for index, name in enumerate(class_names)]
+    names = enumerate(zip(cache.shown_names, cache.class_names, strict=True))
+    pages = [[shown, class_path(index, name)] for index, (shown, name) in names]
     listing = json.dumps(pages, ensure_ascii=False, separators=(",", ":"))
     yield "assets/classes.js", f"window.reportgenClasses = {listing};\n".encode()
     yield "assets/plotly.min.js", plotly_script()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,9 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
-    """The model's class names in index order, from a JSON list, a text file with one name a line or `class_order.csv`.
+    """The model's class names in index order.
+
+    They come from JSON (a list, or an object by index), a text file with one name a line, or `class_order.csv`.
 
     Raises:
         DataError: the file is missing, is neither, or names a class twice.
@@ -33,11 +36,13 @@ def read_class_names(path: Path) -> tuple[str, ...]:
     names: Sequence[str]
     if order is not None:
         names = order.names
-    elif text.startswith("["):
+    elif text.startswith(("[", "{")):
         try:
             names = json.loads(text)
         except ValueError as error:
             raise DataError(f"{what} {path} is not valid JSON: {error}.", hint=hint) from error
+        if isinstance(names, dict):
+            names = _in_index_order(names, f"{what} {path}")
         if not all(isinstance(name, str) for name in names):
             raise DataError(f"{what} {path} contains entries that are not text.", hint='Write ["apple", "baby"].')
     else:
@@ -48,6 +53,21 @@ def read_class_names(path: Path) -> tuple[str, ...]:
         raise DataError(f"{what} {path} has an empty name at index {names.index('')}.", hint=hint)
     require_unique(names, f"{what} {path}")
     return tuple(names)
+
+
+def _in_index_order(names: Mapping[str, Any], what: str) -> list[Any]:
+    """The names by index in a JSON object: texts, or pairs of which the first is the name, as for ImageNet.
+
+    Raises:
+        DataError: its keys are not the indices from 0.
+    """
+    if set(names) != {str(index) for index in range(len(names))}:
+        raise DataError(
+            f"{what} is a JSON object, but its keys are not the indices from 0 to {len(names) - 1}.",
+            hint="Write a name for each index, as imagenet_class_index.json does, or a list of names.",
+        )
+    ordered = [names[str(index)] for index in range(len(names))]
+    return [entry[0] if isinstance(entry, list) and entry else entry for entry in ordered]
 
 
 def require_unique(names: Sequence[str], what: str) -> None:

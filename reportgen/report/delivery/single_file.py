@@ -40,11 +40,11 @@ def check_single_file(settings: RenderSettings) -> None:
     check_artifact(path, is_ours=_is_ours, hint=f"Move it away, or give another file with {setting('single_file')}.")
 
 
-def write_single_file(class_names: tuple[str, ...], chosen: tuple[int, ...], settings: RenderSettings) -> Artifact:
+def write_single_file(cache: EvaluationCache, chosen: tuple[int, ...], settings: RenderSettings) -> Artifact:
     """Write the single file, made from the site in `settings.out`.
 
     Args:
-        class_names: names of all classes, in index order.
+        cache: gives the names of all classes.
         chosen: the classes in the file.
         settings: its path, and whether it may be larger than can be mailed.
 
@@ -56,8 +56,10 @@ def write_single_file(class_names: tuple[str, ...], chosen: tuple[int, ...], set
     check_single_file(settings)
     manifest = read_manifest(settings.out)
     assert manifest is not None, "only called on a written site"
-    chapters = [Chapter(path=class_path(index, class_names[index]), title=class_names[index]) for index in chosen]
-    of_classes = f"{count_text(len(chosen))} of {plural_text(len(class_names), 'class', 'classes')}"
+    chapters = [
+        Chapter(path=class_path(index, cache.class_names[index]), title=cache.shown_names[index]) for index in chosen
+    ]
+    of_classes = f"{count_text(len(chosen))} of {plural_text(cache.num_classes, 'class', 'classes')}"
     content = join_site(
         lambda path: (settings.out / path).read_bytes(),
         manifest.digests.keys(),
@@ -86,14 +88,15 @@ def choose_classes(cache: EvaluationCache, findings: Findings, wanted: tuple[str
         SettingsError: no class has one of the names.
     """
     if wanted:
-        return tuple(dict.fromkeys(_class_index(cache.class_names, name) for name in wanted))
+        return tuple(dict.fromkeys(_class_index(cache, name) for name in wanted))
     # A class without images has no recall, and rank 0.
     weakest = [item.class_index for item in sorted(findings.classes, key=lambda item: -item.recall_rank)]
     in_pairs = chain.from_iterable((pair.true_index, pair.predicted_index) for pair in findings.pairs)
     return tuple(dict.fromkeys(chain(weakest[:NUM_WEAKEST], in_pairs, weakest)))[:NUM_CLASSES]
 
 
-def _class_index(names: tuple[str, ...], wanted: str) -> int:
+def _class_index(cache: EvaluationCache, wanted: str) -> int:
+    names = cache.shown_names if wanted in cache.shown_names else cache.class_names
     if wanted not in names:
         close = get_close_matches(wanted, names, n=1, cutoff=0.5)
         raise SettingsError(

@@ -55,14 +55,15 @@ def make_class_page(context: RunContext, frame: SiteFrame, class_index: int) -> 
         class_index: the class.
     """
     name = context.class_name(class_index)
-    page = class_path(class_index, name)
+    file_name = context.file_name(class_index)
+    page = class_path(class_index, file_name)
     metrics = context.findings.classes[class_index]
     selection = context.findings.selections[class_index]
     sheet = make_sheet(
         context,
         [*selection.gallery, *selection.worst, *selection.best, *selection.mistaken],
         page=page,
-        stem=f"images/{class_stem(class_index, name)}",
+        stem=f"images/{class_stem(class_index, file_name)}",
         every_method=True,
     )
     means, mean_figures = (None, ()) if context.maps is None else _means(context, class_index, context.maps)
@@ -115,7 +116,7 @@ def make_class_page(context: RunContext, frame: SiteFrame, class_index: int) -> 
             methods=methods,
             figure=Link(
                 text="these examples as one image",
-                url=relative_url(class_figure_path(class_index, name), page=page),
+                url=relative_url(class_figure_path(class_index, file_name), page=page),
             )
             if has_pictures(context.cache)
             else None,
@@ -128,7 +129,7 @@ def _means(context: RunContext, class_index: int, maps: MapSet, suffix: str = ""
     """The mean maps over the class's right answers and over its mistakes, for both classes where they differ."""
     if maps.cam.positions is not None:
         return None, ()
-    name = context.class_name(class_index)
+    name, file_name = context.class_name(class_index), context.file_name(class_index)
     is_member, is_correct = context.cache.labels == class_index, context.findings.predictions.is_correct
     right, wrong = (mean_maps(maps.cam, np.flatnonzero(is_member & chosen)) for chosen in (is_correct, ~is_correct))
     if maps.is_class_agnostic:
@@ -144,8 +145,8 @@ def _means(context: RunContext, class_index: int, maps: MapSet, suffix: str = ""
         ]
     sheet = make_mean_sheet(
         [values for _, values, _, _ in shown],
-        page=class_path(class_index, name),
-        stem=f"images/{class_stem(class_index, name)}",
+        page=class_path(class_index, file_name),
+        stem=f"images/{class_stem(class_index, file_name)}",
         suffix=suffix,
     )
     figures = (
@@ -252,9 +253,12 @@ def _groups(context: RunContext, sheet: Sheet, class_index: int) -> tuple[CardGr
 
 
 def _list_pages(context: ReportContext) -> list[PageEntry]:
+    run = context.run
     return [
-        PageEntry(path=class_path(class_index, name), description=f"Metrics, confusions and examples of {name}")
-        for class_index, name in enumerate(context.run.cache.class_names)
+        PageEntry(
+            path=class_path(index, run.file_name(index)), description=f"Metrics, confusions and examples of {name}"
+        )
+        for index, name in enumerate(run.cache.shown_names)
     ]
 
 

@@ -41,7 +41,11 @@ class RunContext:
         return " ".join(filter(None, ("" if self.methods else no_maps_text(self.cache), images)))
 
     def class_name(self, class_index: int) -> str:
-        """The name of a class."""
+        """The name of a class, as pages show it."""
+        return self.cache.shown_names[class_index]
+
+    def file_name(self, class_index: int) -> str:
+        """The name of a class, as files are named after it."""
         return self.cache.class_names[class_index]
 
     def superclass_name(self, class_index: int) -> str:
@@ -51,8 +55,8 @@ class RunContext:
 
     def class_link(self, class_index: int, *, page: str) -> Link:
         """The link from a page to a class page."""
-        name = self.class_name(class_index)
-        return Link(text=name, url=relative_url(class_path(class_index, name), page=page))
+        url = relative_url(class_path(class_index, self.file_name(class_index)), page=page)
+        return Link(text=self.class_name(class_index), url=url)
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

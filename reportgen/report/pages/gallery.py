@@ -26,7 +26,7 @@ def make_gallery(context: RunContext, sheet: Sheet, class_index: int) -> Gallery
     num_wrong = sum(not context.findings.predictions.is_correct[position] for position in positions)
     suggested = {issue.position: issue.suggested_index for issue in context.findings.label_issues.issues}
     names = sorted({context.class_name(int(context.findings.predictions.predicted[p])) for p in positions})
-    indices = {name: index for index, name in enumerate(context.cache.class_names)}
+    indices = {name: index for index, name in enumerate(context.cache.shown_names)}
     return Gallery(
         note=_note(len(positions), recall.total, num_wrong),
         num_right=count_text(recall.count),
@@ -58,7 +58,7 @@ def gallery_link(context: RunContext, true_index: int, predicted_index: int, *, 
     if not any(predicted[position] == predicted_index for position in context.findings.selections[true_index].gallery):
         return None
     name = context.class_name(true_index)
-    path = class_path(true_index, name)
+    path = class_path(true_index, context.file_name(true_index))
     return Link(
         text=f"{plural_text(count, 'image')} of {confusion_text(name, context.class_name(predicted_index))}",
         url=f"{'' if path == page else relative_url(path, page=page)}#{_filter_state(predicted_index)}",

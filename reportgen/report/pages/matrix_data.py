@@ -46,7 +46,7 @@ def matrix_script(context: RunContext) -> bytes:
         "z": NormalDist().inv_cdf((1 + CONFIDENCE_LEVEL) / 2),
         "size": len(findings.confusion),
         "cells": pack_cells(findings.confusion),
-        "orders": {"similarity": by_similarity.tolist(), "name": order_by_name(context.cache.class_names)},
+        "orders": {"similarity": by_similarity.tolist(), "name": order_by_name(context.cache.shown_names)},
         "superclasses": superclasses,
     }
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))

@@ -65,7 +65,7 @@ def unordered_pairs(context: RunContext) -> list[tuple[ConfusedPair, PairFocus |
 def pair_link(context: RunContext, true_index: int, predicted_index: int, *, page: str) -> Link:
     """The link to the page of two classes, whichever of them is named first."""
     low, high = sorted((true_index, predicted_index))
-    path = pair_path(low, context.class_name(low), high, context.class_name(high))
+    path = pair_path(low, context.file_name(low), high, context.file_name(high))
     text = f"{context.class_name(true_index)} and {context.class_name(predicted_index)}"
     return Link(text=text, url=relative_url(path, page=page))
 
@@ -81,7 +81,7 @@ def make_pair_page(context: RunContext, frame: SiteFrame, place: int) -> tuple[P
     pairs = unordered_pairs(context)
     pair, focus = pairs[place]
     (low, high) = sorted((pair.true_index, pair.predicted_index))
-    names = context.class_name(low), context.class_name(high)
+    names = context.file_name(low), context.file_name(high)
     page = pair_path(low, names[0], high, names[1])
     stem = pair_stem(low, names[0], high, names[1])
     forth = _examples(context, pair.true_index, pair.predicted_index)

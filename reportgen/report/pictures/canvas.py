@@ -189,7 +189,7 @@ def printable(text: str) -> str:
 
 def class_name(cache: EvaluationCache, class_index: int) -> str:
     """A class's name as far as the fonts can set it; `class 12` where nothing of it remains."""
-    text = printable(cache.class_names[class_index])
+    text = printable(cache.shown_names[class_index])
     return text if any(character.isalnum() for character in text) else f"class {class_index}"
 
 

@@ -229,7 +229,7 @@ def _share_text(share: Proportion) -> str:
 
 def _label(cache: EvaluationCache, class_index: int) -> str:
     """A class's name for Plotly, which parses text as a subset of HTML."""
-    return html.escape(cache.class_names[class_index], quote=False)
+    return html.escape(cache.shown_names[class_index], quote=False)
 
 
 def _class_url(cache: EvaluationCache, class_index: int) -> str:

@@ -213,7 +213,7 @@ def _comparison_of(findings: Findings) -> MapComparison | None:
 
 
 def _pair_names(item: Recommendation, cache: EvaluationCache) -> list[str]:
-    return [" ↔ ".join(cache.class_names[index] for index in found.pair or ()) for found in item.measurements]
+    return [" ↔ ".join(cache.shown_names[index] for index in found.pair or ()) for found in item.measurements]
 
 
 def _pair_evidence(

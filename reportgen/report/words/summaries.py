@@ -29,7 +29,7 @@ _NUM_LISTED = 10
 
 def console_summary(cache: EvaluationCache, findings: Findings) -> str:
     """The report in a few lines: the headline, accuracy, the five weakest classes, the three most confused pairs."""
-    names, top1, top5 = cache.class_names, findings.overall.top1, findings.overall.top5
+    names, top1, top5 = cache.shown_names, findings.overall.top1, findings.overall.top5
     weakest = [
         f"{names[metrics.class_index]} {percent_text(metrics.recall.value)}" for metrics in _weakest_first(findings)[:5]
     ]
@@ -198,10 +198,10 @@ def _weakest_first(findings: Findings) -> list[ClassMetrics]:
 def _class_cells(cache: EvaluationCache, metrics: ClassMetrics) -> tuple[str, ...]:
     recall, counts = metrics.recall, metrics.mistaken_for
     instead = (
-        f"most often predicted as {cache.class_names[counts[0].class_index]} ({counts[0].count})" if counts else ""
+        f"most often predicted as {cache.shown_names[counts[0].class_index]} ({counts[0].count})" if counts else ""
     )
     return (
-        cache.class_names[metrics.class_index],
+        cache.shown_names[metrics.class_index],
         percent_text(recall.value),
         f"({percent_interval_text(recall)})",
         f"{count_text(recall.count)} of {count_text(recall.total)}",
@@ -215,7 +215,7 @@ def _pair_table(cache: EvaluationCache, findings: Findings) -> str:
     return _table(
         [
             (
-                f"{cache.class_names[pair.true_index]} → {cache.class_names[pair.predicted_index]}",
+                f"{cache.shown_names[pair.true_index]} → {cache.shown_names[pair.predicted_index]}",
                 percent_text(pair.share.value),
                 f"({percent_interval_text(pair.share)})",
                 f"{count_text(pair.share.count)} of {count_text(pair.share.total)}",

@@ -278,7 +278,7 @@ def _describe_superclass_errors(item: Recommendation, findings: Findings) -> Rec
 def _describe_symmetric_pairs(item: Recommendation, cache: EvaluationCache) -> RecommendationText:
     if not item.measurements:
         return RecommendationText(headline=_no_pair_text(item, cache))
-    names = [" ↔ ".join(cache.class_names[index] for index in found.pair or ()) for found in item.measurements]
+    names = [" ↔ ".join(cache.shown_names[index] for index in found.pair or ()) for found in item.measurements]
     pairs = [_pair_evidence(found, cache) for found in item.measurements]
     evidence = f"{pairs[0]}."
     others = f"Other pairs: {listed_text(pairs[1:], separator='; ')}. " if pairs[1:] else ""
@@ -308,7 +308,7 @@ def _no_pair_text(item: Recommendation, cache: EvaluationCache) -> str:
 
 
 def _pair_evidence(found: Measurement, cache: EvaluationCache) -> str:
-    true, predicted = (cache.class_names[index] for index in found.pair or ())
+    true, predicted = (cache.shown_names[index] for index in found.pair or ())
     there, back = proportion_of(found), found.reverse
     text = f"{true} predicted as {predicted}: {counted_text(there, found.threshold)}"
     if back is None or found.reverse_threshold is None:
@@ -319,7 +319,7 @@ def _pair_evidence(found: Measurement, cache: EvaluationCache) -> str:
 def _describe_over_predicted_classes(item: Recommendation, cache: EvaluationCache) -> RecommendationText:
     if not item.measurements:
         return RecommendationText(headline="No two classes are confused.")
-    names = [cache.class_names[found.class_index] for found in item.measurements if found.class_index is not None]
+    names = [cache.shown_names[found.class_index] for found in item.measurements if found.class_index is not None]
     first = proportion_of(item.measurements[0])
     counts = [
         f"{name} {counted_text(proportion_of(found))}" for name, found in zip(names, item.measurements, strict=True)
@@ -356,7 +356,7 @@ def _describe_over_predicted_classes(item: Recommendation, cache: EvaluationCach
 def _describe_weak_classes(item: Recommendation, cache: EvaluationCache) -> RecommendationText:
     if not item.measurements:
         return RecommendationText(headline="No class has images to measure recall.")
-    names = [cache.class_names[found.class_index] for found in item.measurements if found.class_index is not None]
+    names = [cache.shown_names[found.class_index] for found in item.measurements if found.class_index is not None]
     recalls = [percent_text(found.measured.value) for found in item.measurements]
     named = [f"{name} {recall}" for name, recall in zip(names, recalls, strict=True)]
     counts = [

@@ -16,9 +16,16 @@ def test_names_come_from_lines_or_a_json_list(tmp_path, text):
     assert read_class_names(written(tmp_path, text)) == ("cat", "dog", "sea otter")
 
 
+@pytest.mark.parametrize("text", ['{"1": "dog", "0": "cat"}', '{"0": ["cat", "house cat"], "1": ["dog", "hound"]}'])
+def test_names_come_from_a_json_object_by_index(tmp_path, text):
+    assert read_class_names(written(tmp_path, text)) == ("cat", "dog")
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        ('{"1": "cat", "2": "dog"}', "keys are not the indices from 0 to 1"),
+        ('{"0": 7}', "entries that are not text"),
         ("cat\ndog\ncat", "contains cat twice, at indices 0 and 2"),
         ("cat\n\ndog", "empty name at index 1"),
         ('["cat", 3]', "entries that are not text"),
