@@ -83,7 +83,7 @@ def require_below(labels: NDArray[np.int64], num_classes: int, what: str, names:
         labels: int64 (N,), not negative.
         num_classes: K.
         what: whose labels they are, as the start of a message.
-        names: where the K classes come from, as the subject of `names`.
+        names: where the K classes come from, as the subject of `list`.
 
     Raises:
         DataError: one is too large.

@@ -98,7 +98,7 @@ def test_labels_counted_from_one_are_told_and_refused_where_they_do_not_fit(writ
     assert "No image has the label 0: the labels run from 1 to 3. Were they counted from 1?" in loaded.notes[0]
     names = tmp_path / "names.txt"
     names.write_text("cat\ndog\nowl")
-    with pytest.raises(DataError, match=r"labels up to 3, but .* 3 classes") as caught:
+    with pytest.raises(DataError, match=r"labels up to 3, but .* list 3 classes") as caught:
         load(path, class_names_path=names)
     assert "counted from 1" in caught.value.hint
     names.write_text("1\n2\n3")
