@@ -1,5 +1,5 @@
 // @ts-check
-// Class pages: choices about maps and images stand in the URL's hash, images open in a detail view. All of it is extra.
+// Class and pair pages: choices about maps and images are kept in the URL's hash, and images open in a detail view.
 "use strict";
 
 (() => {
@@ -43,7 +43,7 @@
     try {
       history.replaceState(null, "", state ? `#${state}` : location.pathname.split("/").pop() + location.search);
     } catch {
-      // Some browsers refuse this for local files; the page works without.
+      // Some browsers refuse this for local files. The page works without.
     }
   }
 
@@ -66,7 +66,7 @@
   /** @param {string} name */
   const value = (name) => fields.find((field) => field.name === name && (field.type !== "radio" || field.checked))?.value;
 
-  // The methods of the maps: the page holds the parts of all but the first in templates, which load nothing
+  // Methods: the page holds the parts of all but the first method in templates, which load nothing.
 
   const PLACES = [".legend:not(.difference-legend) > span", ".means", ".panels", "a.picture"];
 
@@ -125,7 +125,7 @@
     }
   }
 
-  // The detail view
+  // The detail view.
 
   const dialog = document.createElement("dialog");
   dialog.className = "image";

@@ -1,5 +1,5 @@
 // @ts-check
-// How a view of the confusion matrix is laid out and drawn: pixels, numbers in cells, names, recall, the colour scale.
+// Layout and drawing of the confusion matrix: pixels, numbers in cells, names, recall bars, color scale.
 "use strict";
 
 window.reportgenDrawing = (() => {
@@ -62,10 +62,10 @@ window.reportgenDrawing = (() => {
   }
 
   /**
-   * The colours of 256 grey levels, as the page's own filter makes them.
-   * @type {MatrixDrawing["colours"]}
+   * The colors of 256 gray levels, by the SVG filter of the page.
+   * @type {MatrixDrawing["colors"]}
    */
-  function colours(isDark) {
+  function colors(isDark) {
     const filter = document.getElementById(isDark ? "counts-dark" : "counts-light");
     const channels = ["R", "G", "B"].map((channel) =>
       filter
@@ -87,7 +87,7 @@ window.reportgenDrawing = (() => {
    * A pixel a cell; where the screen has fewer, each shows the largest of the cells that it stands for.
    * @type {MatrixDrawing["drawPixels"]}
    */
-  function drawPixels(canvas, { rows, columns, cells }, { side }, scale, colour) {
+  function drawPixels(canvas, { rows, columns, cells }, { side }, scale, color) {
     const [height, width] = [rows, columns].map(({ length }) => Math.min(length, Math.round(side * ratio())));
     const levels = new Uint8Array(height * width);
     for (const [y, x, value] of cells) {
@@ -96,12 +96,12 @@ window.reportgenDrawing = (() => {
     }
     Object.assign(canvas, { width, height });
     const image = new ImageData(width, height);
-    for (const [place, level] of levels.entries()) if (level) image.data.set([...colour[level], 255], 4 * place);
+    for (const [place, level] of levels.entries()) if (level) image.data.set([...color[level], 255], 4 * place);
     canvas.getContext("2d").putImageData(image, 0, 0);
   }
 
   /** @type {MatrixDrawing["drawValues"]} */
-  function drawValues(canvas, { cells }, { side, cell }, scale, colour, isShare) {
+  function drawValues(canvas, { cells }, { side, cell }, scale, color, isShare) {
     canvas.hidden = cell < VALUE_CELL;
     if (canvas.hidden) return;
     canvas.width = canvas.height = Math.round(side * ratio());
@@ -110,7 +110,7 @@ window.reportgenDrawing = (() => {
     Object.assign(context, { textAlign: "center", textBaseline: "middle", font: font() });
     for (const [y, x, value] of cells) {
       const text = isShare ? percentNumber(value) : countText(value);
-      const [red, green, blue] = colour[scale.level(value)].map((channel) => (channel / 255) ** 2.2);
+      const [red, green, blue] = color[scale.level(value)].map((channel) => (channel / 255) ** 2.2);
       context.fillStyle = 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 ? "#000" : "#fff"; // the higher contrast
       if (context.measureText(text).width < cell - 2) context.fillText(text, (x + 0.5) * cell, (y + 0.5) * cell + 0.5);
     }
@@ -188,5 +188,5 @@ window.reportgenDrawing = (() => {
     }
   }
 
-  return { barPath, colours, drawNames, drawPixels, drawTicks, drawValues, isNarrow, measure, outlinePath };
+  return { barPath, colors, drawNames, drawPixels, drawTicks, drawValues, isNarrow, measure, outlinePath };
 })();

@@ -1,5 +1,5 @@
 // @ts-check
-// The numbers of the confusion matrix: its cells, their shares and intervals, their scale, and what is said of them.
+// The numbers of the confusion matrix: counts, fractions, intervals, the scale, and the description of a cell.
 "use strict";
 
 window.reportgenNumbers = (() => {
@@ -13,12 +13,12 @@ window.reportgenNumbers = (() => {
    */
   function wilson(count, total, z) {
     const share = count / total;
-    const centre = share + z ** 2 / (2 * total);
+    const center = share + z ** 2 / (2 * total);
     const half = z * Math.sqrt((share * (1 - share)) / total + (z / (2 * total)) ** 2);
     const shrink = 1 + z ** 2 / total;
     return [
-      count === 0 ? 0 : Math.max((centre - half) / shrink, 0),
-      count === total ? 1 : Math.min((centre + half) / shrink, 1),
+      count === 0 ? 0 : Math.max((center - half) / shrink, 0),
+      count === total ? 1 : Math.min((center + half) / shrink, 1),
     ];
   }
 
@@ -138,7 +138,7 @@ window.reportgenNumbers = (() => {
     }
 
     /**
-     * A grey level as reportgen/report/images.py makes it: 255 is the largest value, and only nothing is 0.
+     * A gray level as reportgen/report/images.py makes it: 255 is the largest value, and only nothing is 0.
      * @param {number} value
      */
     level(value) {
@@ -167,7 +167,7 @@ window.reportgenNumbers = (() => {
   }
 
   /**
-   * Places for labels, as near to the middles of what they name as `spacing` allows (least squares: neighbours that
+   * Places for labels, as near to the middles of what they name as `spacing` allows (least squares: neighbors that
    * would overlap are pooled). The same as `spread` in reportgen/report/pictures/diagrams/confusion_frame.py.
    * @type {MatrixNumbers["spread"]}
    */

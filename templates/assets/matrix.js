@@ -1,6 +1,6 @@
 // @ts-check
-// The confusion matrix that a reader can move about in: what is chosen, what is pointed at, where a choice leads. Its
-// numbers come from confusion.js, names and pages of the classes from classes.js. Without scripts the picture stays.
+// The interactive confusion matrix: controls, cursor, links. Counts come from confusion.js, names and pages of the classes
+// from classes.js. Without scripts the page shows a picture.
 "use strict";
 
 (() => {
@@ -12,7 +12,7 @@
   const address = window.reportgenAddress;
   if (!host || !data || !pages || !drawing || !address) return;
 
-  const TINY_CELL = 5; // px; a smaller cell is enlarged before it is chosen
+  const TINY_CELL = 5; // px; a click on a smaller cell zooms in first
   const live = host.querySelector(".cm-live");
   /** @type {(name: string) => any} */
   const part = (name) => live.querySelector(`.cm-${name}`) ?? host.querySelector(`.cm-${name}`);
@@ -43,7 +43,7 @@
     return button;
   }
 
-  // ---- The numbers
+  // ---- Numbers
 
   const classes = makeTable(pages.map(([name]) => name), data.cells);
   const groups = data.superclasses;
@@ -55,7 +55,7 @@
     superclasses: groups && { ...groups.orders, superclass: [...groups.names.keys()] },
   };
 
-  // ---- What is chosen: in the controls, and in the address
+  // ---- Choices: in the controls and in the address
 
   /** @param {string} name */
   const inputs = (name) => [...host.querySelectorAll(`input[name="cm-${name}"]`)];
@@ -91,14 +91,14 @@
     timer = setTimeout(writeAddress, 250);
   }
 
-  // ---- What is in sight
+  // ---- The visible rows and columns
 
   /** @type {View} */
   let view; // rows and columns of a table
   /** @type {Shape} */
   let shape; // its measures
   /** @type {CountScale} */
-  let scale; // its colours
+  let scale; // its colors
   /** @type {Pair | null} */
   let hovered = null;
 
@@ -189,13 +189,13 @@
 
   function redraw() {
     const isDark = getComputedStyle(part("pixels")).color === "rgb(255, 255, 255)"; // what light-dark() chooses
-    const colour = drawing.colours(isDark);
-    drawing.drawPixels(part("pixels"), view, shape, scale, colour);
-    drawing.drawValues(part("values"), view, shape, scale, colour, isShare());
+    const color = drawing.colors(isDark);
+    drawing.drawPixels(part("pixels"), view, shape, scale, color);
+    drawing.drawValues(part("values"), view, shape, scale, color, isShare());
     showCursor();
   }
 
-  // ---- The cursor, and what is said of its cell
+  // ---- The cursor and the description of its cell
 
   function showCursor() {
     const [row, column] = hovered ?? state.cell;
@@ -221,8 +221,8 @@
     plot.dataset.cell = `${row},${column}`;
   }
 
-  /** @type {(row: number, column: number, middle: number, centre: number) => void} */
-  function showNames(row, column, middle, centre) {
+  /** @type {(row: number, column: number, middle: number, center: number) => void} */
+  function showNames(row, column, middle, center) {
     const { side, names, isNamed } = shape;
     const { rows, columns, table } = view;
     /** @type {[string, number[], number][]} */
@@ -237,8 +237,8 @@
     columnTag.textContent = table.names[column];
     (names ? part("rows") : plot).append(rowTag); // without a margin of names, the tag stands inside, away from the cell
     rowTag.style.top = `${clamp(middle, 9, side - 9)}px`;
-    rowTag.style.left = names || centre > side / 2 ? "" : `${side - rowTag.offsetWidth}px`;
-    columnTag.style.left = `${clamp(centre - columnTag.offsetWidth / 2, 0, Math.max(0, side - columnTag.offsetWidth))}px`;
+    rowTag.style.left = names || center > side / 2 ? "" : `${side - rowTag.offsetWidth}px`;
+    columnTag.style.left = `${clamp(center - columnTag.offsetWidth / 2, 0, Math.max(0, side - columnTag.offsetWidth))}px`;
   }
 
   /** @type {(row: number, column: number) => void} */
@@ -251,7 +251,7 @@
     readout.replaceChildren(...sentences.map((texts) => make("p", "", ...parts(texts))));
   }
 
-  /** Keeps room for what the longest names need, so that moving about moves nothing else. */
+  /** Reserves the height that the longest names need, so that moving the cursor moves nothing else. */
   function reserveReadout() {
     const { names } = view.table;
     const [first, second = first] = [...names.keys()].sort((a, b) => names[b].length - names[a].length);
@@ -307,7 +307,7 @@
     part("largest").hidden = !items.length;
   }
 
-  // ---- Moving about
+  // ---- Navigation
 
   /** @param {Pair | null} cell */
   function hover(cell) {
@@ -384,7 +384,7 @@
     const isAgain = isSame(cell, state.cell);
     if (view.isFine && !view.isPart && shape.cell < TINY_CELL) return enlarge(...cell);
     moveTo(cell);
-    // A finger can't hover: its first tap tells, the second opens.
+    // Touch has no hover: the first tap shows the cell, the second opens it.
     if (event.pointerType !== "touch" || isAgain) choose(cell, event.ctrlKey || event.metaKey);
   });
 
@@ -438,7 +438,7 @@
     host.closest("section").scrollIntoView();
   });
 
-  // ---- All of it
+  // ---- Start
 
   for (const name of ["controls", "live", "cell", "legend"]) part(name).hidden = false;
   document.getElementById("cm-help").hidden = false;

@@ -1,5 +1,5 @@
 // @ts-check
-// What a page gains with scripts: sortable tables and a way to any class by name. Everything is readable without.
+// Sortable tables, the filter of a table, and the search for a class by name. Pages are readable without.
 "use strict";
 
 const root = document.body.dataset.root;
@@ -38,7 +38,7 @@ function sortBy(table, column, header) {
 
 for (const table of document.querySelectorAll("table[data-sortable]")) {
   [...table.tHead.rows[0].cells].forEach((header, column) => {
-    if (header.querySelector(".sr")) return; // a column of bars repeats its neighbour
+    if (header.querySelector(".sr")) return; // a column of bars repeats its neighbor
     const button = document.createElement("button");
     button.type = "button";
     button.append(...header.childNodes);

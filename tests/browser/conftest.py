@@ -1,5 +1,5 @@
-"""Real Chromium on a small site of files. Every page that a test opens is watched: an error on its console, an uncaught
-exception, or a request that leaves the site's folder fails the test.
+"""Pages of a small site in Chromium, opened as files. Every page that a test opens is watched: an error on its console,
+an uncaught exception, or a request that leaves the site's folder fails the test.
 
 `REPORTGEN_BROWSER` names another Chromium. Where none is installed the tests are skipped; where `CI` is set they fail.
 """
@@ -44,7 +44,7 @@ _SUPERCLASS_OF = (2, 2, 2, 0, 0, 1, 1, 1, 0, 1, 1, 0)
 
 
 def make_evaluation(num_classes: int = 12, *, with_superclasses: bool = True, seed: int = 5) -> EvaluationCache:
-    """Forty images a class but the seventh, which has none; mistakes mostly among neighbours."""
+    """Forty images a class but the seventh, which has none; errors mostly between neighboring classes."""
     rng = np.random.default_rng(seed)
     names = CLASS_NAMES if num_classes == len(CLASS_NAMES) else tuple(f"class {i}" for i in range(num_classes))
     labels = np.repeat(np.delete(np.arange(num_classes), 6), 40)
@@ -123,7 +123,7 @@ def _fulfill(content: str, route: Route) -> None:
 
 
 class PageOpener:
-    """Opens pages of a site and notes what must not happen on them."""
+    """Opens pages of a site and records problems: console errors, exceptions, requests that leave the site."""
 
     def __init__(self, browser: Browser, site: Path) -> None:
         self.problems: list[str] = []

@@ -1,4 +1,4 @@
-"""Annotations on pages: outlines that lie where the marks are, nothing for axe to find, and room on every screen."""
+"""Outlines of annotations on pages: position, accessibility, narrow screens."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -44,7 +44,7 @@ def test_axe_finds_nothing(open_page: OpenPage, find_violations, annotated: Path
 
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("path", PAGES)
-def test_no_page_is_wider_than_the_window(open_page: OpenPage, annotated: Path, path: str, width: int):
+def test_pages_do_not_scroll_sideways(open_page: OpenPage, annotated: Path, path: str, width: int):
     page = open_page(path, folder=annotated, width=width)
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -54,13 +54,13 @@ def assert_covers(picture: dict[str, float], outline: dict[str, float]) -> None:
     """The outline lies around the marked part of a picture; its box holds the stroke too, a few pixels wide."""
     scale = picture["width"] / 16
     for start, side, low, high in (("x", "width", LEFT, RIGHT), ("y", "height", TOP, BOTTOM)):
-        centre = outline[start] + outline[side] / 2
-        assert centre == pytest.approx(picture[start] + (low + high) / 2 * scale, abs=1)
+        center = outline[start] + outline[side] / 2
+        assert center == pytest.approx(picture[start] + (low + high) / 2 * scale, abs=1)
         assert (high - low) * scale <= outline[side] <= (high - low) * scale + 8
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-def test_an_outline_lies_where_the_mark_is(open_page: OpenPage, annotated: Path, scripts: bool):
+def test_outline_surrounds_the_annotation(open_page: OpenPage, annotated: Path, scripts: bool):
     page = open_page(PAGES[1], folder=annotated, scripts=scripts)
     pictures = page.locator("#annotations .picture:has(.outline)")
 
@@ -73,7 +73,7 @@ def test_an_outline_lies_where_the_mark_is(open_page: OpenPage, annotated: Path,
         assert_covers(picture, outline)
 
 
-def test_outlines_lie_where_the_marks_are_in_the_single_file_too(open_page: OpenPage, annotated: Path):
+def test_outlines_surround_the_annotations_in_the_single_file(open_page: OpenPage, annotated: Path):
     page = open_page("report.html", folder=annotated.parent)
     picture = page.locator(".picture:has(.outline)").first
     box, outline = picture.bounding_box(), picture.locator(".outline use").bounding_box()
@@ -83,7 +83,7 @@ def test_outlines_lie_where_the_marks_are_in_the_single_file_too(open_page: Open
     assert_covers(box, outline)
 
 
-def test_the_choice_of_maps_leaves_outlines_alone(open_page: OpenPage, annotated: Path):
+def test_outlines_do_not_depend_on_the_chosen_map(open_page: OpenPage, annotated: Path):
     page = open_page(PAGES[1], folder=annotated)
     outline = page.locator("#annotations .overlay .outline").first
     evidence = page.locator("#annotations .overlay .evidence").first

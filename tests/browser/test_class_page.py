@@ -1,4 +1,4 @@
-"""Class pages with scripts: choices about maps, filters, the detail view, and the address that holds all of it."""
+"""Class pages with scripts: choices about maps, filters, the detail view, and the address."""
 
 import re
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def shown_maps(page: Page, number: int) -> set[str]:
 
 @pytest.fixture
 def mistake(evaluation: EvaluationCache, found: Findings) -> int:
-    """Number of the first class's surest mistake."""
+    """Number of the first class's most confident error."""
     return int(evaluation.example_index[found.selections[0].gallery[0]])
 
 
@@ -77,7 +77,7 @@ def test_choices_work_without_scripts(open_page: OpenPage, path: str, mistake: i
     assert not item.is_visible()
 
 
-def test_colours_scale_and_cells_are_applied_to_every_map(page: Page, mistake: int):
+def test_colors_scale_and_cells_are_applied_to_every_map(page: Page, mistake: int):
     read = """(id) => {
       const map = document.getElementById(id).querySelector(".evidence.p");
       const use = map.querySelector("use");
@@ -87,7 +87,7 @@ def test_colours_scale_and_cells_are_applied_to_every_map(page: Page, mistake: i
     filter_name, rendering, _ = page.evaluate(read, f"e{mistake}")
     assert "inferno-overlay" in filter_name
     assert rendering == "auto"
-    for name, value in (("colours", "viridis"), ("cells", "true"), ("scale", "own")):
+    for name, value in (("colors", "viridis"), ("cells", "true"), ("scale", "own")):
         choose(page, name, value)
     filter_name, rendering, opacity = page.evaluate(read, f"e{mistake}")
     assert "viridis-overlay" in filter_name
@@ -95,26 +95,26 @@ def test_colours_scale_and_cells_are_applied_to_every_map(page: Page, mistake: i
     assert opacity == "1"
 
 
-def test_an_address_shows_exactly_what_its_sender_saw(page: Page, open_page: OpenPage, path: str, mistake: int):
+def test_address_restores_every_choice(page: Page, open_page: OpenPage, path: str, mistake: int):
     choose(page, "map", "difference")
-    choose(page, "colours", "jet")
+    choose(page, "colors", "jet")
     choose(page, "only", "wrong")
     page.locator('input[name="opacity"]').fill("40")
-    assert state(page) == {"map": ["difference"], "colours": ["jet"], "only": ["wrong"], "opacity": ["40"]}
+    assert state(page) == {"map": ["difference"], "colors": ["jet"], "only": ["wrong"], "opacity": ["40"]}
     other = open_page(f"{path}#{urlsplit(page.url).fragment}")
     assert shown_maps(other, mistake) == {"difference"}
-    assert other.locator('input[name="colours"]:checked').input_value() == "jet"
+    assert other.locator('input[name="colors"]:checked').input_value() == "jet"
     assert other.evaluate("document.documentElement.style.getPropertyValue('--overlay-opacity')") == "0.4"
     assert visible_numbers(other) == visible_numbers(page)
 
 
-def test_the_address_is_clean_where_nothing_is_chosen(page: Page):
-    choose(page, "colours", "jet")
-    choose(page, "colours", "inferno")
+def test_address_is_empty_by_default(page: Page):
+    choose(page, "colors", "jet")
+    choose(page, "colors", "inferno")
     assert urlsplit(page.url).fragment == ""
 
 
-def test_filters_show_what_they_say_and_count_it(page: Page, evaluation: EvaluationCache, found: Findings):
+def test_filters_show_and_count_the_images(page: Page, evaluation: EvaluationCache, found: Findings):
     predictions, members = found.predictions, found.selections[0].gallery
     numbers = evaluation.example_index
     choose(page, "only", "wrong")
@@ -182,7 +182,7 @@ def test_a_count_of_confusions_leads_to_the_gallery_without_scripts(
     assert 0 <= box["y"] < page.viewport_size["height"]
 
 
-def test_neighbours_and_place_in_the_sequence_share_a_baseline(page: Page):
+def test_neighbors_and_place_in_the_sequence_share_a_baseline(page: Page):
     bottoms = page.evaluate(
         """() => [...document.querySelectorAll(".walk > *")].map((item) => {
              const range = document.createRange();
@@ -194,7 +194,7 @@ def test_neighbours_and_place_in_the_sequence_share_a_baseline(page: Page):
     assert max(bottoms) - min(bottoms) < 0.5
 
 
-def test_an_image_opens_in_detail_with_its_five_likeliest_classes(
+def test_detail_view_lists_the_five_most_probable_classes(
     page: Page, evaluation: EvaluationCache, found: Findings, mistake: int
 ):
     page.locator(f"#e{mistake} a").click()
@@ -213,14 +213,16 @@ def test_an_image_opens_in_detail_with_its_five_likeliest_classes(
     assert state(page) == {"image": [str(mistake)]}
 
 
-def test_the_detail_view_tells_a_right_answers_rank(open_page: OpenPage, path: str, evaluation: EvaluationCache, found):
+def test_detail_view_gives_the_rank_of_a_correct_prediction(
+    open_page: OpenPage, path: str, evaluation: EvaluationCache, found
+):
     right = [p for p in found.selections[0].gallery if found.predictions.is_correct[p]]
     page = open_page(f"{path}#image={evaluation.example_index[right[1]]}")
     first = page.locator("dialog.image ul li").first
     assert first.text_content() == f"correct prediction 2 of {len(right)} by ascending confidence"
 
 
-def test_the_detail_view_walks_by_arrow_keys_and_gives_the_focus_back(page: Page, found: Findings, mistake: int):
+def test_arrow_keys_step_through_the_detail_view_and_focus_returns(page: Page, found: Findings, mistake: int):
     page.locator(f"#e{mistake} a").click()
     second = visible_numbers(page)[1]
     page.keyboard.press("ArrowRight")
@@ -231,7 +233,7 @@ def test_the_detail_view_walks_by_arrow_keys_and_gives_the_focus_back(page: Page
     assert page.evaluate("document.activeElement.closest('li').id") == f"e{second}"
 
 
-def test_an_address_of_an_image_opens_it(open_page: OpenPage, path: str, mistake: int):
+def test_address_of_an_image_opens_it(open_page: OpenPage, path: str, mistake: int):
     page = open_page(f"{path}#image={mistake}")
     assert page.locator("dialog.image").is_visible()
 
@@ -244,7 +246,7 @@ def test_axe_finds_nothing_in_the_detail_view(
         assert find_violations(page) == []
 
 
-def test_a_hostile_address_changes_nothing(open_page: OpenPage, path: str):
+def test_hostile_address_changes_nothing(open_page: OpenPage, path: str):
     page = open_page(f"{path}#image=<b>&map=%22%3E&as=99999&opacity=1e9&sure=abc")
     assert not page.locator("dialog.image").is_visible()
     assert re.fullmatch(

@@ -91,7 +91,7 @@ def test_a_request_that_leaves_the_folder_is_noticed(open_page: OpenPage):
     open_page.problems.clear()
 
 
-def test_what_the_policy_forbids_is_noticed(open_page: OpenPage):
+def test_policy_violation_is_noticed(open_page: OpenPage):
     page = open_page("index.html")
     page.evaluate("document.body.setAttribute('style', 'color: red')")
     assert any("Content Security Policy" in problem for problem in open_page.problems)

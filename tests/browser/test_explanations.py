@@ -1,4 +1,4 @@
-"""The page over single images: nothing for axe to find, room on every screen, and nothing it needs a script for."""
+"""The page of `reportgen explain`: accessibility, narrow screens, no scripts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_axe_finds_nothing(open_page: OpenPage, find_violations, explanations: P
 
 
 @pytest.mark.parametrize("width", [360, 1280, 2560])
-def test_the_page_is_no_wider_than_the_window(open_page: OpenPage, explanations: Path, width: int):
+def test_page_does_not_scroll_sideways(open_page: OpenPage, explanations: Path, width: int):
     page = open_page("index.html", folder=explanations, width=width)
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,4 +1,4 @@
-"""The confusion matrix of the first page: its cursor, what it says, what it draws, where it leads."""
+"""The confusion matrix of the first page: cursor, descriptions, drawing, links."""
 
 import base64
 import io
@@ -82,9 +82,9 @@ def mistakes_of(confusion: Confusion) -> Confusion:
 
 
 def painted(levels: np.ndarray, colormap: str = "counts-light") -> np.ndarray:
-    """Grey levels as the page's filter colours them; level 0 is clear."""
-    colours = np.concatenate([color_levels(colormap)[levels], np.full((*levels.shape, 1), 255, np.uint8)], axis=-1)
-    return np.where(levels[..., None] > 0, colours, 0).astype(np.uint8)
+    """Gray levels as the page's filter colors them; level 0 is clear."""
+    colors = np.concatenate([color_levels(colormap)[levels], np.full((*levels.shape, 1), 255, np.uint8)], axis=-1)
+    return np.where(levels[..., None] > 0, colors, 0).astype(np.uint8)
 
 
 def levels_of(values: np.ndarray, scale: str = "root") -> np.ndarray:
@@ -138,7 +138,7 @@ def by_superclass(evaluation: EvaluationCache) -> list[int]:
 # ---- Without scripts
 
 
-def test_without_scripts_the_picture_is_seen_and_no_control(open_page: OpenPage):
+def test_without_scripts_the_picture_is_shown_without_controls(open_page: OpenPage):
     page = open_page("index.html", scripts=False)
     expect(page.locator("#matrix .cm-picture")).to_be_visible()
     assert page.locator("#matrix img").evaluate("image => image.complete && image.naturalWidth") == 12
@@ -146,7 +146,7 @@ def test_without_scripts_the_picture_is_seen_and_no_control(open_page: OpenPage)
         expect(page.locator(hidden)).to_be_hidden()
 
 
-def test_on_paper_the_picture_is_seen_and_no_control(index: Page):
+def test_print_shows_the_picture_without_controls(index: Page):
     expect(index.locator("#matrix .cm-picture")).to_be_hidden()
     index.emulate_media(media="print")
     expect(index.locator("#matrix .cm-picture")).to_be_visible()
@@ -186,7 +186,7 @@ def test_shares_and_scales_are_drawn_as_chosen(
     np.testing.assert_array_equal(pixels(index), painted(levels_of(values, scale)))
 
 
-def test_the_matrix_of_superclasses_shows_mistakes_inside_on_its_diagonal(
+def test_matrix_of_superclasses_shows_errors_within_on_its_diagonal(
     index: Page, evaluation: EvaluationCache, found: Findings
 ):
     choose(index, "level", "superclasses")
@@ -195,7 +195,7 @@ def test_the_matrix_of_superclasses_shows_mistakes_inside_on_its_diagonal(
     np.testing.assert_array_equal(pixels(index), painted(levels_of(member.T @ mistakes @ member)))
 
 
-def test_colours_follow_the_scheme(index: Page, found: Findings, by_superclass: list[int]):
+def test_colors_follow_the_scheme(index: Page, found: Findings, by_superclass: list[int]):
     levels = confusion_levels(found.confusion[np.ix_(by_superclass, by_superclass)])
     index.emulate_media(color_scheme="dark")
     index.wait_for_timeout(50)
@@ -212,7 +212,7 @@ def test_the_legend_marks_the_largest_cell(index: Page, found: Findings):
     assert index.locator(".cm-legend text").last.text_content().endswith("%")
 
 
-def test_with_more_cells_than_pixels_no_mistake_is_lost(open_page: OpenPage):
+def test_no_error_is_lost_with_more_cells_than_pixels(open_page: OpenPage):
     rng, size = np.random.default_rng(0), 1000
     confusion = np.diag(rng.integers(20, 60, size))
     np.add.at(confusion, (rng.integers(0, size, 3000), rng.integers(0, size, 3000)), rng.integers(1, 9, 3000))
@@ -235,7 +235,7 @@ def test_with_more_cells_than_pixels_no_mistake_is_lost(open_page: OpenPage):
     np.testing.assert_array_equal(shown, painted(pooled))
 
 
-def test_a_model_without_mistakes_has_a_matrix_too(open_page: OpenPage, evaluation: EvaluationCache):
+def test_matrix_of_a_model_without_errors(open_page: OpenPage, evaluation: EvaluationCache):
     page = open_page("index.html", replaced={"**/confusion.js": data_script(np.diag([5] * 12))})
     assert not pixels(page).any()
     expect(page.locator(".cm-unit")).to_have_text("The model makes no errors.")
@@ -245,7 +245,7 @@ def test_a_model_without_mistakes_has_a_matrix_too(open_page: OpenPage, evaluati
 # ---- What is said
 
 
-def test_every_cell_is_read_out_in_pythons_numbers(index: Page, evaluation: EvaluationCache, found: Findings):
+def test_descriptions_of_cells_agree_with_python(index: Page, evaluation: EvaluationCache, found: Findings):
     said = index.evaluate(READ_ALL)
     assert len(said) == 144
     for place, texts in said.items():
@@ -265,9 +265,7 @@ def test_shares_and_intervals_are_rounded_as_python_rounds_them(
         assert texts == expected_texts(evaluation.class_names, confusion, row, column)
 
 
-def test_a_share_of_half_a_per_cent_is_rounded_up_whatever_binary_says(
-    open_page: OpenPage, evaluation: EvaluationCache
-):
+def test_fractions_are_rounded_by_their_decimal_digits(open_page: OpenPage, evaluation: EvaluationCache):
     confusion = np.zeros((12, 12), int)
     confusion[0, :4], confusion[1, :4] = (57, 29, 115, 1), (143, 171, 85, 199)  # 28.5, 14.5, 57.5 and 0.5 per cent
     page = open_page("index.html", replaced={"**/confusion.js": data_script(confusion)})
@@ -275,7 +273,7 @@ def test_a_share_of_half_a_per_cent_is_rounded_up_whatever_binary_says(
     assert [said[f"0,{column}"][1].split(" ")[0] for column in range(4)] == ["29%", "15%", "58%", "1%"]
 
 
-def test_the_readout_is_polite_to_keys_and_silent_under_the_mouse(index: Page):
+def test_description_is_announced_for_keys_and_not_for_the_mouse(index: Page):
     readout = index.locator(".cm-readout")
     expect(readout).to_have_attribute("aria-live", "polite")
     index.locator(".cm-plot").hover(position={"x": 30, "y": 60})
@@ -324,7 +322,7 @@ def test_keys_move_the_cursor_and_stop_at_the_edges(index: Page, by_superclass: 
         assert cell(index) == expected, key
 
 
-def test_shift_jumps_to_the_next_mistake(index: Page, found: Findings, by_superclass: list[int]):
+def test_shift_jumps_to_the_next_error(index: Page, found: Findings, by_superclass: list[int]):
     plot = index.locator(".cm-plot")
     plot.press("Control+Home")
     row = mistakes_of(found.confusion)[by_superclass[0], by_superclass]
@@ -343,7 +341,7 @@ def test_the_matrix_is_one_tab_stop(index: Page):
     assert index.evaluate("document.activeElement.closest('.cm-cell') !== null")
 
 
-def test_the_mouse_previews_and_leaves_the_cursor_alone(index: Page, by_superclass: list[int]):
+def test_mouse_previews_a_cell_without_moving_the_cursor(index: Page, by_superclass: list[int]):
     before = cell(index)
     index.locator(".cm-plot").hover(position=point(index, 1, 3))
     assert cell(index) == (by_superclass[1], by_superclass[3])
@@ -351,7 +349,7 @@ def test_the_mouse_previews_and_leaves_the_cursor_alone(index: Page, by_supercla
     assert cell(index) == before
 
 
-def test_pointing_moves_nothing_else(index: Page):
+def test_pointing_at_a_cell_moves_nothing_else(index: Page):
     boxes = """() => [...document.querySelectorAll(".cm-panel > *, .cm-actions, .cm-scale p, #pairs, .cm-live > *")]
       .map((element) => JSON.stringify(element.getBoundingClientRect()))"""
     plot = index.locator(".cm-plot")
@@ -406,7 +404,7 @@ def test_an_empty_cell_leads_nowhere(index: Page, by_superclass: list[int], foun
     assert index.url.split("#")[0].endswith("index.html")
 
 
-def test_a_finger_first_reads_and_then_opens(open_page: OpenPage, by_superclass: list[int], found: Findings):
+def test_first_tap_shows_a_cell_and_the_second_opens_it(open_page: OpenPage, by_superclass: list[int], found: Findings):
     page = open_page("index.html", has_touch=True)
     mistakes = mistakes_of(found.confusion)[np.ix_(by_superclass, by_superclass)]
     row, column = np.argwhere(mistakes > 0)[-1].tolist()
@@ -418,7 +416,7 @@ def test_a_finger_first_reads_and_then_opens(open_page: OpenPage, by_superclass:
     page.wait_for_url(f"**/classes/{by_superclass[row]:03d}*")
 
 
-def test_the_largest_mistakes_lead_to_their_images(index: Page, found: Findings, evaluation: EvaluationCache):
+def test_most_frequent_errors_link_to_their_images(index: Page, found: Findings, evaluation: EvaluationCache):
     items = index.locator(".cm-largest a")
     pair = found.pairs[0]
     assert items.first.locator(".n").text_content() == count_text(pair.share.count)
@@ -454,7 +452,7 @@ def test_the_section_on_superclasses_leads_to_their_matrix(index: Page):
     expect(index.locator(".cm-plot")).to_be_focused()
 
 
-def test_a_part_can_be_enlarged_and_the_cursor_walks_out_of_it(open_page: OpenPage, wide_site: Path):
+def test_zoom_follows_the_cursor(open_page: OpenPage, wide_site: Path):
     page = open_page("index.html", folder=wide_site)
     assert page.locator(".cm-rows .cm-name").count() < 60
     page.get_by_role("button", name="Zoom in").click()
@@ -471,7 +469,7 @@ def test_a_part_can_be_enlarged_and_the_cursor_walks_out_of_it(open_page: OpenPa
     assert pixels(page).shape[:2] == (60, 60)
 
 
-def test_a_tiny_cell_is_enlarged_before_it_is_chosen(open_page: OpenPage, wide_site: Path):
+def test_click_on_a_tiny_cell_zooms_in_first(open_page: OpenPage, wide_site: Path):
     page = open_page("index.html", folder=wide_site, width=360)
     plot = page.locator(".cm-plot")
     plot.click(position={"x": 100, "y": 100})

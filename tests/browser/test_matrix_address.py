@@ -20,7 +20,7 @@ def cell(page: Page) -> str | None:
     return page.locator(".cm-plot").get_attribute("data-cell")
 
 
-def test_choices_stand_in_the_address(open_page: OpenPage):
+def test_choices_are_written_to_the_address(open_page: OpenPage):
     page = open_page("index.html")
     choose(page, "order", "name")
     choose(page, "diagonal", "on")

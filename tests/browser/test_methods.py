@@ -1,4 +1,4 @@
-"""Maps by several methods: one choice for a whole page, in its address, that loads what it shows only then."""
+"""Maps by several methods: the choice of one, its address, and loading on demand."""
 
 import dataclasses
 from collections.abc import Callable
@@ -25,7 +25,7 @@ COVERED = np.arange(0, 440, 2)
 
 @pytest.fixture(scope="session")
 def cache(evaluation: EvaluationCache) -> EvaluationCache:
-    """Four methods, of which one knows no class and another only some examples; two columns, and annotations."""
+    """Four methods, one class-agnostic, one with maps of some examples only; two metadata columns, and annotations."""
     first = evaluation.cams["gradcam"]
     looked = np.abs(first.true[:, ::2, ::2])
     cams = {
@@ -66,7 +66,7 @@ def first_card(page: Page) -> str:
 
 @pytest.fixture
 def wrong(cache: EvaluationCache, found: Findings) -> int:
-    """Position of the first class's surest mistake."""
+    """Position of the first class's most confident error."""
     return found.selections[0].worst[0]
 
 
@@ -113,7 +113,7 @@ def test_sprites_of_a_method_are_loaded_when_it_is_chosen(open_class: OpenPage):
         choose(page, "gradcam-plus-plus")
 
 
-def test_an_address_shows_the_method_that_its_sender_saw(open_class: OpenPage):
+def test_address_restores_the_method(open_class: OpenPage):
     page = open_class()
     choose(page, "rollout")
     assert parse_qs(urlsplit(page.url).fragment) == {"method": ["rollout"]}
@@ -166,7 +166,7 @@ def test_pair_pages_have_the_same_choice(open_page: OpenPage, folder: Path):
     assert "for all classes" in page.locator(".means").inner_text()
 
 
-def test_a_column_filters_the_gallery_and_stands_in_the_address(
+def test_metadata_column_filters_the_gallery_and_is_in_the_address(
     open_class: OpenPage, cache: EvaluationCache, found: Findings
 ):
     page = open_class()
@@ -208,7 +208,7 @@ def partial_site(
 
 
 @pytest.mark.parametrize("kind", ["index.html", "classes/000-*.html", "pairs/*.html", "how-to-read.html"])
-def test_partial_reports_are_as_sound_as_whole_ones(
+def test_axe_finds_nothing_on_partial_reports(
     open_page: OpenPage, find_violations: Callable[[Page], list[str]], partial_site: Path, kind: str
 ):
     path = min(partial_site.glob(kind)).relative_to(partial_site).as_posix()
@@ -217,7 +217,7 @@ def test_partial_reports_are_as_sound_as_whole_ones(
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-def test_the_detail_view_opens_whatever_there_is_to_show(open_page: OpenPage, partial_site: Path):
+def test_detail_view_opens_without_images_or_maps(open_page: OpenPage, partial_site: Path):
     path = min(partial_site.glob("classes/000-*.html")).relative_to(partial_site).as_posix()
     page = open_page(path, folder=partial_site)
     page.locator(".gallery a").first.click()

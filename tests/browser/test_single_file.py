@@ -1,4 +1,4 @@
-"""The file to mail: one page that does what the site's pages do, under a policy of its own."""
+"""The single file: one page with the functions of the site, under a policy of its own."""
 
 import re
 from collections.abc import Callable

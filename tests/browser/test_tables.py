@@ -1,4 +1,4 @@
-"""The tables of the first page with scripts: sorting by buttons, filtering, and the way to a class by name."""
+"""The tables of the first page with scripts: sorting, filtering, and the search for a class."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,9 +21,7 @@ def names(page: Page) -> list[str]:
     return page.locator("table.classes tbody tr:visible th").all_text_contents()
 
 
-def test_sorting_by_a_number_begins_with_the_largest_and_turns_round(
-    index: Page, evaluation: EvaluationCache, found: Findings
-):
+def test_sorting_by_a_number_starts_descending_and_reverses(index: Page, evaluation: EvaluationCache, found: Findings):
     recalls = {evaluation.class_names[c.class_index]: c.recall.value for c in found.classes if c.recall.total}
     header = index.locator("table.classes th", has_text="recall")
     header.locator("button").click()
@@ -45,7 +43,7 @@ def test_undefined_values_stay_at_the_end(index: Page, evaluation: EvaluationCac
         assert names(index)[-len(empty) :] == empty
 
 
-def test_sorting_by_another_column_takes_the_mark_along(index: Page):
+def test_only_the_sorted_column_is_marked(index: Page):
     for text in ("recall", "F1"):
         index.locator("table.classes th", has_text=text).locator("button").click()
     assert index.locator("table.classes th[aria-sort]").all_text_contents() == ["F1"]
@@ -78,13 +76,13 @@ def test_a_class_is_found_by_name_from_any_page(open_page: OpenPage, evaluation:
     assert page.locator("h1").text_content() == evaluation.class_names[2]
 
 
-def test_a_name_that_no_class_has_is_said_to_be_unknown(index: Page):
+def test_unknown_class_name_is_reported(index: Page):
     index.locator("#class-finder").fill("no such class")
     index.keyboard.press("Enter")
     assert index.evaluate("document.getElementById('class-finder').validationMessage") == "No class matches this name."
 
 
-def test_without_scripts_nothing_pretends_to_work(open_page: OpenPage, site: Path):
+def test_without_scripts_no_control_is_shown(open_page: OpenPage, site: Path):
     page = open_page("index.html", scripts=False)
     assert page.locator("table.classes").is_visible()
     assert page.locator("thead button").count() == 0

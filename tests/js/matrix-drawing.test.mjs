@@ -16,7 +16,7 @@ function transfer(values, c) {
 }
 
 test("the color of a gray level is what the filter of the page makes of it", () => {
-  const colors = plain(drawing.colours(false));
+  const colors = plain(drawing.colors(false));
   assert.equal(colors.length, 256);
   for (const [level, color] of colors.entries()) {
     for (const [i, values] of Object.values(TABLES).entries()) {

@@ -86,12 +86,12 @@ interface MatrixNumbers {
 
 interface MatrixDrawing {
   barPath(view: View, shape: Shape, y: number, thickness: number): string;
-  colours(isDark: boolean): Color[];
+  colors(isDark: boolean): Color[];
   drawNames(side: HTMLElement, head: HTMLElement, view: View, shape: Shape): string;
-  drawPixels(canvas: HTMLCanvasElement, view: View, shape: Shape, scale: CountScale, colour: Color[]): void;
+  drawPixels(canvas: HTMLCanvasElement, view: View, shape: Shape, scale: CountScale, color: Color[]): void;
   drawTicks(svg: Element, scale: CountScale, isShare: boolean): void;
   drawValues(
-    canvas: HTMLCanvasElement, view: View, shape: Shape, scale: CountScale, colour: Color[], isShare: boolean,
+    canvas: HTMLCanvasElement, view: View, shape: Shape, scale: CountScale, color: Color[], isShare: boolean,
   ): void;
   isNarrow(width: number): boolean;
   measure(view: View, width: number): Shape;
