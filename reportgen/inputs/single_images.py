@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from reportgen.errors import DataError
 from reportgen.explanation import ImageFailure
 from reportgen.inputs.data.class_names import read_class_names
-from reportgen.inputs.data.file_checks import check_file
+from reportgen.inputs.data.file_checks import FileCheck, check_file
 from reportgen.inputs.data.image_files import FULL_WINDOW, Window, read_image
-from reportgen.inputs.data.image_listing import list_image_names
+from reportgen.inputs.data.image_listing import CONVERT_HINT, list_images, unsupported_reason
 from reportgen.inputs.data.windows import choose_window, find_range
 from reportgen.inputs.networks.source import ModelSource
 from reportgen.inputs.preprocessing import Preprocessing
@@ -31,12 +31,13 @@ def find_images(paths: Sequence[Path]) -> tuple[Path, ...]:
         if not path.is_dir():
             found[path] = None
             continue
-        names = list_image_names(path)
+        (listing,) = list_images([path])
+        names = [*listing.images, *(entry.name for entry in listing.unusable)]
         if not names:
             raise DataError(
                 f"The folder {path} contains no images.", hint="Give image files, or a folder that contains some."
             )
-        found.update(dict.fromkeys(path / name for name in names))
+        found.update(dict.fromkeys(path / name for name in sorted(names)))
     return tuple(found)
 
 
@@ -61,11 +62,13 @@ def read_views(
     Raises:
         DataError: none can be read.
     """
-    deep = [path for path in paths if check_file(path).is_deep]
+    checks = [check_file(path) for path in paths]
+    deep = [path for path, check in zip(paths, checks, strict=True) if check.is_deep]
     chosen, _ = choose_window(window, find_range(deep)) if deep else (FULL_WINDOW, "")
     views, failures = [], []
-    for path in paths:
+    for path, check in zip(paths, checks, strict=True):
         try:
+            _require_readable(path, check)
             views.append((path, preprocessing.view(_read(path, chosen))))
         except DataError as error:
             failures.append(ImageFailure(path=path, message=error.message, hint=error.hint))
@@ -89,6 +92,13 @@ def find_class_names(source: ModelSource) -> tuple[str, ...]:
     if path is not None:
         return read_class_names(path)
     return tuple(to_one_line(name) for name in source.class_names())
+
+
+def _require_readable(path: Path, check: FileCheck) -> None:
+    """Check that opening a file can succeed: that of a pipe would wait forever."""
+    if check.reason and path.exists():
+        hint = CONVERT_HINT if unsupported_reason(path.name) else "Give an image that Pillow can read, such as a PNG."
+        raise DataError(f"The image {path} cannot be read: {check.reason}.", hint=hint)
 
 
 def _read(path: Path, window: Window) -> NDArray[np.uint8]:

@@ -156,7 +156,7 @@ def test_what_cannot_be_explained_is_one_clear_error(folder: Path, call: Callabl
 
 
 def test_an_empty_folder_is_one_clear_error(tmp_path: Path):
-    with pytest.raises(DataError, match="holds no image"):
+    with pytest.raises(DataError, match="contains no images"):
         explain(tmp_path)
 
 

@@ -52,7 +52,8 @@ def check_logits(output: Any, num_images: int, num_classes: int | None) -> None:
         raise ModelError(
             f"The network has {logits.shape[1]} outputs, the test set has {num_classes} classes.",
             hint="Build the network with one output for each class. If the test set contains only some of its classes, "
-            f"list all of them in a file and give {setting('class_names_path', 'FILE')}.",
+            f"list all of them in a file and give {setting('class_names_path', 'FILE')}."
+            + (" If labels are counted from 1, subtract 1 from each." if logits.shape[1] == num_classes - 1 else ""),
         )
 
 
