@@ -28,7 +28,12 @@
       font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: theme.ink },
       hoverlabel: { bgcolor: theme.panel, bordercolor: theme.rule, font: { color: theme.ink }, align: "left" },
     };
-    const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+    const options = {
+      responsive: true,
+      displaylogo: false,
+      modeBarButtonsToRemove: ["select2d", "lasso2d", "sendChartToCloud"], // nothing is uploaded
+      plotlyServerURL: "",
+    };
     window.Plotly?.react(chart, traces, themed, options);
   }
 

@@ -83,6 +83,14 @@ def test_chart_draws_zooms_and_downloads_under_its_policy(open_kind: OpenPage, k
     page.locator('.modebar-btn[data-title="Reset axes"]').click()
 
 
+def test_chart_offers_no_upload(open_kind: OpenPage):
+    page = open_kind("chart of recall")
+    page.locator(".modebar").wait_for(state="attached")
+    names = page.locator(".modebar-btn").evaluate_all("buttons => buttons.map((button) => button.dataset.title)")
+    assert any("ownload" in name for name in names)
+    assert not any(word in name.lower() for name in names for word in ("share", "cloud", "edit"))
+
+
 def test_a_request_that_leaves_the_folder_is_noticed(open_page: OpenPage):
     page = open_page("index.html", bypass_csp=True)
     page.evaluate("new Image().src = '../elsewhere.png'")

@@ -292,7 +292,8 @@ def _themes() -> dict[str, dict[str, Any]]:
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self';"
-    " style-src 'self' 'unsafe-hashes' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; img-src data: blob:"
+    " style-src 'self' 'unsafe-hashes' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; img-src data: blob:;"
+    " base-uri 'none'; form-action 'none'"
 )
 """The strictest policy that Plotly works under. Its inline styles are empty, hence the hash of no text: their rules are
 set by script. It renders downloads from blobs."""

@@ -56,6 +56,8 @@ def test_a_chart_allows_no_inline_script_and_no_request(small_cache, small_findi
         "script-src": "'self'",
         "style-src": f"'self' 'unsafe-hashes' {empty}",
         "img-src": "data: blob:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
     }
     assert all("src=" in tag or "application/json" in tag for tag in re.findall(r"<script[^>]*>", page))
     assert "<style" not in page
