@@ -319,7 +319,7 @@ def _require_array(name: str, array: NDArray[Any], kind: str, shape: tuple[int |
 
 def _check_arrays(cache: EvaluationCache) -> None:
     n, k = cache.num_examples, cache.num_classes
-    _require(n > 0, "it holds no example")
+    _require(n > 0, "it contains no examples")
     _require(k > 1, f"it holds {k} classes, expected two or more")
     _require_array("labels", cache.labels, "int64", (n,))
     _require_array("example_index", cache.example_index, "int64", (n,))
@@ -371,7 +371,7 @@ def _check_annotations(cache: EvaluationCache, annotations: Annotations) -> None
     _require(cache.thumbnails is not None, "there are annotations, but no images")
     size = (None, None) if cache.thumbnails is None else cache.thumbnails.shape[1:3]
     _require_array("annotation masks", annotations.masks, "bool", (len(annotations.positions), *size))
-    _require(bool(annotations.masks.any(axis=(1, 2)).all()), "an annotation marks no place")
+    _require(bool(annotations.masks.any(axis=(1, 2)).all()), "an annotation covers no pixel")
 
 
 def _check_faithfulness(cache: EvaluationCache, faithfulness: Faithfulness) -> None:

@@ -209,7 +209,7 @@ def _opened(path: Path) -> Iterator[Any]:
         if not start:
             raise CacheError(f"The cache {path} is empty.", hint=REFRESH_HINT)
         if start != b"PK":
-            raise _foreign(path, "it is no .npz file")
+            raise _foreign(path, "it is not a .npz file")
         file.seek(0)
         try:
             archive = np.load(file, allow_pickle=False)
@@ -227,17 +227,17 @@ def _read_meta(archive: Any, path: Path) -> dict[str, Any]:
     except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise _damaged(path) from error
     except ValueError as error:
-        raise _foreign(path, "its member `meta` is no JSON") from error
+        raise _foreign(path, "its member `meta` is not valid JSON") from error
     if not isinstance(meta, dict) or not isinstance(meta.get("schema_version"), int):
         raise _foreign(path, "its member `meta` names no schema version")
     version = meta["schema_version"]
     if version > SCHEMA_VERSION:
         raise CacheError(
             f"The cache {path} has schema version {version}; this reportgen reads up to {SCHEMA_VERSION}.",
-            hint="Upgrade reportgen, or make the cache anew with this version.",
+            hint="Upgrade reportgen, or create the cache again with this version.",
         )
     if version < SCHEMA_VERSION:
-        raise OutdatedCacheError(f"The cache {path} is of an older reportgen.", hint=REFRESH_HINT)
+        raise OutdatedCacheError(f"The cache {path} was written by an older version of reportgen.", hint=REFRESH_HINT)
     return meta
 
 

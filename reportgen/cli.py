@@ -35,8 +35,10 @@ _HELP = """Static HTML reports on image classifiers: errors, class activation ma
 intervals.
 
 \b
-Try it:          reportgen demo --open
-Your own model:  reportgen run --model FILE.py:factory --weights FILE --data FOLDER
+Try it:
+  reportgen demo --open
+Report on your own model:
+  reportgen run --model FILE.py:factory --weights FILE --data FOLDER
 """
 _DEMO_SPEC = "demo"
 _DOCTOR_WIDTH = 28
@@ -93,7 +95,7 @@ def analyze_command(cache_path: Path, refresh: bool, **options: Any) -> None:
 def render_command(cache_path: Path, model_name: str, open_page: bool, **options: Any) -> None:
     """Write the report from a cache.
 
-    CACHE is a file that `reportgen run` or `reportgen analyze` wrote. Neither the model nor the data are needed.
+    CACHE is a file that `reportgen run` or `reportgen analyze` wrote. Neither the model nor the test set is needed.
     """
     from reportgen.pipeline import render
 
@@ -134,7 +136,10 @@ def explain_command(images: tuple[Path, ...], out: Path, open_page: bool, **opti
 @cache_options(Path("demo-cache.npz"))
 @render_options
 def demo_command(cache_path: Path, refresh: bool, device: str, open_page: bool, **options: Any) -> None:
-    """Write a report on the built-in demo: a small network and 10,000 images of two-digit numbers."""
+    """Write a report on the built-in demo, without a download.
+
+    The demo is a small network and a test set of 10,000 images of two-digit numbers.
+    """
     settings = AnalyzeSettings(model=_DEMO_SPEC, data=_DEMO_SPEC, device=device)
     _run(settings, RenderSettings(**options), cache_path, refresh=refresh, open_page=open_page)
 
@@ -142,7 +147,10 @@ def demo_command(cache_path: Path, refresh: bool, device: str, open_page: bool, 
 @cli.command("verify", cls=Command)
 @click.argument("site", type=click.Path(path_type=Path), metavar="SITE")
 def verify_command(site: Path) -> None:
-    """Compare a site with its manifest and list changed, added and missing files."""
+    """Check that a site is unchanged since it was written.
+
+    Compares the files with the manifest of the site and lists those that were changed, added or lost.
+    """
     from reportgen.report.delivery.verify import raise_unclean, verify_site
 
     check = verify_site(site)
@@ -156,7 +164,10 @@ def verify_command(site: Path) -> None:
 
 @cli.command("doctor", cls=Command)
 def doctor_command() -> None:
-    """Print versions, devices and optional libraries, and which sources need a missing library."""
+    """Print versions, devices and missing optional libraries.
+
+    For each source of models and test sets, tells whether its library is installed and how to install it.
+    """
     from reportgen.doctor import diagnose
 
     for title, facts in diagnose().items():

@@ -308,8 +308,8 @@ _preprocessing_options = _options(
         show_default=True,
         metavar="LOW,HIGH|auto|full",
         callback=_parse_window,
-        help="Values of pictures with more than 8 bits that become black and white; auto for the range found in them, "
-        "full for 0 and 65535.",
+        help="For images with more than 8 bits: the values shown as black and as white; auto for the range of the "
+        "images, full for 0 and 65535.",
         shell_complete=_complete(WINDOWS),
     ),
 )
@@ -377,7 +377,7 @@ _content_options = _options(
         "--mistaken",
         "num_mistaken",
         default=_DEFAULT_SETTINGS.num_mistaken,
-        help="Number of examples per class that were mistaken for it.",
+        help="Number of examples of other classes that were mistaken for the class.",
     ),
     _number_option("--pairs", "num_pairs", default=_DEFAULT_SETTINGS.num_pairs, help="Number of most confused pairs."),
     _number_option(
@@ -389,7 +389,7 @@ _content_options = _options(
         default=_DEFAULT_SETTINGS.iou_threshold,
         show_default=True,
         metavar="FRACTION",
-        help="Fraction of its peak above which a map counts as covering a pixel.",
+        help="A map covers a pixel if its value reaches this fraction of its peak.",
     ),
     _option(
         "--keep-label-issues",
@@ -431,7 +431,7 @@ _delivery_options = _options(
     _path_option(
         "--single-file",
         metavar="FILE.html",
-        help="Also write one HTML file to mail, with the first page, some classes and the figures.",
+        help="Also write one HTML file for email, with the first page, some classes and the figures.",
     ),
     _option(
         "--classes",

@@ -140,7 +140,7 @@ def test_an_annotation_that_marks_nothing_is_refused(tiny_cache: EvaluationCache
     annotations = complete(tiny_cache).annotations
     masks = annotations.masks.copy()
     masks[1] = False
-    with pytest.raises(CacheError, match="marks no place"):
+    with pytest.raises(CacheError, match="covers no pixel"):
         dataclasses.replace(tiny_cache, annotations=dataclasses.replace(annotations, masks=masks))
 
 

@@ -134,7 +134,7 @@ def _peek(views: Iterator[Views]) -> tuple[Views, Iterable[Views]]:
     """The first batch, and all of them."""
     first = next(views, None)
     if first is None:
-        raise DataError("The test set holds no example.", hint=f"Give another one with {setting('data')}.")
+        raise DataError("The test set contains no examples.", hint=f"Give another one with {setting('data')}.")
     return first, itertools.chain([first], views)
 
 

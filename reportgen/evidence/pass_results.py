@@ -91,7 +91,7 @@ class PassResults:
         """Put a batch where it belongs.
 
         Raises:
-            LayerError: a map is not a number.
+            LayerError: a map contains NaN.
             ModelError: a logit is not finite.
         """
         rows = slice(batch.start, batch.start + len(batch.views))
@@ -142,7 +142,7 @@ class PassResults:
         if np.isnan(peak):
             position = start + int(np.argmax(np.isnan(values).any(axis=(1, 2))))
             raise LayerError(
-                f"The map of example {self._evaluation_set.example_ids[position]} is not a number.",
+                f"The map of example {self._evaluation_set.example_ids[position]} contains NaN.",
                 hint=f"Give another layer with {setting('layers')}.",
             )
         self._has_clipped |= bool(peak > FLOAT16_MAX)

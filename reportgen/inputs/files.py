@@ -25,7 +25,7 @@ def require_file(path: Path, what: str, *, error: type[ReportError], hint: str) 
     if not path.is_file():
         raise error(f"{what} {path} does not exist.", hint=hint)
     if path.stat().st_size == 0:
-        raise error(f"{what} {path} is empty.", hint="Write or download the file again.")
+        raise error(f"{what} {path} is empty.", hint="Save or download the file again.")
     return path
 
 

@@ -103,7 +103,8 @@ def _load(environment: jinja2.Environment, template: str) -> jinja2.Template:
         return environment.get_template(template)
     except jinja2.TemplateSyntaxError as error:
         raise SiteError(
-            f"The template {error.name}, line {error.lineno}: {error.message}.", hint="Mend it; the site is unchanged."
+            f"The template {error.name}, line {error.lineno}: {error.message}.",
+            hint="Correct it; the site is unchanged.",
         ) from error
     except UnicodeDecodeError as error:
         raise SiteError(f"The template {template} is not UTF-8 text.", hint="Save it as UTF-8.") from error

@@ -85,11 +85,13 @@ class _Survey:
         name = self.layers[0].name
         layout = find_layout(self._first_tokens, self._image_size, self._num_rows)
         if layout is None:
-            raise LayerError(f"The {self.num_tokens} tokens of layer `{name}` are no grid of the image.", hint=_HINT)
+            raise LayerError(
+                f"The {self.num_tokens} tokens of layer `{name}` do not form a grid over the image.", hint=_HINT
+            )
         if min(layout.grid) < MIN_GRID_SIDE:
             raise LayerError(
                 f"The tokens of layer `{name}` are {layout.grid[0]}×{layout.grid[1]} patches of the image; "
-                f"{MIN_GRID_SIDE}×{MIN_GRID_SIDE} is the least that shows a place.",
+                f"{MIN_GRID_SIDE}×{MIN_GRID_SIDE} is the minimum for a map.",
                 hint=f"Give larger images with {setting('resize')}, if the network accepts them, or a network with "
                 "smaller patches.",
             )
@@ -147,7 +149,8 @@ def _find_read_tokens(network: nn.Module, images: Tensor, attention: Attention) 
         for layer, before, output in zip(attention.layers[1:], tap.outputs, tap.outputs[1:], strict=False):
             if _gradient_of(output.sum(), before) is None:
                 raise LayerError(
-                    f"The attention layer `{layer.name}` does not follow on the one before it: it stands beside it.",
+                    f"The attention layer `{layer.name}` does not use the output of the one before it: the two run in"
+                    " parallel.",
                     hint=_HINT,
                 )
     if gradient is None or not gradient.any():

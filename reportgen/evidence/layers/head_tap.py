@@ -80,7 +80,7 @@ class HeadTap:
         """
         if self._tapped is None:
             raise ModelError(
-                "The target layer is not called in every forward of the network.",
+                "The target layer is not called in every forward pass of the network.",
                 hint=f"Give another layer with {setting('layers')}, one that every image passes through.",
             )
         return self._tapped

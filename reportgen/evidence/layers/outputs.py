@@ -46,7 +46,7 @@ def check_logits(output: Any, num_images: int, num_classes: int | None) -> None:
     if len(logits) != num_images:
         raise ModelError(
             f"The network returns {len(logits)} rows of logits for {num_images} images.",
-            hint="Let the model factory return a classifier, whose output is one row of class logits per image.",
+            hint="Make the model factory return a classifier, whose output is one row of class logits per image.",
         )
     if num_classes is not None and logits.shape[1] != num_classes:
         raise ModelError(
@@ -72,8 +72,8 @@ def extract_logits(output: Any) -> Tensor:
     if isinstance(found, Tensor) and found.ndim == 2 and found.is_floating_point():
         return found
     raise ModelError(
-        f"The network returns {_describe(output)}, where logits of shape (batch, classes) are needed.",
-        hint="Let the model factory return a classifier: a module whose output is one row of class logits per image.",
+        f"The network returns {_describe(output)}, but logits of shape (batch, classes) are needed.",
+        hint="Make the model factory return a classifier: a module whose output is one row of class logits per image.",
     )
 
 

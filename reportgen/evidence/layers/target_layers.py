@@ -129,20 +129,20 @@ def _check_given(network: nn.Module, images: Tensor, outputs: Sequence[LayerOutp
     given = calls[-1]
     if given.layout is None:
         raise LayerError(
-            f"The output of layer `{name}` ({given.shape}) is no map of the image: what changes in a half of the image "
-            "does not show in the same half of it.",
+            f"The output of layer `{name}` ({given.shape}) is not a grid over the image: a change in one half of the "
+            "image does not change the same half of the output.",
             hint=_listing(network, images, outputs),
         )
     if min(given.grid) < MIN_GRID_SIDE:
         raise LayerError(
-            f"The layer `{name}` gives maps of {_grid_text(given)} cells; {MIN_GRID_SIDE}×{MIN_GRID_SIDE} is the least "
-            "that shows a place.",
+            f"The layer `{name}` gives maps of {_grid_text(given)} cells; {MIN_GRID_SIDE}×{MIN_GRID_SIDE} is the "
+            "minimum for a map.",
             hint=f"Give an earlier layer, or larger images with {setting('resize')}. "
             f"{_listing(network, images, outputs)}",
         )
     if not _gradient_reaches(network, images, given):
         raise LayerError(
-            f"No gradient reaches the cells of layer `{name}` from the logits: they do not depend on them.",
+            f"No gradient reaches layer `{name}` from the logits: the logits do not depend on its output.",
             hint=_listing(network, images, outputs),
         )
     return _describe(network, images, outputs, given, is_given=True)

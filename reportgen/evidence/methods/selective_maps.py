@@ -289,7 +289,7 @@ def _prepare_fullgrad(network: nn.Module, images: Tensor, settings: ModelSetting
     if not library.target_layers:
         library.activations_and_grads.release()
         raise LayerError(
-            "fullgrad needs convolutions or batch normalisations with a bias, and the network has none.",
+            "fullgrad needs convolutions or batch normalization layers with a bias, and the network has none.",
             hint=f"Remove it from {setting('methods')}, or use scorecam or ablationcam instead.",
         )
     # The library pairs biases, in the order of the modules, with gradients, in the order of the calls.

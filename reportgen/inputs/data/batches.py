@@ -128,7 +128,7 @@ def _load(views: _Views, ranges: list[range], num_workers: int) -> Iterator["Pix
         if "DataLoader worker (pid" not in str(error):  # what is raised in a worker keeps its traceback
             raise
         raise DataError(
-            f"A process that loads images has died: {error}",
+            f"A process that loads images stopped unexpectedly: {error}",
             hint=f"Give {setting('workers', 0)}, or provide more (shared) memory.",
         ) from error
 

@@ -123,7 +123,7 @@ def index_labels(labels: NDArray[np.str_], known: Sequence[str]) -> tuple[NDArra
     wrong = next((name for name in class_names if not name.isdigit()), "")
     if wrong and all(_NUMBER.fullmatch(name) for name in class_names):
         raise DataError(
-            f"The label {wrong} is a number, but no class index.",
+            f"The label {wrong} is a number but not a class index.",
             hint="Give class indices, 0 for the first class, or class names. If the labels are names, list them in "
             f"the model's order in a file and give {setting('class_names_path', 'FILE')}.",
         )

@@ -55,8 +55,8 @@ def parse_class_order(text: str, path: Path) -> OutputOrder | None:
     outputs, indices = (sorted(row[column] for row in rows) for column in (0, 1))
     if not rows or outputs != list(range(len(rows))) or indices != outputs:
         raise DataError(
-            f"The file of class names {path} is no order of classes: its columns output_index and class_index have to "
-            "contain each index once.",
+            f"The file of class names {path} contains no order of classes: its columns output_index and class_index "
+            "must contain each index once.",
             hint="Give the file as the report wrote it.",
         )
     rows.sort()

@@ -165,4 +165,6 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             yield from sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda e: e.name)
     except OSError as error:
-        raise DataError(f"The folder {folder} cannot be opened: {error.strerror}.", hint="Check its rights.") from error
+        raise DataError(
+            f"The folder {folder} cannot be opened: {error.strerror}.", hint="Check its permissions."
+        ) from error

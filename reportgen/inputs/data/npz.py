@@ -119,4 +119,4 @@ class NpzFile:
         return member
 
     def _damaged(self) -> DataError:
-        return DataError(f"{self.what} {self.path} is truncated or damaged.", hint="Write or fetch it again.")
+        return DataError(f"{self.what} {self.path} is truncated or damaged.", hint="Save or download it again.")

@@ -64,7 +64,7 @@ def read_files(test_set: LabelledImages, picked: NDArray[np.int64], settings: An
     elif settings.preprocessing.window != "full":
         raise SettingsError(
             f"{setting('window')} is given, but {test_set.name} is not read from image files.",
-            hint="Omit it, or save the pictures as files of 16 bits.",
+            hint="Omit it, or save the images as 16-bit files.",
         )
     kept = positions_without(skipped, names)
     if is_skipping:

@@ -70,7 +70,7 @@ def _read_parquet(path: Path) -> list[Column]:
     except ImportError as error:
         raise PYARROW.missing(f"The manifest {path}", error, error=DataError) from error
     except Exception as error:  # the readers have exceptions of their own
-        raise DataError(f"The manifest {path} cannot be read: {error}", hint="Write it again.") from error
+        raise DataError(f"The manifest {path} cannot be read: {error}", hint="Save it again.") from error
     return [(str(name), column_texts(table.iloc[:, place])) for place, name in enumerate(table.columns)]
 
 
@@ -105,7 +105,7 @@ def _read_csv(text: str, path: Path, wanted: Collection[str]) -> list[Column]:
         if len(row) != len(header):
             raise DataError(
                 f"Row {number} of the manifest {path} has {len(row)} values for {len(header)} columns.",
-                hint="Write one value for each column, and quote a value that holds the delimiter.",
+                hint="Write one value for each column, and quote a value that contains the delimiter.",
             )
     return [(name, _plain_values([row[place].strip() for row in rows])) for place, name in enumerate(header)]
 

@@ -29,7 +29,7 @@ ATTRIBUTES: Final = ("model.", "net.", "network.")
 
 _SAVE_HINT = 'Save a state dict where the file was made: torch.save(model.state_dict(), "weights.pth").'
 _NAME_HINT = "Give a checkpoint: .pth, .pt, .th, .ckpt or .safetensors."
-_FETCH_HINT = "Write or fetch it again."
+_FETCH_HINT = "Save or download it again."
 _LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # first bytes of torch.save before 1.6
 _FORBIDDEN = re.compile(r"nsupported (?:global: GLOBAL|GLOBAL|class) (\S+)")  # as torch's restricted unpickler says it
 

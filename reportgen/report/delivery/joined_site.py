@@ -168,7 +168,7 @@ def _find_end(tokens: list[Token], name: str, path: str) -> int:
     if EndTag(name) not in tokens:
         raise SiteError(
             f"The page {path} cannot be joined with others: it has no <{name}> of its own.",
-            hint=f"Let the templates of {setting('templates')} extend builtin/base.html.j2, or omit "
+            hint=f"Make the templates of {setting('templates')} extend builtin/base.html.j2, or omit "
             f"{setting('single_file')}.",
         )
     return tokens.index(EndTag(name))

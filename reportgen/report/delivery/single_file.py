@@ -69,8 +69,8 @@ def write_single_file(cache: EvaluationCache, chosen: tuple[int, ...], settings:
     )
     if len(content) > MAX_BYTES and not settings.force:
         raise SettingsError(
-            f"The single file would have {len(content) / 1e6:,.1f} MB, more than the {MAX_BYTES / 1e6:.0f} MB that can"
-            " be mailed; the site is written.",
+            f"The single file would have {len(content) / 1e6:,.1f} MB, more than the limit of {MAX_BYTES / 1e6:.0f} MB"
+            " for email; the site is written.",
             hint=f"Give fewer classes with {setting('classes')} or fewer images with {setting('num_gallery')}, or "
             f"add {setting('force', True)}.",
         )
@@ -101,7 +101,7 @@ def _class_index(cache: EvaluationCache, wanted: str) -> int:
         close = get_close_matches(wanted, names, n=1, cutoff=0.5)
         raise SettingsError(
             f"{setting('classes')} contains {wanted!r}, which is not a class.",
-            hint=f"Did you mean {close[0]!r}?" if close else f"The first class is called {names[0]!r}.",
+            hint=f"Did you mean {close[0]!r}?" if close else f"The first class is {names[0]!r}.",
         )
     return names.index(wanted)
 

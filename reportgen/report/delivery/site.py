@@ -79,7 +79,7 @@ def check_destination(folder: Path) -> None:
         foreign_files = sorted(entry.name for entry in folder.iterdir() if not is_allowed_name(entry.name))
         if foreign_files:
             raise SiteError(
-                f"{folder} holds files that are not a report of reportgen's, such as {foreign_files[0]}.",
+                f"{folder} contains files that reportgen did not write, such as {foreign_files[0]}.",
                 hint=f"Give an empty or new folder with {setting('out')}; nothing was changed.",
             )
 

@@ -45,7 +45,7 @@ def verify_site(folder: Path) -> SiteCheck:
     manifest = read_manifest(folder)
     if manifest is None:
         raise SiteError(
-            f"{folder} holds no report: {MANIFEST_NAME} is missing there, or is not reportgen's.",
+            f"{folder} contains no report: {MANIFEST_NAME} is missing or was not written by reportgen.",
             hint="Name the folder of a site that reportgen wrote.",
         )
     try:

@@ -37,7 +37,7 @@ class RunContext:
     @property
     def missing_note(self) -> str:
         """What the cache lacks, maps or images, as sentences; empty where it holds both."""
-        images = "The cache holds no images; examples are listed by name." if self.cache.thumbnails is None else ""
+        images = "The cache contains no images; examples are listed by name." if self.cache.thumbnails is None else ""
         return " ".join(filter(None, ("" if self.methods else no_maps_text(self.cache), images)))
 
     def class_name(self, class_index: int) -> str:

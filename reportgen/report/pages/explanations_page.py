@@ -207,8 +207,8 @@ def _agreement_text(agreement: Agreement | None) -> str:
         return ""
     hit = "inside" if agreement.is_hit else "outside"
     return (
-        f"IoU {agreement.iou:.2f} with the annotation, peak {hit} it,"
-        f" {percent_text(agreement.energy_inside, digits=0)} of the evidence inside"
+        f"IoU {agreement.iou:.2f} with the annotation, peak {hit} the annotation,"
+        f" {percent_text(agreement.energy_inside, digits=0)} of the evidence inside it"
     )
 
 
@@ -217,9 +217,8 @@ def _lead(explanations: Explanations) -> str:
     if provenance.no_maps_reason:
         return f"The predictions of {provenance.model_name}."
     return (
-        f"The predictions of {provenance.model_name}, with the evidence for each class. The maps of an image by one"
-        " method"
-        " share a scale from zero to their largest peak; evidence against a class is not drawn."
+        f"The predictions of {provenance.model_name}, with the evidence for each class. The maps of an image by the"
+        " same method share one scale, from zero to their largest peak; evidence against a class is not drawn."
     )
 
 

@@ -28,8 +28,11 @@ def make_focus_section(context: RunContext) -> FocusSection | None:
                 f"evidence in the outer {percent_text(BORDER_WIDTH, digits=1)} of each side",
                 found.border_share,
             ),
-            _fraction_row("area that holds the evidence", found.spread),
-            _row("distance of the evidence’s center from the image’s, in image sides", found.center_distance),
+            _fraction_row("area covered by the evidence", found.spread),
+            _row(
+                "distance from the center of the image to the center of the evidence, in image sides",
+                found.center_distance,
+            ),
         ),
         text="The maps are class-agnostic: they show what the network responds to, not the evidence for a class."
         if found.comparison is None
@@ -50,8 +53,8 @@ def _comparison_text(found: MapComparison) -> str:
     return (
         "In errors, the maps of the true and the predicted class have a mean overlap of"
         f" {_mean(found.overlap_misclassified)}"
-        " (cosine similarity; 1 means the same region). For comparison, maps of two unrelated images overlap by"
-        f" {_mean(found.overlap_unrelated)}. {blanks}"
+        " (cosine similarity; 1 means the same region). For comparison, maps of two unrelated images have a mean"
+        f" overlap of {_mean(found.overlap_unrelated)}. {blanks}"
     )
 
 

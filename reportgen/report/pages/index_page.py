@@ -309,7 +309,7 @@ def _pairs_note(context: RunContext) -> str:
         return "The model makes no errors on this test set."
     num_shown = sum(pair.share.count for pair in pairs)
     return (
-        f"The {plural_text(len(pairs), 'ordered pair')} with the most errors hold {count_text(num_shown)} of"
+        f"The {plural_text(len(pairs), 'ordered pair')} with the most errors account for {count_text(num_shown)} of"
         f" {plural_text(num_mistakes, 'error')}. Each row shows the highest-confidence error, and the"
         " highest-confidence"
         " correct prediction of the predicted class."
@@ -426,8 +426,8 @@ def _coverage_note(context: RunContext) -> str:
     coverage = context.findings.selective_prediction
     ranking = coverage.ranking
     return (
-        "Coverage: fraction of images that selective prediction answers, by answering only at a confidence of at least"
-        f" the threshold. Thresholds are chosen on {plural_text(coverage.num_chosen, 'image')} and evaluated on the"
+        "Coverage: fraction of images whose confidence reaches the threshold; selective prediction answers only these."
+        f" Thresholds are chosen on {plural_text(coverage.num_chosen, 'image')} and evaluated on the"
         " other"
         f" {count_text(coverage.num_measured)}. A correct prediction has a higher confidence than an error"
         f" {percent_text(ranking.value)} of the time ({interval_text(ranking)}; 50% for uninformative confidence)."

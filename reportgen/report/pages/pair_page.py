@@ -35,25 +35,25 @@ NUM_PAIR_EXAMPLES = 24
 _LAYERS = (("predicted", "map alone"), ("difference", "difference"), ("none", "photo only"))
 
 VERDICTS = {
-    PairVerdict.SAME_PLACE: "The model attends to the same region for both classes.",
-    PairVerdict.ELSEWHERE: "The model attends to different regions for the two classes.",
-    PairVerdict.UNDECIDED: "The maps do not show whether the model attends to the same region.",
+    PairVerdict.SAME_PLACE: "The maps of both classes highlight the same region.",
+    PairVerdict.ELSEWHERE: "The maps of the two classes highlight different regions.",
+    PairVerdict.UNDECIDED: "The maps do not show whether both classes have evidence in the same region.",
 }
 ADVICE = {
     PairVerdict.SAME_PLACE: "Cropping or hiding the background is unlikely to separate the classes. Try finer features:"
     " higher resolution or a contrastive loss with the other class as hard negative. Ask an expert whether the classes"
     " can be distinguished at this image size.",
-    PairVerdict.ELSEWHERE: "The prediction relies on another region than the evidence for the true class."
+    PairVerdict.ELSEWHERE: "The evidence for the predicted class lies elsewhere than the evidence for the true class."
     " Augmentation that keeps the object (CutMix, random crops) and images with other backgrounds may separate the"
     " classes.",
-    PairVerdict.UNDECIDED: "Review the examples: neither kind of error is shown to be the majority.",
+    PairVerdict.UNDECIDED: "Review the examples: in most errors, the maps neither clearly agree nor clearly differ.",
 }
 
 
 def unordered_pairs(context: RunContext) -> list[tuple[ConfusedPair, PairFocus | None]]:
     """The confused pairs that have a page, each once however often its two directions are listed.
 
-    Beside each stands where the model looked, as far as maps know it.
+    Each comes with the comparison of its maps, if there is one.
     """
     first: dict[frozenset[int], tuple[ConfusedPair, PairFocus | None]] = {}
     looked = context.findings.pair_focus or (None,) * len(context.findings.pairs)

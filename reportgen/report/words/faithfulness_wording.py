@@ -63,7 +63,7 @@ def _correlation_sentences(method: MethodFaithfulness) -> list[str]:
     if found is None:
         return []
     text = (
-        "With a randomized head, its maps of the same class rank locations much as before"
+        "With a randomized head, its maps of the same class rank locations in almost the same order"
         if method.is_insensitive_to_head
         else "With a randomized head, its maps of the same class change"
     )

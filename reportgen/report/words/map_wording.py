@@ -83,10 +83,10 @@ def describe_background_focus(item: Recommendation, cache: EvaluationCache, find
         headline=f"The border attracts more evidence than the center: {overall}."
         if is_everywhere
         else f"Errors have more evidence at the border than correct predictions: {wrong}, against {right}.",
-        advice="Check the mean maps of the classes first: scenes such as landscapes are rightly recognized at the"
-        " border. If the objects are centered, the model may rely on the background: make it uninformative in training"
-        " (CutMix, random crops that keep the object, objects pasted on other backgrounds). Crop the test images closer"
-        " to measure the effect.",
+        advice="Check the mean maps of the classes first: in scenes such as landscapes, evidence at the border is"
+        " legitimate. If the objects are centered, the model may rely on the background: make it uninformative in"
+        " training (CutMix, random crops that keep the object, objects pasted on other backgrounds). Crop the test"
+        " images closer to measure the effect.",
         evidence=evidence,
         details=details,
     )
@@ -96,7 +96,7 @@ def _border_comparison(difference: Estimate) -> str:
     """What an interval that does not lie above the threshold says about the border."""
     if difference.high > MIN_BORDER_EXCESS:
         return "Errors are not shown to have more evidence at the border than correct predictions"
-    degree = "hardly" if difference.high > 0 else "no"
+    degree = "only slightly" if difference.high > 0 else "no"
     return f"Errors have {degree} more evidence at the border than correct predictions"
 
 
@@ -111,7 +111,7 @@ def describe_diffuse_focus(item: Recommendation, cache: EvaluationCache, finding
         f" threshold: {points_text(MIN_SPREAD_EXCESS, digits=0)}."
     )
     details = (
-        f"Area that holds the evidence, by the entropy of the map: {_mean_text(unsure)} of the image for the third of"
+        f"Area covered by the evidence, from the entropy of the map: {_mean_text(unsure)} of the image for the third of"
         f" predictions with the lowest confidence, {_mean_text(sure)} for the third with the highest. The difference"
         " compares images with the same predicted class."
     )
@@ -134,7 +134,7 @@ def _spread_comparison(difference: Estimate) -> str:
     """What an interval that does not lie above the threshold says about the spread."""
     if difference.high > MIN_SPREAD_EXCESS:
         return "Maps are not shown to be more diffuse at low confidence than at high confidence"
-    degree = "hardly" if difference.high > 0 else "no"
+    degree = "only slightly" if difference.high > 0 else "no"
     return f"Maps are {degree} more diffuse at low confidence than at high confidence"
 
 
@@ -199,7 +199,7 @@ def describe_pairs_elsewhere(item: Recommendation, cache: EvaluationCache, findi
     return RecommendationText(
         headline=f"In {plural_text(len(names), 'pair')} of classes, the two maps highlight different regions in most"
         f" errors: {named_text(names)}.",
-        advice="The model may respond to something beside the object. Check the maps of the pair for what it is: a"
+        advice="The model may respond to something beside the object. Find out from the maps of the pair what it is: a"
         " habitat, a frame, a second object. Then break the association: CutMix, other crops, backgrounds exchanged"
         " between the two classes, images of each class without it. If both objects are in the image, both labels are"
         " correct: allow more than one label.",

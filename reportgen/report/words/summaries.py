@@ -84,7 +84,7 @@ def recommendations_text(cache: EvaluationCache, findings: Findings) -> str:
     rest = [describe(item, cache, findings) for item in findings.recommendations if not item.fired]
     sections = [
         _title(headline(findings, cache), "="),
-        _wrapped(f"{rules_text(findings)} The finding that concerns the most images comes first."),
+        _wrapped(f"{rules_text(findings)} The finding that affects the most images comes first."),
     ]
     for number, text in enumerate(fired, start=1):
         sections += [

@@ -345,7 +345,7 @@ def _describe_over_predicted_classes(item: Recommendation, cache: EvaluationCach
         headline=f"{names[0]} is over-predicted: {balance}."
         if len(names) == 1
         else f"{count_text(len(names))} classes are over-predicted: {named_text(names)}.",
-        advice="Check whether the training set holds more images of the class than of similar classes. If it does,"
+        advice="Check whether the training set contains more images of the class than of similar classes. If it does,"
         " rebalance by sampling, class weights or logit adjustment (subtract the log of each class’s frequency from its"
         " logit). Add hard negatives: training images like those that its page lists as mistaken for it.",
         evidence=evidence,

@@ -121,7 +121,7 @@ def test_a_slight_difference_is_found_and_the_layer_named(images):
 
 
 def test_layers_side_by_side_are_refused(images):
-    with pytest.raises(LayerError, match=r"`attentions\.1` does not follow"):
+    with pytest.raises(LayerError, match=r"`attentions\.1` does not use the output"):
         find_attention(BlockNet(BiasedAttention(0.0), BiasedAttention(0.0), beside=True), images)
 
 
@@ -142,7 +142,7 @@ def test_tokens_without_a_place_are_refused(images):
             order = torch.randperm(SIZE * SIZE, generator=torch.Generator().manual_seed(0))
             return super().forward(x.flatten(2)[:, :, order].view_as(x))
 
-    with pytest.raises(LayerError, match="no grid of the image"):
+    with pytest.raises(LayerError, match="not form a grid over the image"):
         find_attention(Shuffled(BiasedAttention(0.0)), images)
 
 

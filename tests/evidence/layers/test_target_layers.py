@@ -238,7 +238,7 @@ def test_pieces_of_tokens_can_be_named_but_are_not_listed():
 
 def test_a_named_layer_behind_the_last_attention_is_refused():
     torch.manual_seed(0)
-    with pytest.raises(LayerError, match="No gradient reaches the cells of layer `blocks`"):
+    with pytest.raises(LayerError, match="No gradient reaches layer `blocks`"):
         find_target_layer(Vit(), _images(20), "blocks")
 
 

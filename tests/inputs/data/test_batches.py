@@ -135,6 +135,6 @@ class _Dying(ArrayImages):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_death_of_a_worker_is_an_error_with_a_remedy(pixels):
     images = _Dying(pixels(4, 8, 8, 3))
-    with pytest.raises(DataError, match="has died") as caught:
+    with pytest.raises(DataError, match="stopped unexpectedly") as caught:
         list(iterate_views(make_set(images), make_preprocessing(resize=4), 2, workers=1))
     assert "workers=0" in caught.value.hint

@@ -29,5 +29,5 @@ def test_plain_names_are_no_order(tmp_path):
 
 @pytest.mark.parametrize("rows", [(), ("0,0,a", "1,0,b"), ("0,1,a", "2,0,b"), ("0,x,a",), ("0,0",)])
 def test_an_order_that_is_none_is_refused(tmp_path, rows):
-    with pytest.raises(DataError, match="is no order of classes"):
+    with pytest.raises(DataError, match="contains no order of classes"):
         read_class_order(_file(tmp_path, *rows))

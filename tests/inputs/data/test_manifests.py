@@ -84,7 +84,7 @@ def test_whole_numbers_written_as_floats_are_indices(write):
 @pytest.mark.parametrize("wrong", ["-1", "0.5"])
 def test_numbers_that_are_no_indices_are_refused_unless_classes_are_called_so(write, tmp_path, wrong):
     path = write(f"path,label\npictures/cat/0.png,{wrong}\npictures/dog/0.png,1\n")
-    with pytest.raises(DataError, match=f"The label {wrong} is a number, but no class index"):
+    with pytest.raises(DataError, match=f"The label {wrong} is a number but not a class index"):
         load(path)
     names = tmp_path / "names.txt"
     names.write_text(f"1\n{wrong}")
@@ -169,7 +169,7 @@ def test_parquet_labels_may_be_numbers(tmp_path, image_folder):
 @pytest.mark.parametrize(
     ("text", "problem", "remedy"),
     [
-        ("", "is empty", "Write or download"),
+        ("", "is empty", "Save or download"),
         ("file,label\na,b\n", "no column path; it has file, label", "path"),
         ("path,class\na,b\n", "no column label; it has path, class", "label"),
         ("path,label\n", "has no row", "path"),

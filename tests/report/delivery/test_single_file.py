@@ -113,7 +113,7 @@ def test_classes_are_chosen_by_name_in_the_given_order(small_cache: EvaluationCa
     assert choose_classes(small_cache, small_findings, ("no, images", "con", "no, images")) == (5, 0)
 
 
-@pytest.mark.parametrize(("name", "hint"), [("Con", "'con'"), ("zebra", "first class is called 'con'")])
+@pytest.mark.parametrize(("name", "hint"), [("Con", "'con'"), ("zebra", "first class is 'con'")])
 def test_an_unknown_class_is_named_with_a_suggestion(
     small_cache: EvaluationCache, small_findings: Findings, name: str, hint: str
 ):

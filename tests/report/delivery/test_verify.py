@@ -95,5 +95,5 @@ def test_a_site_whose_writing_was_cut_off_is_not_clean(site: Path):
 )
 def test_what_is_no_report_is_refused(site: Path, spoil: Callable[[Path], object]):
     spoil(site)
-    with pytest.raises(SiteError, match="holds no report"):
+    with pytest.raises(SiteError, match="contains no report"):
         verify_site(site)

@@ -143,7 +143,7 @@ def test_without_maps_cards_show_the_photo_alone(sites):
 
 def test_without_images_maps_stand_alone(sites):
     page = pages_of(sites("no images"))[CON]
-    assert "The cache holds no images" in text_of(page)
+    assert "The cache contains no images" in text_of(page)
     assert 'class="photo"' not in page
     wrong = re.search(r'<article class="card wrong">.*?</article>', page, re.DOTALL)[0]
     assert re.findall(r'<figure class="(\w+)">', wrong) == ["map", "map"]

@@ -117,7 +117,7 @@ def test_every_rule_is_described_in_plain_sentences(small_cache, small_findings,
 def test_wrong_order_leads_and_withholds_advice(small_cache, small_findings):
     findings = replace(small_findings, suggested_order=ORDER)
     assert headline(findings, small_cache).startswith("The order of the classes looks wrong: ")
-    assert headline(findings, small_cache).endswith("; with the outputs mapped one to one, about 70%")
+    assert headline(findings, small_cache).endswith("; with the outputs reordered, about 70% would be")
     flipped = replace(findings, suggested_order=replace(ORDER, class_of=np.array([1, 0])))
     assert headline(flipped, small_cache).startswith("The model is below chance: ")
     item = replace(unfired(Rule.OVERCONFIDENCE, num_tested=0), is_withheld=True)
@@ -343,7 +343,7 @@ def test_evidence_at_the_border_of_all_predictions_is_reported(small_cache, smal
     ("difference", "start"),
     [
         ((0.04, -0.02, 0.1), "Errors are not shown to have more evidence at the border"),
-        ((0.01, 0.005, 0.015), "Errors have hardly more evidence at the border"),
+        ((0.01, 0.005, 0.015), "Errors have only slightly more evidence at the border"),
         ((-0.04, -0.06, -0.02), "Errors have no more evidence at the border"),
     ],
 )
