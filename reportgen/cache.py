@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from reportgen.errors import CacheError, setting
 from reportgen.methods import is_class_agnostic
+from reportgen.output_reading import OutputReading
 
 SCHEMA_VERSION: Final = 2
 
@@ -127,6 +128,7 @@ class Provenance:
         precision: `fp32` or `bf16`.
         versions: package names and versions, sorted.
         warnings: caveats for the reader of the report, as sentences.
+        outputs: how the network's outputs were read; `None` where that is not known.
     """
 
     created: str
@@ -144,6 +146,7 @@ class Provenance:
     precision: str
     versions: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
+    outputs: OutputReading | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

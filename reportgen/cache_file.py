@@ -29,6 +29,7 @@ from reportgen.cache import (
 )
 from reportgen.errors import CacheError, ForeignFileError, OutdatedCacheError, setting
 from reportgen.methods import is_class_agnostic
+from reportgen.output_reading import OutputReading
 
 _MEASURES: Final = tuple(field.name for field in fields(RemovalCurves))
 
@@ -293,12 +294,14 @@ def _read_superclasses(arrays: Mapping[str, NDArray[Any]]) -> Superclasses | Non
 
 
 def _read_provenance(values: Mapping[str, Any]) -> Provenance:
+    outputs = values.get("outputs")
     return Provenance(
         **{
             **values,
             "input_size": tuple(values["input_size"]),
             "versions": tuple((name, version) for name, version in values["versions"]),
             "warnings": tuple(values["warnings"]),
+            "outputs": outputs and OutputReading(**{**outputs, "elements": tuple(outputs["elements"])}),
         }
     )
 

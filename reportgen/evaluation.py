@@ -1,6 +1,7 @@
 """From sources to a cache: load, run, explain and test, stage by stage."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -49,27 +50,30 @@ def evaluate(
     """
     from reportgen.evidence.methods.selective_maps import check_selective, compute_selective_maps
     from reportgen.evidence.one_pass import run_one_pass
+    from reportgen.evidence.outputs.probing import with_logits
     from reportgen.evidence.trust.faithfulness import measure_faithfulness
 
-    with observer.stage("Load the test set and the model"):
-        evaluation_set = sources.load_evaluation_set()
-        classifier = sources.load_classifier(evaluation_set)
-        annotations = load_annotations(settings, evaluation_set, classifier.preprocessing)
-        has_selective = not classifier.is_opaque and not set(list_methods("selective")).isdisjoint(settings.methods)
+    with ExitStack() as hooks:
+        with observer.stage("Load the test set and the model"):
+            evaluation_set = sources.load_evaluation_set()
+            classifier = sources.load_classifier(evaluation_set)
+            annotations = load_annotations(settings, evaluation_set, classifier.preprocessing)
+            classifier = hooks.enter_context(with_logits(classifier, evaluation_set, settings))
+            has_selective = not classifier.is_opaque and not set(list_methods("selective")).isdisjoint(settings.methods)
+            if has_selective:
+                check_selective(classifier, evaluation_set, settings)
+        with observer.stage("Run the model", total=len(evaluation_set.labels)) as advance:
+            cache = run_one_pass(classifier, evaluation_set, settings, key, progress=advance)
+        cache = _with_annotations(cache, annotations)
         if has_selective:
-            check_selective(classifier, evaluation_set, settings)
-    with observer.stage("Run the model", total=len(evaluation_set.labels)) as advance:
-        cache = run_one_pass(classifier, evaluation_set, settings, key, progress=advance)
-    cache = _with_annotations(cache, annotations)
-    if has_selective:
-        positions = choose_shown(cache)
-        with observer.stage("Explain the shown examples", total=len(positions)) as advance:
-            maps = compute_selective_maps(classifier, evaluation_set, settings, cache, positions, progress=advance)
-        cache = replace(cache, cams={**cache.cams, **maps})
-    if settings.faithfulness and cache.cams:
-        with observer.stage("Test the maps", total=min(settings.faithfulness, cache.num_examples)) as advance:
-            faithfulness = measure_faithfulness(classifier, evaluation_set, settings, cache, progress=advance)
-        cache = replace(cache, faithfulness=faithfulness)
+            positions = choose_shown(cache)
+            with observer.stage("Explain the shown examples", total=len(positions)) as advance:
+                maps = compute_selective_maps(classifier, evaluation_set, settings, cache, positions, progress=advance)
+            cache = replace(cache, cams={**cache.cams, **maps})
+        if settings.faithfulness and cache.cams:
+            with observer.stage("Test the maps", total=min(settings.faithfulness, cache.num_examples)) as advance:
+                faithfulness = measure_faithfulness(classifier, evaluation_set, settings, cache, progress=advance)
+            cache = replace(cache, faithfulness=faithfulness)
     return cache
 
 

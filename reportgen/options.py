@@ -17,6 +17,7 @@ from reportgen.settings import (
     BAD_IMAGE_ACTIONS,
     DEFAULT_EXPLANATIONS_PATH,
     HEAD_FUSIONS,
+    OUTPUTS,
     PRECISIONS,
     WINDOWS,
     RenderSettings,
@@ -162,6 +163,19 @@ _model_options = _options(
         "class_names_path",
         metavar="FILE",
         help="Class names of the model in index order: one per line, or a JSON list.",
+    ),
+    _option(
+        "--output",
+        default="",
+        metavar="NAME|INDEX",
+        help="Output to read, of a model that returns several.  [default: the logits among them]",
+    ),
+    _option(
+        "--outputs",
+        type=click.Choice(OUTPUTS),
+        default="auto",
+        show_default=True,
+        help="What the model's outputs are; auto recognizes it by their values.",
     ),
     _option("--download", is_flag=True, help="Allow downloads of models and data sets."),
 )

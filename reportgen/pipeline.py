@@ -109,6 +109,8 @@ def explain(settings: ExplainSettings, *, out: Path | None = None, observer: Obs
 
         with observer.stage("Write the pictures"):
             write_site(out, render_explanations(explanations))
+    for warning in explanations.provenance.warnings:
+        observer.say(warning)
     return explanations
 
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from reportgen.errors import SettingsError, setting
 from reportgen.methods import METHODS, find_method
+from reportgen.output_reading import OUTPUT_KINDS
 
 AGGREGATES = ("mean", "max", "weighted")
 HEAD_FUSIONS = ("mean", "max", "min")
 PRECISIONS = ("fp32", "bf16")
 BAD_IMAGE_ACTIONS = ("error", "skip")
 WINDOWS = ("auto", "full")
+OUTPUTS = ("auto", *OUTPUT_KINDS)
 
 DEFAULT_CACHE_PATH = Path("cache.npz")
 DEFAULT_SITE_PATH = Path("site")
@@ -114,6 +116,8 @@ class ModelSettings:
             model.
         model_name: name of the network in the report; empty for the name in its code.
         class_names_path: a file with the model's class names in index order.
+        output: name or index of the output to read, of a network that returns several; empty chooses.
+        outputs: what the outputs are, one of `OUTPUTS`; `auto` recognizes it by their values.
         layers: dotted names of the target layers; empty finds one by probing.
         aggregate: how the maps of several layers are combined, one of `AGGREGATES`.
         methods: the methods of the maps; the report shows the first by default.
@@ -133,6 +137,8 @@ class ModelSettings:
     model_name: str = ""
     class_names_path: Path | None = None
     preprocessing: PreprocessingSettings = field(default_factory=PreprocessingSettings)
+    output: str = ""
+    outputs: str = "auto"
     layers: tuple[str, ...] = ()
     aggregate: str = "mean"
     methods: tuple[str, ...] = ("gradcam",)
@@ -161,6 +167,7 @@ class ModelSettings:
             )
         _require_known("aggregate", self.aggregate, AGGREGATES)
         _require_known("head_fusion", self.head_fusion, HEAD_FUSIONS)
+        _require_known("outputs", self.outputs, OUTPUTS)
         _require_known("precision", self.precision, PRECISIONS)
         _require(
             0 <= self.discard_ratio < 1,

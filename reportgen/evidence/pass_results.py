@@ -14,8 +14,6 @@ from reportgen.inputs.data.evaluation_set import EvaluationSet
 from reportgen.inputs.preprocessing import thumbnail
 from reportgen.methods import is_class_agnostic
 
-_PROBABILITY_TOLERANCE = 1e-3
-
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class HostBatch:
@@ -117,12 +115,6 @@ class PassResults:
         if self._has_clipped:
             warnings.append(
                 f"Some maps exceed ±{FLOAT16_MAX:,.0f}, the range they are stored in, and were cut off there."
-            )
-        sums = self.logits.sum(axis=1, dtype=np.float64)
-        if self.logits.min() >= 0 and np.abs(sums - 1).max() < _PROBABILITY_TOLERANCE:
-            warnings.append(
-                "The network's outputs look like probabilities, not logits: confidences and calibration computed from "
-                "them are too flat. Let the model factory return the network without its softmax."
             )
         return tuple(warnings)
 

@@ -53,5 +53,6 @@ def describe_pass(
         device=describe_device(device),
         precision=settings.precision,
         versions=version_pairs(_PACKAGES),
-        warnings=tuple(warnings),
+        warnings=(*(classifier.outputs.describe() if classifier.outputs else ()), *warnings),
+        outputs=classifier.outputs,
     )

@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from reportgen.evidence.methods.explainers import build_explainer
 from reportgen.evidence.methods.map_sources import MapSource
 from reportgen.evidence.methods.selective_maps import Explain, prepare_selective
 from reportgen.evidence.one_pass import NO_MAPS_REASON
+from reportgen.evidence.outputs.probing import fill_with_noise
+from reportgen.evidence.outputs.reader import reading_logits
 from reportgen.evidence.provenance import describe_pass
 from reportgen.explanation import ClassMap, Explanations, ImageExplanation
 from reportgen.inputs.annotations.formats import read_annotations
@@ -64,11 +67,22 @@ def explain_images(
     views, failures = read_views(paths, classifier.preprocessing, window=settings.preprocessing.window, failed=progress)
     found: dict[int, ImageExplanation] = {}
     sources: list[MapSource] = []
-    with on_device(classifier.module, settings) as device:
+    num_classes = len(class_names) or None
+    with ExitStack() as hooks, on_device(classifier.module, settings) as device:
         for positions in _group_by_size(views):
             batches = list(_batches([views[at] for at in positions], min(settings.batch_size, len(positions))))
             probed = _to_inputs(batches[0][:_NUM_PROBED], classifier.preprocessing, device)
-            num_classes = len(class_names) or None
+            if classifier.outputs is None:
+                outputs = hooks.enter_context(
+                    reading_logits(
+                        classifier.module,
+                        fill_with_noise(probed),
+                        settings,
+                        num_classes=num_classes,
+                        is_opaque=classifier.is_opaque,
+                    )
+                )
+                classifier = replace(classifier, outputs=outputs)
             explainer = build_explainer(
                 classifier.module, probed, settings, num_classes=num_classes, is_opaque=classifier.is_opaque
             )

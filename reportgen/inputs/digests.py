@@ -25,7 +25,7 @@ def compute_cache_key(sources: Sources | ArraysFile) -> CacheKey:
     settings = data.settings
     weights_digest = model.weights_digest()
     return CacheKey(
-        model=model.describe(),
+        model=" ".join([model.describe(), *_output_options(settings)]),
         model_digest=model.digest(),
         weights_digest=weights_digest,
         data=" ".join([data.describe(), *_data_options(settings)]),
@@ -97,6 +97,14 @@ def _methods_text(settings: AnalyzeSettings) -> str:
     for method in settings.methods:
         options += [f"{name}={_value_text(getattr(settings, name))}" for name in METHODS[method].options]
     return " ".join([",".join(settings.methods), *options])
+
+
+def _output_options(settings: AnalyzeSettings) -> list[str]:
+    """The options that affect how the model's outputs are read, where they are given."""
+    return [
+        *([f"output={settings.output}"] if settings.output else []),
+        *([f"outputs={settings.outputs}"] if settings.outputs != "auto" else []),
+    ]
 
 
 def _data_options(settings: AnalyzeSettings) -> list[str]:

@@ -99,13 +99,6 @@ def test_a_map_beyond_float16_is_cut_off_and_said_so(results):
     assert "exceed ±65,504" in results.warnings()[0]
 
 
-def test_outputs_that_are_probabilities_are_said_so(results):
-    for start in (0, 3):
-        batch = _batch(start)
-        results.place(_batch(start, logits=batch.logits.softmax(1)))
-    assert "look like probabilities" in results.warnings()[0]
-
-
 def test_logits_give_no_warning(results):
     results.place(_batch(0))
     results.place(_batch(3))

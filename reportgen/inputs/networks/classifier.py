@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from reportgen.inputs.preprocessing import Preprocessing
+from reportgen.output_reading import OutputReading
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class Classifier:
         preprocessing: how an image becomes the module's input.
         weights_name: file name of the checkpoint; empty where none was given.
         is_opaque: whether its inside can be neither hooked nor differentiated: predictions without maps.
+        outputs: how the module's outputs are read; `None` before that is found.
     """
 
     name: str
@@ -24,6 +26,7 @@ class Classifier:
     preprocessing: Preprocessing
     weights_name: str
     is_opaque: bool = False
+    outputs: OutputReading | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""What a network returns, recognized by its values, and the logits in it."""
