@@ -406,11 +406,19 @@ _content_options = _options(
         help="A map covers a pixel if its value reaches this fraction of its peak.",
     ),
     _option(
+        "--set-aside-label-issues",
+        "--set-aside-label-suspects",
+        "set_aside_label_issues",
+        is_flag=True,
+        help="Leave possible label errors out of the worst examples.",
+    ),
+    _option(
         "--keep-label-issues",
         "--keep-label-suspects",
-        "keep_label_issues",
         is_flag=True,
-        help="Keep possible label errors among the worst examples.",
+        hidden=True,
+        expose_value=False,
+        help="The default.",
     ),
 )
 

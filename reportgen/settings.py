@@ -308,7 +308,8 @@ class RenderSettings:
         num_mistaken: examples of other classes mistaken for the class, per class.
         num_pairs: most confused pairs.
         num_gallery: examples in the gallery of a class.
-        keep_label_issues: whether possible label errors stay among the worst examples and high-confidence errors.
+        set_aside_label_issues: whether possible label errors are left out of the worst examples and high-confidence
+            errors.
         iou_threshold: fraction of its peak above which a map covers a pixel, in (0, 1).
         with_archive: whether to pack the site into an archive beside it.
         single_file: an HTML file that contains the report's main pages, to mail.
@@ -328,7 +329,7 @@ class RenderSettings:
     num_mistaken: int = 3
     num_pairs: int = 15
     num_gallery: int = 200
-    keep_label_issues: bool = False
+    set_aside_label_issues: bool = False
     iou_threshold: float = 0.5
     with_archive: bool = False
     single_file: Path | None = None

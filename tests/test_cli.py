@@ -60,7 +60,7 @@ def test_help_lists_options_under_headings_in_the_order_in_which_one_needs_them(
     for heading, options in {
         "Model": ["--model", "--weights", "--class-names", "--model-name"],
         "Maps": ["--method", "--layer", "--aggregate", "--annotations", "--faithfulness"],
-        "Report": ["--out", "--title", "--notes", "--worst", "--gallery", "--keep-label-issues"],
+        "Report": ["--out", "--title", "--notes", "--worst", "--gallery", "--set-aside-label-issues"],
         "Appearance": ["--logo", "--extra-css", "--templates"],
         "Delivery": ["--zip", "--single-file", "--classes", "--force", "--open"],
     }.items():
@@ -85,7 +85,8 @@ def test_defaults_of_the_command_line_are_those_of_the_settings(run: Run, render
         (["--templates", "t"], {"templates": Path("t")}),
         (["--worst", "1", "--best", "2", "--mistaken", "4"], {"num_worst": 1, "num_best": 2, "num_mistaken": 4}),
         (["--pairs", "6", "--gallery", "7"], {"num_pairs": 6, "num_gallery": 7}),
-        (["--keep-label-issues"], {"keep_label_issues": True}),
+        (["--set-aside-label-issues"], {"set_aside_label_issues": True}),
+        (["--keep-label-issues"], {}),
         (["--zip"], {"with_archive": True}),
         (["--single-file", "r.html", "--force"], {"single_file": Path("r.html"), "force": True}),
         (

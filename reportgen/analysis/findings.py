@@ -60,7 +60,7 @@ class Findings:
         faithfulness: `None` if the tests were not run.
         selections: the examples shown for each class, in index order.
         confident_errors: positions of the errors with a confidence of at least `HIGH_CONFIDENCE`, falling, without
-            label issues unless those are kept.
+            label issues if those are set aside.
         num_confident_errors_set_aside: number of label issues left out there.
         annotations: `None` without annotations or without maps.
         slices: accuracy by metadata, one record for each column with few values.
@@ -123,7 +123,7 @@ def compute_findings(
     issues = find_label_issues(cache.logits, labels)
     if suggested_order is not None:
         issues = issues.withheld()
-    set_aside = () if settings.keep_label_issues else tuple(issue.position for issue in issues.issues)
+    set_aside = tuple(issue.position for issue in issues.issues) if settings.set_aside_label_issues else ()
     confident_errors = find_confident_errors(predictions, set_aside=set_aside)
     superclasses = None if groups is None else compute_superclass_findings(confusion, groups)
     return Findings(

@@ -1,48 +1,53 @@
-"""Label issues: confident learning, restricted to class pairs that people also confuse."""
+"""Which labels may be wrong: those that typical images of another class contradict, outside of mixed-up pairs."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import pdtrc
 
-from reportgen.analysis.calibration import fit_temperature
+from reportgen.analysis.confusion import compute_confusion, without_diagonal
 from reportgen.analysis.intervals import Proportion
-from reportgen.analysis.predictions import Predictions, compute_predictions, row_blocks, scaled_probabilities
+from reportgen.analysis.predictions import scaled_probabilities
 from reportgen.analysis.ties import ROUNDING, settle_ties
 
-MIN_CONFIDENCE = 0.75
-"""Smallest probability of the suggested class. Confident learning alone requires the average of the class, which a weak
-model exceeds with its own errors.
-"""
+MIN_TYPICALITY = 0.25
+"""Least typicality of an issue. Three of four wrong labels reach it, and hardly any image of two mixed-up classes."""
 
-MIN_CONFUSABILITY = 0.1
-"""Smallest confusability of the two classes, and at least twice that of an even spread. People confuse a tiger with a
-leopard; a lion predicted as a tractor is an error of the model, whatever its confidence.
+MIN_PROBABILITY = 0.5
+"""Least probability of the suggested class: below it the model itself does not take the label for wrong."""
 
-Both were chosen on the 10,000 test labels of CIFAR-100 by looking at the images, with a model of 65.7% accuracy.
-Confident learning alone flags 1,458. Of the 227 with a probability of at least 0.8, 38% looked wrong or debatable,
-whatever their margin; of the 103 among them with similar classes, 68%. With 0.75 it is some 60% of 135.
-"""
+MIN_EXCESS = 0.003
+"""Fewer than three more contradictions in a thousand images than expected are not worth a review."""
 
 MIN_CLASSES = 5
-"""With fewer classes the remaining probability has nowhere else to go, and confusability is uninformative."""
+"""With fewer classes there are no other pairs to tell a mixed-up pair from; the typicality of all errors decides."""
 
-MIN_CONFIDENCE_ALONE = 0.95
-"""Smallest probability of the suggested class where confusability is uninformative."""
+MIN_MEAN_TYPICALITY = 0.34
+"""Least mean typicality of errors with so few classes, as a lower bound: 0.5 if all labels of errors are wrong; about
+0.33 for two classes of which three in ten images are confused, and less for fewer."""
+
+_LABEL_NOISE = 0.01
+_PAIR_LEVEL = 0.05
+_NUM_TRIED = 24
+_MAX_FACTOR = 5.0
+_NUM_FITTED = 2000
+_UNIFORM_DEVIATION = 12**-0.5
+_ONE_SIDED_95 = 1.645
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelIssue:
-    """A label that the model contradicts: a candidate for review, not a proven error.
-
-    Probabilities are those after temperature scaling.
+    """An example whose label the model contradicts: a candidate for review, not a proven error.
 
     Attributes:
-        position: 0..N-1 in the cache.
-        label_index: class of the label.
-        suggested_index: predicted class.
-        confusability: how often each of the two classes is mistaken for the other, in [0, 1]: the geometric mean over
-            both directions of the fraction of one class's off-label probability that goes to the other.
+        position: 0..N-1, position in the cache.
+        suggested_index: the predicted class.
+        label_probability: probability of the label after temperature scaling of its predicted class.
+        typicality: fraction of the correct examples of the suggested class whose margin over the labeled class, the
+            difference of both logits, does not exceed that of the example.
     """
 
     position: int
@@ -50,155 +55,164 @@ class LabelIssue:
     suggested_index: int
     label_probability: float
     suggested_probability: float
-    confusability: float
+    typicality: float
 
     @property
     def margin(self) -> float:
-        """Difference of the probabilities of the suggested class and of the label."""
+        """The probability of the suggested class minus that of the label."""
         return self.suggested_probability - self.label_probability
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelIssues:
-    """The labels to review, and the number to expect.
+    """The labels to review, and how many to expect.
 
     Attributes:
-        issues: by falling margin, ties by position.
-        found: the issues, out of all examples with as much confidence as an issue requires.
-        num_expected: number of those confident examples that the probabilities themselves expect to contradict a label
-            of a similar class. More issues than that are evidence of wrong labels. A lower number clears no label: the
-            temperature is fitted on the same labels, and wrong ones lower the confidence.
-        min_probability: smallest probability of the suggested class.
-        num_confident_learning: number of labels that confident learning alone would flag.
-        temperature: divisor of the logits before the softmax, fitted on all examples.
+        issues: by descending margin, ties by position.
+        found: the issues out of the examples that could be one: typical of their predicted class.
+        num_expected: number of issues that the probabilities predict if all labels are correct.
+        num_mixed_pairs: ordered pairs of classes without issues, because they are confused far more often than others.
     """
 
     issues: tuple[LabelIssue, ...]
     found: Proportion
     num_expected: float
-    min_probability: float
-    num_confident_learning: int
-    temperature: float
+    num_mixed_pairs: int
 
     def withheld(self) -> "LabelIssues":
-        """The same without an issue: where labels and outputs are in different orders, no label can be doubted."""
+        """The same without an issue: if labels and outputs are in different orders, no label can be doubted."""
         return replace(self, issues=(), found=replace(self.found, count=0))
 
 
-def find_label_issues(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> LabelIssues:
-    """The labels to review (confident learning, Northcutt et al. 2021, with two further conditions).
+@dataclass(frozen=True, eq=False, slots=True)
+class _Members:
+    """The examples predicted as one class: positions, margins over all classes (n, K), probabilities (n, K)."""
 
-    The threshold t_j of a class is the mean probability p_j over the examples labeled j. An issue is labeled i and
-    predicted as j with p_j >= t_j (confident learning) and p_j >= `MIN_CONFIDENCE`, and i and j are similar: each
-    receives at least `MIN_CONFUSABILITY` of the other's off-label probability (geometric mean of both), and at least
-    twice an even share, without counting the example itself. With fewer than `MIN_CLASSES` classes all are similar, and
-    p_j has to reach `MIN_CONFIDENCE_ALONE`. A value within rounding of its threshold reaches it.
+    index: int
+    positions: NDArray[np.intp]
+    margins: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+    is_correct: NDArray[np.bool_]
+
+
+def find_label_issues(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> LabelIssues:
+    """The labels to review.
+
+    An issue is predicted as another class and has at least `MIN_TYPICALITY` and `MIN_PROBABILITY`: among the images
+    that the model predicts as the class, it looks like those that are labeled so. Pairs of classes that are confused
+    far more often than the others of the class have no issues: there the model is more likely to be wrong than the
+    labels. With fewer than `MIN_CLASSES` classes no pair can be excluded, and there are issues only if errors are as
+    typical as wrong labels.
+
+    The expected number comes from the probabilities, with a temperature for each predicted class that is fitted with a
+    floor, `_LABEL_NOISE` spread over the other classes, so that wrong labels do not pass for overconfidence.
 
     Args:
         logits: float32 (N, K), before softmax.
         labels: int64 (N,).
     """
     num_classes = logits.shape[1]
-    has_confusability = num_classes >= MIN_CLASSES
-    least_confidence = MIN_CONFIDENCE if has_confusability else MIN_CONFIDENCE_ALONE
-    least_confusability = max(MIN_CONFUSABILITY, 2 / (num_classes - 1)) if has_confusability else 0.0
-    temperature, _is_limit = fit_temperature(logits, labels)
-    scaled = compute_predictions(logits, labels, temperature=temperature)
-    predicted, confidence = scaled.predicted, scaled.confidence
-    sums = _probability_sums(logits, labels, temperature)
-    support = np.bincount(labels, minlength=num_classes)
-    with np.errstate(invalid="ignore"):
-        thresholds = np.diagonal(sums) / support - ROUNDING  # NaN without support, which nothing reaches
-    stray = sums
-    np.fill_diagonal(stray, 0)
-
-    is_confident = (confidence >= least_confidence - ROUNDING) & (confidence >= thresholds[predicted])
-    candidates = np.flatnonzero(is_confident & ~scaled.is_correct)
-    confusability = _confusability_on_the_others(stray, scaled, labels, candidates)
-    issues = [
-        LabelIssue(
-            position=int(i),
-            label_index=int(labels[i]),
-            suggested_index=int(predicted[i]),
-            label_probability=float(scaled.true_probability[i]),
-            suggested_probability=float(confidence[i]),
-            confusability=float(alike),
-        )
-        for i, alike in zip(candidates, confusability, strict=True)
-        if alike >= least_confusability - ROUNDING
-    ]
-    margins = settle_ties(np.array([issue.margin for issue in issues]))
-
-    is_alike = _confusability(stray) >= least_confusability - ROUNDING
-    np.fill_diagonal(is_alike, False)
-    num_expected, num_confident_learning = 0.0, 0
-    for block in row_blocks(*logits.shape):
-        probabilities = scaled_probabilities(logits[block], temperature)
-        confident = is_confident[block]
-        num_expected += float(np.einsum("nk,nk->", probabilities[confident], is_alike[predicted[block][confident]]))
-        num_confident_learning += _count_contradicted(probabilities, labels[block], thresholds)
+    predicted = logits.argmax(axis=1)
+    mixed = _mixed_pairs(compute_confusion(labels, predicted, num_classes))
+    issues: list[LabelIssue] = []
+    typicalities: list[NDArray[np.float64]] = []
+    num_expected, num_tested = 0.0, 0
+    for members in _predicted_classes(logits, labels, predicted, mixed):
+        correct = np.sort(members.margins[members.is_correct], axis=0)
+        limits = correct[int(MIN_TYPICALITY * (len(correct) - 1))]
+        is_typical = (members.margins >= limits - ROUNDING) & ~mixed[:, members.index]
+        is_typical[:, members.index] = False
+        is_typical &= members.probabilities[:, [members.index]] >= MIN_PROBABILITY
+        num_expected += float(members.probabilities[is_typical].sum())
+        num_tested += int(np.count_nonzero(is_typical.any(axis=1)))
+        errors = np.flatnonzero(~members.is_correct)
+        errors = errors[~mixed[labels[members.positions[errors]], members.index]]
+        given = labels[members.positions[errors]]
+        typicality = (correct[:, given] <= members.margins[errors, given] + ROUNDING).mean(axis=0)
+        typicalities.append(typicality)
+        issues += [
+            LabelIssue(
+                position=int(members.positions[at]),
+                label_index=int(label),
+                suggested_index=members.index,
+                label_probability=float(members.probabilities[at, label]),
+                suggested_probability=float(members.probabilities[at, members.index]),
+                typicality=float(typical),
+            )
+            for at, label, typical in zip(errors, given, typicality, strict=True)
+            if is_typical[at, label]
+        ]
+    if num_classes < MIN_CLASSES and not _are_typical(typicalities):
+        issues = []
+    issues.sort(key=lambda issue: issue.position)
+    order = np.argsort(-settle_ties(np.array([issue.margin for issue in issues])), kind="stable")
     return LabelIssues(
-        issues=tuple(issues[at] for at in np.argsort(-margins, kind="stable")),
-        found=Proportion(count=len(issues), total=int(np.count_nonzero(is_confident)), exact=True),
+        issues=tuple(issues[at] for at in order),
+        found=Proportion(count=len(issues), total=num_tested, exact=True),
         num_expected=num_expected,
-        min_probability=least_confidence,
-        num_confident_learning=num_confident_learning,
-        temperature=temperature,
+        num_mixed_pairs=int(mixed.sum()),
     )
 
 
-def _confusability(stray: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The confusability of any two classes: float64 (K, K), symmetric.
+def _mixed_pairs(confusion: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Pairs, in both directions, with more errors than a Poisson count at the average of the class: bool (K, K)."""
+    num_classes = len(confusion)
+    if num_classes < MIN_CLASSES:
+        return np.zeros((num_classes, num_classes), dtype=np.bool_)
+    errors = without_diagonal(confusion)
+    average = (errors.sum(axis=1, keepdims=True) - errors + 1) / (num_classes - 2)
+    level = _PAIR_LEVEL / (num_classes * (num_classes - 1))
+    is_mixed = (errors > 0) & (pdtrc(np.maximum(errors - 1, 0), average) < level)
+    return np.asarray(is_mixed | is_mixed.T)
 
-    Args:
-        stray: float64 (K, K), sum of the probabilities over the examples of each label, without the diagonal.
-    """
-    shares = _ratio(stray, stray.sum(axis=1, keepdims=True))
-    return np.sqrt(shares * shares.T)
+
+def _predicted_classes(
+    logits: NDArray[np.float32], labels: NDArray[np.int64], predicted: NDArray[np.intp], mixed: NDArray[np.bool_]
+) -> Iterator[_Members]:
+    """The examples of each predicted class with a correct one. Errors of mixed-up pairs do not enter temperatures."""
+    is_fitted = ~mixed[labels, predicted]
+    usable = np.flatnonzero(is_fitted)
+    some = usable[np.unique(np.linspace(0, len(usable) - 1, min(len(usable), _NUM_FITTED)).astype(np.intp))]
+    spread = float(np.median(np.ptp(np.where(np.isfinite(logits[some]), logits[some], 0), axis=1))) or 1.0
+    tried = np.geomspace(spread / 100, spread * 4, _NUM_TRIED).tolist()
+    best = min(tried, key=lambda temperature: _loss(logits[some], labels[some], temperature))
+    temperature = _fit(logits[some], labels[some], best, prior=0)
+    for index in np.unique(predicted[predicted == labels]).tolist():
+        positions = np.flatnonzero(predicted == index)
+        own, fitted = logits[positions], positions[is_fitted[positions]]
+        yield _Members(
+            index,
+            positions,
+            own[:, [index]].astype(np.float64) - own,
+            scaled_probabilities(own, _fit(logits[fitted], labels[fitted], temperature, prior=1)),
+            labels[positions] == index,
+        )
 
 
-def _confusability_on_the_others(
-    stray: NDArray[np.float64], scaled: Predictions, labels: NDArray[np.int64], candidates: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """For each of n errors, the confusability of its two classes without the example itself: float64 (n,)."""
-    given, suggested = labels[candidates], scaled.predicted[candidates]
-    totals = stray.sum(axis=1)
-    there = _ratio(
-        stray[given, suggested] - scaled.confidence[candidates],
-        totals[given] - (1 - scaled.true_probability[candidates]),
+def _fit(logits: NDArray[np.float32], labels: NDArray[np.int64], near: float, *, prior: float) -> float:
+    """The temperature with the least loss, within `_MAX_FACTOR` of another, which the prior keeps it near to."""
+    from scipy.optimize import minimize_scalar
+
+    bound = math.log(_MAX_FACTOR)
+    found = minimize_scalar(
+        lambda log: _loss(logits, labels, near * math.exp(log)) + prior * log**2,
+        bounds=(-bound, bound),
+        method="bounded",
+        options={"xatol": 1e-3},
     )
-    return np.sqrt(there * _ratio(stray[suggested, given], totals[suggested]))
+    return near * math.exp(float(found.x))
 
 
-def _probability_sums(
-    logits: NDArray[np.float32], labels: NDArray[np.int64], temperature: float
-) -> NDArray[np.float64]:
-    """Sum of the probabilities over the examples of each label: float64 (K, K), one row per label."""
-    n, k = logits.shape
-    sums = np.zeros((k, k))
-    by_label = np.argsort(labels, kind="stable")
-    for block in row_blocks(n, k):
-        rows = by_label[block]
-        present, starts = np.unique(labels[rows], return_index=True)
-        sums[present] += np.add.reduceat(scaled_probabilities(logits[rows], temperature), starts, axis=0)
-    return sums
+def _loss(logits: NDArray[np.float32], labels: NDArray[np.int64], temperature: float) -> float:
+    """Sum of -log(p + floor), which has a bound for wrong labels."""
+    probabilities = scaled_probabilities(logits, temperature)[np.arange(len(labels)), labels]
+    return -float(np.log(probabilities + _LABEL_NOISE / (logits.shape[1] - 1)).sum())
 
 
-def _count_contradicted(
-    probabilities: NDArray[np.float64], labels: NDArray[np.int64], thresholds: NDArray[np.float64]
-) -> int:
-    """Number of labels that confident learning alone flags: the most probable class above its threshold is another.
-
-    Args:
-        probabilities: float64 (n, K).
-        labels: int64 (n,).
-        thresholds: float64 (K,).
-    """
-    reaching = np.where(probabilities >= thresholds, probabilities, -1)
-    best = reaching.argmax(axis=1)
-    return int(np.count_nonzero((best != labels) & (reaching[np.arange(len(best)), best] >= 0)))
-
-
-def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Elementwise part / whole, without negative rounding errors; 0 where the whole is 0."""
-    return np.divide(np.maximum(part, 0), whole, out=np.zeros(part.shape), where=whole > 1e-12)
+def _are_typical(typicalities: list[NDArray[np.float64]]) -> bool:
+    """Whether the mean typicality of all errors exceeds `MIN_MEAN_TYPICALITY`, with a one-sided bound of 95%."""
+    values = np.concatenate([np.empty(0), *typicalities])
+    if len(values) == 0:
+        return False
+    bound = values.mean() - _ONE_SIDED_95 * _UNIFORM_DEVIATION / len(values) ** 0.5
+    return bool(bound > MIN_MEAN_TYPICALITY)

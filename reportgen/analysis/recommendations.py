@@ -13,7 +13,7 @@ from reportgen.analysis.class_order import MIN_GAINED, ClassOrder
 from reportgen.analysis.confusion import SuperclassFindings, without_diagonal
 from reportgen.analysis.focus import FocusStatistics
 from reportgen.analysis.intervals import CONFIDENCE_LEVEL, Estimate, Proportion, exact_interval
-from reportgen.analysis.label_issues import LabelIssues
+from reportgen.analysis.label_issues import MIN_EXCESS, LabelIssues
 from reportgen.analysis.pair_focus import MAJORITY, PairOverlap
 from reportgen.analysis.predictions import Predictions
 from reportgen.analysis.selection import is_confident
@@ -30,6 +30,9 @@ PAIR_FACTOR = 5.0
 
 MIN_PAIR_SHARE = 0.01
 """A confusion of less than 1% of a class is not worth a remedy, even if it is far above chance."""
+
+MIN_ONE_WAY_SHARE = 0.05
+"""A confusion in one direction concerns fewer images than one in both directions: it has to reach 5% of a class."""
 
 EVEN_SHARE = 0.5
 """Fraction of false positives among all errors of a class that is not over-predicted."""
@@ -56,6 +59,8 @@ class Rule(StrEnum):
       third of the way from chance to 1 if that is less.
     - symmetric-pairs: examples of a class predicted as the other out of its support, in both directions, with
       `PAIR_FACTOR` times the average of the remaining classes, and at least `MIN_PAIR_SHARE`.
+    - one-way-confusions: the same in one direction, with `PAIR_FACTOR` times that average, `MIN_ONE_WAY_SHARE` and the
+      upper bound of the reverse direction.
     - over-predicted-classes: false positives of a class out of all errors that involve it, with `EVEN_SHARE`.
     - weak-classes: the recall of a class, with the accuracy over all examples.
     - background-focus: the fraction of evidence in the border in errors minus that in correct predictions of the same
@@ -64,8 +69,8 @@ class Rule(StrEnum):
       class, with `MIN_SPREAD_EXCESS`.
     - pairs-same-place, pairs-elsewhere: errors between two classes whose maps overlap more than nearly all maps of
       unrelated images, or less than half of those, out of all, with `MAJORITY`.
-    - label-issues: contradicted labels out of the examples with as much confidence, with the fraction that their
-      probabilities predict.
+    - label-issues: contradicted labels out of the examples that are typical of their predicted class, with the fraction
+      that their probabilities predict and `MIN_EXCESS`.
 
     Rules about pairs and classes test many of them. Their intervals have the level 1 - 0.05 / `num_tested`
     (Bonferroni), so that chance alone makes such a rule fire in at most one of twenty test sets. All proportions have
@@ -79,6 +84,7 @@ class Rule(StrEnum):
     CONFIDENT_ERRORS = "confident-errors"
     SUPERCLASS_ERRORS = "superclass-errors"
     SYMMETRIC_PAIRS = "symmetric-pairs"
+    ONE_WAY_CONFUSIONS = "one-way-confusions"
     OVER_PREDICTED_CLASSES = "over-predicted-classes"
     WEAK_CLASSES = "weak-classes"
     BACKGROUND_FOCUS = "background-focus"
@@ -179,6 +185,7 @@ def apply_rules(
         _find_confident_errors(predictions),
         _find_superclass_errors(superclasses),
         _find_symmetric_pairs(confusion),
+        _find_one_way_confusions(confusion),
         _find_over_predicted_classes(confusion),
         _find_weak_classes(confusion),
         _find_background_focus(focus),
@@ -299,6 +306,36 @@ def _find_symmetric_pairs(confusion: NDArray[np.int64]) -> Recommendation:
     return _conclude(Rule.SYMMETRIC_PAIRS, measurements, num_tested)
 
 
+def _find_one_way_confusions(confusion: NDArray[np.int64]) -> Recommendation:
+    """Ordered pairs of classes that are confused far more often than others, and than in the reverse direction."""
+    support = confusion.sum(axis=1)
+    num_supported = int(np.count_nonzero(support))
+    num_remaining = len(confusion) - 2
+    errors = without_diagonal(confusion)
+    true, predicted = np.nonzero(errors * (support > 0))
+    if num_remaining == 0 or num_supported < 2:
+        return _conclude(Rule.ONE_WAY_CONFUSIONS, [], 0)
+    num_tested = num_supported * (num_supported - 1)
+    level = _family_level(num_tested)
+    counts, num_errors = errors[true, predicted], errors.sum(axis=1)
+    average = (num_errors[true] - counts + 1) / (num_remaining * support[true])
+    low = exact_interval(counts, support[true], level)[0]
+    reverse_high = exact_interval(errors[predicted, true], support[predicted], level)[1]
+    threshold = np.maximum(np.maximum(PAIR_FACTOR * average, MIN_ONE_WAY_SHARE), reverse_high)
+    excess = low - threshold
+    chosen = np.flatnonzero(excess > ROUNDING) if (excess > ROUNDING).any() else np.argsort(-excess, kind="stable")[:1]
+    measurements = [
+        Measurement(
+            measured=Proportion(count=int(errors[i, j]), total=int(support[i]), level=level, exact=True),
+            threshold=float(threshold[at]),
+            fires_above=True,
+            pair=(i, j),
+        )
+        for at, i, j in zip(chosen.tolist(), true[chosen].tolist(), predicted[chosen].tolist(), strict=True)
+    ]
+    return _conclude(Rule.ONE_WAY_CONFUSIONS, measurements, num_tested)
+
+
 def _find_over_predicted_classes(confusion: NDArray[np.int64]) -> Recommendation:
     """Classes with more false positives than false negatives: a sign test on the errors that involve them.
 
@@ -369,7 +406,9 @@ def _find_label_issues(label_issues: LabelIssues) -> Recommendation:
     found = label_issues.found
     if found.total == 0:
         return _conclude(Rule.LABEL_ISSUES, [], 0)
-    measurement = Measurement(measured=found, threshold=label_issues.num_expected / found.total, fires_above=True)
+    measurement = Measurement(
+        measured=found, threshold=label_issues.num_expected / found.total + MIN_EXCESS, fires_above=True
+    )
     return _conclude(Rule.LABEL_ISSUES, [measurement], 1)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reportgen.analysis.label_issues import find_label_issues
 from reportgen.analysis.predictions import Predictions, compute_predictions
 from reportgen.analysis.ties import ROUNDING
 from reportgen.cache import EvaluationCache
@@ -140,15 +139,8 @@ def find_shown_positions(cache: EvaluationCache) -> NDArray[np.int64]:
     page.
     """
     predictions = compute_predictions(cache.logits, cache.labels)
-    issues = [issue.position for issue in find_label_issues(cache.logits, cache.labels).issues]
-    selections = select_examples(
-        predictions,
-        cache.labels,
-        cache.num_classes,
-        RenderSettings(),
-        set_aside=issues,
-    )
-    positions = set(find_confident_errors(predictions, set_aside=issues)[:NUM_CONFIDENT_ERRORS])
+    selections = select_examples(predictions, cache.labels, cache.num_classes, RenderSettings())
+    positions = set(find_confident_errors(predictions)[:NUM_CONFIDENT_ERRORS])
     for selection in selections:
         positions.update(selection.worst, selection.best, selection.mistaken)
     return np.array(sorted(positions), dtype=np.int64)

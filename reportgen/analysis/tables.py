@@ -70,7 +70,7 @@ class Tables:
         """One row per possible label error, by descending margin.
 
         Columns: `example_index` and `id`; the `label` and the `suggested` class, with the probability of each; `margin`
-        and `confusability`.
+        and `typicality`.
         """
         return tabulate_label_issues(self._cache, self._findings).to_frame()
 
@@ -164,13 +164,13 @@ def tabulate_label_issues(cache: EvaluationCache, findings: Findings) -> Table:
     """Each possible label error, by descending margin."""
     header = (
         "example_index", "id", "label", "suggested", "margin",
-        "label_probability", "suggested_probability", "confusability",
+        "label_probability", "suggested_probability", "typicality",
     )  # fmt: skip
     rows = (
         (
             int(cache.example_index[issue.position]), str(cache.example_id[issue.position]),
             cache.class_names[issue.label_index], cache.class_names[issue.suggested_index], issue.margin,
-            issue.label_probability, issue.suggested_probability, issue.confusability,
+            issue.label_probability, issue.suggested_probability, issue.typicality,
         )
         for issue in findings.label_issues.issues
     )  # fmt: skip

@@ -34,10 +34,18 @@ def make_card(context: RunContext, sheet: Sheet, position: int) -> ExampleCard:
         predicted=predicted,
         true=true,
         confidence=confidence_text(context.findings, position),
-        verdict="" if is_correct else true_class_text(context.findings, position, true=true.text),
+        verdict=_verdict(context, position, true=true.text),
         example_id=image_link(context, position, page=sheet.page),
         panels=(*_photo_panels(context, sheet, position, true.text, predicted.text), *maps),
     )
+
+
+def _verdict(context: RunContext, position: int, *, true: str) -> str:
+    if context.findings.predictions.is_correct[position]:
+        return ""
+    text = true_class_text(context.findings, position, true=true)
+    is_issue = any(issue.position == position for issue in context.findings.label_issues.issues)
+    return f"{text}; possible label error" if is_issue else text
 
 
 def image_link(context: RunContext, position: int, *, page: str) -> Link:

@@ -34,7 +34,6 @@ def make_label_issues_page(context: RunContext, frame: SiteFrame) -> tuple[Label
             frame=frame,
             sprites=sheet.sprites(),
             headline=_headline(len(found.issues)),
-            temperature=number_text(found.temperature, digits=2),
             expectation=_expectation(context),
             note=_note(len(shown), len(found.issues)),
             missing=context.missing_note,
@@ -56,11 +55,9 @@ def _expectation(context: RunContext) -> str:
     found = context.findings.label_issues
     foreseen = number_text(found.num_expected, digits=0)
     return (
-        f"These are candidates, not proven errors: of {count_text(found.found.total)} predictions with this confidence,"
+        f"These are candidates, not proven errors: of {count_text(found.found.total)} typical predictions,"
         f" {count_text(found.found.count)} contradict the label ({percent_text(found.found.value)}, 95% CI"
-        f" {percent_interval_text(found.found)}); the model’s probabilities predict {foreseen}. Confident learning"
-        f" without the restriction to confused classes would list {count_text(found.num_confident_learning)},"
-        " most of them likely model errors."
+        f" {percent_interval_text(found.found)}); the model’s probabilities predict {foreseen}."
     )
 
 

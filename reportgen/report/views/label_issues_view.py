@@ -27,7 +27,6 @@ class LabelIssuesPage:
     frame: SiteFrame
     sprites: tuple[Sprite, ...]
     headline: str
-    temperature: str
     expectation: str
     note: str
     missing: str

@@ -5,6 +5,7 @@ import math
 from reportgen.analysis.findings import Findings
 from reportgen.analysis.focus import BORDER_WIDTH, HIGH_OVERLAP_SHARE, MapComparison
 from reportgen.analysis.intervals import Estimate
+from reportgen.analysis.label_issues import MIN_EXCESS, MIN_TYPICALITY
 from reportgen.analysis.recommendations import MIN_BORDER_EXCESS, MIN_SPREAD_EXCESS, Recommendation
 from reportgen.cache import EvaluationCache
 from reportgen.methods import find_method
@@ -239,22 +240,29 @@ def _pair_evidence(
     return evidence, details
 
 
+def _mixed_text(num_pairs: int) -> str:
+    if not num_pairs:
+        return "No pair of classes is excluded."
+    pairs = plural_text(num_pairs, "pair is", "pairs are")
+    return f"{pairs} excluded as mixed up: there the model is doubted, not the labels."
+
+
 def describe_label_issues(item: Recommendation, findings: Findings) -> RecommendationText:
     """The number of possible label errors, and how many the model's own confidence predicts."""
     issues = findings.label_issues
     if not item.measurements:
-        return RecommendationText(headline="No prediction is confident enough to contradict a label.")
+        return RecommendationText(headline="No prediction is typical enough to contradict a label.")
     found = proportion_of(item.measurements[0])
     expected = count_text(round(issues.num_expected))
     evidence = (
-        f"{count_text(found.count)} of {plural_text(found.total, 'confident prediction')} contradict the label:"
+        f"{count_text(found.count)} of {plural_text(found.total, 'typical prediction')} contradict the label:"
         f" {exact_text(found)}; threshold: {percent_text(item.measurements[0].threshold)}."
     )
     details = (
-        f"Confident predictions have a probability of at least {percent_text(issues.min_probability, digits=0)} after"
-        f" temperature scaling (fitted on all images: {number_text(issues.temperature, digits=2)}). The threshold is"
-        " the fraction of errors that their probabilities predict. Only classes that are often confused with each other"
-        f" count; confident learning alone flags {count_text(issues.num_confident_learning)} labels."
+        "A prediction is typical if its margin over the label is at least that of"
+        f" {percent_text(MIN_TYPICALITY, digits=0)} of the correct predictions of the class. The threshold is the"
+        f" fraction of errors that the probabilities predict, plus {points_text(MIN_EXCESS, digits=1)}."
+        f" {_mixed_text(issues.num_mixed_pairs)}"
     )
     if item.fired:
         return RecommendationText(
@@ -262,7 +270,7 @@ def describe_label_issues(item: Recommendation, findings: Findings) -> Recommend
             " confidence predicts.",
             advice="Review the list of label issues from the top and correct the labels that a person rejects: wrong"
             " labels bias every other metric. Check the training labels for the same errors. Where a person confirms"
-            " the label, the model makes a high-confidence error between similar classes: add similar images to the"
+            " the label, the model makes a typical error: add similar images to the"
             " training set.",
             evidence=evidence,
             details=details,

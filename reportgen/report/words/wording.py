@@ -301,6 +301,30 @@ def _describe_symmetric_pairs(item: Recommendation, cache: EvaluationCache) -> R
     )
 
 
+def _describe_one_way_confusions(item: Recommendation, cache: EvaluationCache) -> RecommendationText:
+    if not item.measurements:
+        return RecommendationText(headline=_no_pair_text(item, cache))
+    names = [" → ".join(cache.class_names[index] for index in found.pair or ()) for found in item.measurements]
+    pairs = [_pair_evidence(found, cache) for found in item.measurements]
+    others = f"Other pairs: {listed_text(pairs[1:], separator='; ')}. " if pairs[1:] else ""
+    evidence, details = f"{pairs[0]}.", f"{others}{family_text(item.num_tested, 'ordered pair', 'ordered pairs')}"
+    if not item.fired:
+        return RecommendationText(
+            headline=f"No class is clearly mistaken for one other class in one direction; {names[0]} comes closest.",
+            evidence=evidence,
+            details=details,
+        )
+    subject = "One class is" if len(names) == 1 else f"{count_text(len(names))} classes are"
+    return RecommendationText(
+        headline=f"{subject} mistaken for one other class, but not in reverse: {named_text(names)}.",
+        advice="Confusion in one direction suggests that part of the first class resembles the second. Compare the"
+        " images of this confusion with the training images of both classes: a variant may be missing from the first"
+        " class, or labeled as the second.",
+        evidence=evidence,
+        details=details,
+    )
+
+
 def _no_pair_text(item: Recommendation, cache: EvaluationCache) -> str:
     if cache.num_classes == 2:
         return "With only two classes, there are no other classes to compare a pair with."
@@ -393,6 +417,7 @@ _DESCRIPTIONS: Final[Mapping[Rule, _Describe]] = {
     Rule.CONFIDENT_ERRORS: lambda item, _cache, _findings: _describe_confident_errors(item),
     Rule.SUPERCLASS_ERRORS: lambda item, _cache, findings: _describe_superclass_errors(item, findings),
     Rule.SYMMETRIC_PAIRS: lambda item, cache, _findings: _describe_symmetric_pairs(item, cache),
+    Rule.ONE_WAY_CONFUSIONS: lambda item, cache, _findings: _describe_one_way_confusions(item, cache),
     Rule.OVER_PREDICTED_CLASSES: lambda item, cache, _findings: _describe_over_predicted_classes(item, cache),
     Rule.WEAK_CLASSES: lambda item, cache, _findings: _describe_weak_classes(item, cache),
     Rule.BACKGROUND_FOCUS: describe_background_focus,

@@ -86,6 +86,7 @@ ONE_EACH = {
     Rule.CONFIDENT_ERRORS: SURE,
     Rule.SUPERCLASS_ERRORS: INSIDE,
     Rule.SYMMETRIC_PAIRS: PAIR,
+    Rule.ONE_WAY_CONFUSIONS: replace(PAIR, reverse=None, reverse_threshold=None),
     Rule.OVER_PREDICTED_CLASSES: SWALLOW,
     Rule.WEAK_CLASSES: WEAK,
     Rule.BACKGROUND_FOCUS: BORDER,
@@ -417,16 +418,12 @@ def test_pairs_with_different_regions_get_advice_to_break_the_association(small_
 def test_label_issues_are_compared_with_what_confidence_predicts(
     small_cache, small_findings, count, has_fired, headline_text
 ):
-    issues = replace(
-        small_findings.label_issues, num_expected=8.8, min_probability=0.75, num_confident_learning=77, temperature=1.3
-    )
+    issues = replace(small_findings.label_issues, num_expected=8.8, num_mixed_pairs=6)
     findings = replace(small_findings, label_issues=issues)
     evidence = replace(ISSUES, measured=share(count, 400))
     make = fired if has_fired else unfired
     text = describe(make(Rule.LABEL_ISSUES, evidence), small_cache, findings)
     assert text.headline.startswith(headline_text)
-    assert text.evidence.startswith(f"{count} of 400 confident predictions contradict the label: ")
+    assert text.evidence.startswith(f"{count} of 400 typical predictions contradict the label: ")
     assert "threshold: 2.0%" in text.evidence
-    assert "a probability of at least 75%" in text.details
-    assert text.details.endswith("confident learning alone flags 77 labels.")
-    assert "(fitted on all images: 1.30)" in text.details
+    assert "6 pairs are excluded as mixed up" in text.details
