@@ -21,7 +21,7 @@ def test_what_cannot_be_read_fails_alone_with_its_reason(image_folder):
     assert len(views) == 6
     told = {failure.path.name: failure for failure in failures}
     assert set(told) == {"pipe.png", "7.heic", "empty.png", "nowhere.png"}
-    assert "is no regular file" in told["pipe.png"].message
+    assert "is not a regular file" in told["pipe.png"].message
     assert "HEIC pictures are not supported" in told["7.heic"].message
     assert "pillow-heif" in told["7.heic"].hint
     assert "is empty" in told["empty.png"].message

@@ -68,7 +68,7 @@ def _read_shape(entry: Any, where: str) -> Shape | None:
         DataError: it is not as LabelMe writes it, or of a type that is not known.
     """
     if not isinstance(entry, Mapping):
-        raise misfit(where, "it is no record")
+        raise misfit(where, "it is not a JSON object")
     kind = entry.get("shape_type") or "polygon"  # early versions have polygons only, without a type
     if kind in _WITHOUT_AREA:
         return None
@@ -107,7 +107,7 @@ def _read_bitmap(label: str, encoded: Any, points: NDArray[np.float64], where: s
         with Image.open(io.BytesIO(base64.b64decode(encoded, validate=True))) as picture:
             pixels = np.asarray(picture.convert("L")) > 0
     except (TypeError, binascii.Error, UnidentifiedImageError, OSError) as error:
-        raise misfit(where, "its mask is no picture") from error
+        raise misfit(where, "its mask is not an image") from error
     left, top = (round(float(value)) for value in points.min(axis=0))
     if left < 0 or top < 0:
         pixels, left, top = pixels[max(-top, 0) :, max(-left, 0) :], max(left, 0), max(top, 0)

@@ -43,7 +43,7 @@ def check_file(path: Path) -> FileCheck:
     if reason:
         return FileCheck(reason)
     if not path.is_file():
-        return FileCheck("is no regular file" if path.exists() else "does not exist")
+        return FileCheck("is not a regular file" if path.exists() else "does not exist")
     try:
         if path.stat().st_size == 0:
             return FileCheck("is empty")
@@ -120,7 +120,7 @@ def _explain(path: Path, error: Exception) -> str:
     if start[344:348] in (b"n+1\x00", b"ni1\x00"):
         return UNSUPPORTED[".nii"]
     if isinstance(error, UnidentifiedImageError):
-        return "its content is no picture of a known format"
+        return "its content is not an image in a known format"
     return "is truncated" if "truncated" in str(error).lower() else f"is damaged: {error}"
 
 

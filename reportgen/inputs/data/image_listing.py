@@ -153,7 +153,7 @@ class _Walk:
         if not reason and path.suffix.lower() not in SUFFIXES:
             return False
         if not is_regular:
-            reason = "is no regular file"
+            reason = "is not a regular file"
         if reason:
             found.unusable.append(SkippedImage(name=found.name(path), reason=reason))
         return not reason

@@ -92,7 +92,7 @@ class NpzFile:
             hint = "Put the channels last: images.transpose(0, 2, 3, 1)." if is_channels_first else ""
             raise self.misfit(f"images have the shape {images.shape}, not (N, H, W, 3)", hint)
         if images.size == 0:
-            raise self.misfit(f"images have the shape {images.shape}: there is no image")
+            raise self.misfit(f"images have the shape {images.shape}: there are no images")
         rgb: NDArray[np.uint8] = np.repeat(images.reshape(*images.shape[:3], 1), 3, axis=3) if is_grey else images
         return rgb
 
@@ -115,7 +115,7 @@ class NpzFile:
             # NumPy advises allow_pickle, which would run code from the file.
             raise self.misfit(f"{name} contains Python objects instead of plain values", _PLAIN_HINT) from error
         if not isinstance(member, np.ndarray):
-            raise self.misfit(f"{name} is no array")
+            raise self.misfit(f"{name} is not an array")
         return member
 
     def _damaged(self) -> DataError:

@@ -100,9 +100,9 @@ def test_the_size_is_read_where_it_is_said(read):
         ({"shape_type": "rectangle", "points": [[1, 1]]}, "2 points or more, not 1"),
         ({"shape_type": "rectangle", "points": "nowhere"}, "not pairs of numbers"),
         ({"shape_type": "polygon", "points": [[1, 1], [2, 2], [3, float("nan")]]}, "not pairs of numbers"),
-        ({"shape_type": "mask", "points": [[1, 1], [2, 2]], "mask": "AAAA"}, "its mask is no picture"),
-        ({"shape_type": "mask", "points": [[1, 1], [2, 2]]}, "its mask is no picture"),
-        ("a text", "it is no record"),
+        ({"shape_type": "mask", "points": [[1, 1], [2, 2]], "mask": "AAAA"}, "its mask is not an image"),
+        ({"shape_type": "mask", "points": [[1, 1], [2, 2]]}, "its mask is not an image"),
+        ("a text", "it is not a JSON object"),
     ],
 )
 def test_wrong_shapes_are_named_and_left_out(shape, problem, read):

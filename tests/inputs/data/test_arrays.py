@@ -63,7 +63,7 @@ def test_grey_pictures_get_three_equal_channels(write_npz, pixels, shape):
         ({"images": np.zeros((6, 3, 8, 8), np.uint8)}, r"shape \(6, 3, 8, 8\)", "transpose"),
         ({"images": np.zeros((6, 8, 8, 4), np.uint8)}, r"shape \(6, 8, 8, 4\)", "uint8"),
         ({"images": np.zeros((6, 8), np.uint8)}, r"shape \(6, 8\)", "uint8"),
-        ({"images": np.zeros((0, 8, 8, 3), np.uint8)}, "there is no image", "uint8"),
+        ({"images": np.zeros((0, 8, 8, 3), np.uint8)}, "there are no images", "uint8"),
         ({"labels": np.zeros(6)}, "labels are float64, not integers", "indices"),
         ({"labels": np.array(["a"] * 6)}, "not integers", "indices"),
         ({"labels": np.zeros(5, np.int64)}, r"shape \(5,\) for 6 images", "labels"),
@@ -99,7 +99,7 @@ def test_damaged_and_foreign_files_are_one_clear_error_each(write_npz, tmp_path)
             read_npz(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("images", b"no array")
-    with pytest.raises(DataError, match="images is no array"):
+    with pytest.raises(DataError, match="images is not an array"):
         read_npz(path)
 
 

@@ -42,7 +42,7 @@ def test_files_without_their_end_are_found(tmp_path, pixels, kind, share):
     ("content", "reason"),
     [
         (b"", "is empty"),
-        (b"no picture", "no picture of a known format"),
+        (b"no picture", "not an image in a known format"),
         (bytes(128) + b"DICM" + bytes(100), "DICOM"),
         (b"\0\0\0\x18ftypheic" + bytes(50), "HEIC"),
         (bytes(344) + b"n+1\0" + bytes(50), "volumes"),
@@ -56,7 +56,7 @@ def test_content_that_is_no_picture_is_named(tmp_path, content, reason):
 
 def test_what_is_no_file_is_named(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
-    assert check_file(tmp_path / "pipe.png").reason == "is no regular file"
+    assert check_file(tmp_path / "pipe.png").reason == "is not a regular file"
     assert check_file(tmp_path / "gone.png").reason == "does not exist"
 
 

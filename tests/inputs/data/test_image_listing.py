@@ -63,7 +63,7 @@ def test_pipes_are_no_images(image_folder):
     os.mkfifo(image_folder / "cat/5.png")
     (listing,) = list_images([image_folder / "cat"])
     assert listing.images == ("0.png", "1.png")
-    assert listing.unusable == (SkippedImage(name="5.png", reason="is no regular file"),)
+    assert listing.unusable == (SkippedImage(name="5.png", reason="is not a regular file"),)
 
 
 def test_a_test_set_of_one_unsupported_kind_names_it_and_the_way_out(tmp_path):
