@@ -32,7 +32,7 @@ def annotated(evaluation: EvaluationCache, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("annotated") / "site"
     settings = RenderSettings(out=folder, single_file=folder.parent / "report.html")
     write_site(folder, render_site(cache, compute_findings(cache), load_presentation(settings)))
-    write_single_file(cache.class_names, (0, 1), settings)
+    write_single_file(cache, (0, 1), settings)
     return folder
 
 

@@ -22,7 +22,7 @@ ARTICLES = ("classes-000-maple-tree", "classes-005-unicode-tag", "classes-003-co
 def mailed(evaluation: EvaluationCache, site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with nothing but the file."""
     folder = tmp_path_factory.mktemp("mailed")
-    write_single_file(evaluation.class_names, CHOSEN, RenderSettings(out=site, single_file=folder / "report.html"))
+    write_single_file(evaluation, CHOSEN, RenderSettings(out=site, single_file=folder / "report.html"))
     return folder
 
 

@@ -25,7 +25,7 @@ def site(small_cache: EvaluationCache, small_findings: Findings, tmp_path_factor
 
 def test_the_file_holds_the_chosen_classes_in_their_order(site: Path, small_cache: EvaluationCache, tmp_path: Path):
     settings = RenderSettings(out=site, single_file=tmp_path / "new/report.html")
-    artifact = write_single_file(small_cache.class_names, (4, 0), settings)
+    artifact = write_single_file(small_cache, (4, 0), settings)
     content = artifact.path.read_text()
     assert artifact.num_bytes == artifact.path.stat().st_size
     assert artifact.contents == "2 of 6 classes"
@@ -37,16 +37,16 @@ def test_the_file_holds_the_chosen_classes_in_their_order(site: Path, small_cach
 
 def test_an_earlier_file_of_ours_is_replaced_and_others_never(site: Path, small_cache: EvaluationCache, tmp_path: Path):
     settings = RenderSettings(out=site, single_file=tmp_path / "report.html")
-    write_single_file(small_cache.class_names, (0,), settings)
+    write_single_file(small_cache, (0,), settings)
     check_single_file(settings)
-    write_single_file(small_cache.class_names, (), settings)
+    write_single_file(small_cache, (), settings)
     assert "classes-000-con" not in (tmp_path / "report.html").read_text()
     for foreign in ["<html>mine</html>", (site / "index.html").read_text()]:
         (tmp_path / "report.html").write_text(foreign)
         with pytest.raises(SiteError, match="left alone"):
             check_single_file(settings)
         with pytest.raises(SiteError, match="left alone"):
-            write_single_file(small_cache.class_names, (0,), settings)
+            write_single_file(small_cache, (0,), settings)
         assert (tmp_path / "report.html").read_text() == foreign
 
 
@@ -61,17 +61,17 @@ def test_a_file_too_large_to_mail_is_refused_unless_forced(
     monkeypatch.setattr(single_file, "MAX_BYTES", 1_000)
     settings = RenderSettings(out=site, single_file=tmp_path / "report.html")
     with pytest.raises(SettingsError, match=r"would have \d\.\d MB") as caught:
-        write_single_file(small_cache.class_names, (0,), settings)
+        write_single_file(small_cache, (0,), settings)
     assert "classes" in caught.value.hint
     assert not (tmp_path / "report.html").exists()
     forced = dataclasses.replace(settings, force=True)
-    assert write_single_file(small_cache.class_names, (0,), forced).num_bytes > 1_000
+    assert write_single_file(small_cache, (0,), forced).num_bytes > 1_000
 
 
 def test_a_users_style_of_the_file_replaces_the_built_in_one(site: Path, small_cache: EvaluationCache, tmp_path: Path):
     (tmp_path / "single-file.css").write_text(".page { color: #123456 }")
     settings = RenderSettings(out=site, single_file=tmp_path / "report.html", templates=tmp_path)
-    write_single_file(small_cache.class_names, (0,), settings)
+    write_single_file(small_cache, (0,), settings)
     assert "<style>.page { color: #123456 }</style>" in (tmp_path / "report.html").read_text()
 
 
