@@ -158,6 +158,11 @@ _model_options = _options(
         help="Checkpoint (.pth, .pt, .th, .ckpt or .safetensors), or `pretrained` for the weights of the library.",
         shell_complete=_complete(("pretrained",), is_path=True),
     ),
+    _option(
+        "--weights-key",
+        metavar="NAME",
+        help="Entry of a checkpoint with several sets of weights.  [default: the averaged weights, if any]",
+    ),
     _path_option(
         "--class-names",
         "class_names_path",

@@ -115,6 +115,7 @@ class ModelSettings:
         weights: a checkpoint; `pretrained` for the weights of the model's library; `None` for those that come with the
             model.
         model_name: name of the network in the report; empty for the name in its code.
+        weights_key: the entry of a checkpoint with several sets of weights; `None` for the average, if there is one.
         class_names_path: a file with the model's class names in index order.
         output: name or index of the output to read, of a network that returns several; empty chooses.
         outputs: what the outputs are, one of `OUTPUTS`; `auto` recognizes it by their values.
@@ -134,6 +135,7 @@ class ModelSettings:
 
     model: str = ""
     weights: str | None = None
+    weights_key: str | None = None
     model_name: str = ""
     class_names_path: Path | None = None
     preprocessing: PreprocessingSettings = field(default_factory=PreprocessingSettings)
@@ -258,6 +260,7 @@ class AnalyzeSettings(ModelSettings):
             ("model", self.model),
             ("data", self.data),
             ("weights", self.weights),
+            ("weights_key", self.weights_key),
             ("layers", self.layers),
             ("faithfulness", self.faithfulness),
         ):

@@ -85,6 +85,7 @@ def _write_networks(folder: Path) -> None:
         torch.save(_load(code, function).state_dict(), folder / f"{name}.pth")
     network = _load(NETWORK.format(function="make_model", classes=len(NAMES)), "make_model")
     state_dict = {f"model.{name}": tensor for name, tensor in network.state_dict().items()}
+    torch.save({"state_dict": state_dict, "state_dict_ema": state_dict}, folder / "averaged.pth")
     torch.save({"state_dict": state_dict, "hyper_parameters": Namespace(width=8)}, folder / "epoch=9.ckpt")
     torch.save(torchvision.models.resnet18(num_classes=len(NAMES)).state_dict(), folder / "photos.pth")
     batch = torch.export.Dim("batch", min=1, max=256)

@@ -111,7 +111,7 @@ def run_one_pass(
         device=device,
         input_size=(first.shape[1], first.shape[2]),
         seconds=time.perf_counter() - started,
-        warnings=(*evaluation_set.notes, *source_warnings, *results.warnings(), *check_warnings),
+        warnings=(*classifier.notes, *evaluation_set.notes, *source_warnings, *results.warnings(), *check_warnings),
     )
     return EvaluationCache(
         example_index=evaluation_set.example_index,

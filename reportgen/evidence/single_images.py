@@ -118,7 +118,10 @@ def explain_images(
             device=device,
             input_size=(views[0][1].shape[0], views[0][1].shape[1]),
             seconds=time.perf_counter() - started,
-            warnings=list(dict.fromkeys(warning for source in sources for warning in source.warnings)),
+            warnings=[
+                *classifier.notes,
+                *dict.fromkeys(warning for source in sources for warning in source.warnings),
+            ],
         ),
     )
 

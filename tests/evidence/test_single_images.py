@@ -13,7 +13,7 @@ from reportgen.demo.dataset import make_test_set
 from reportgen.demo.network import MEAN, STD, build_network
 from reportgen.errors import DataError, SettingsError
 from reportgen.evidence.single_images import explain_images
-from reportgen.inputs.networks.checkpoints import apply_state_dict, load_state_dict
+from reportgen.inputs.networks.checkpoints import apply_state_dict, load_weights
 from reportgen.inputs.networks.sources.demo import WEIGHTS_PATH as DEMO_WEIGHTS_PATH
 from reportgen.inputs.single_images import find_images
 from reportgen.settings import ExplainSettings, PreprocessingSettings
@@ -42,7 +42,7 @@ def folder(tmp_path: Path, pictures: np.ndarray) -> Path:
 @pytest.fixture(scope="module")
 def network() -> torch.nn.Module:
     network = build_network()
-    apply_state_dict(network, load_state_dict(DEMO_WEIGHTS_PATH), DEMO_WEIGHTS_PATH)
+    apply_state_dict(network, load_weights(DEMO_WEIGHTS_PATH).tensors, DEMO_WEIGHTS_PATH)
     return network.eval()
 
 

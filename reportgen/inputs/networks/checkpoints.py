@@ -5,7 +5,8 @@ import re
 import warnings
 import zipfile
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Final
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from reportgen.errors import CheckpointError
+from reportgen.errors import CheckpointError, setting
 from reportgen.inputs.files import require_file
 from reportgen.inputs.networks import inert_pickle
 from reportgen.inputs.networks.inert_pickle import StandIn
@@ -23,10 +24,24 @@ from reportgen.inputs.suggestions import few_text
 log = logging.getLogger(__name__)
 
 WRAPPERS: Final = ("state_dict", "model", "model_state_dict", "net")
+AVERAGES: Final = (
+    "state_dict_ema",
+    "ema_state_dict",
+    "model_ema",
+    "model_ema_state_dict",
+    "ema_model",
+    "ema",
+    "swa_state_dict",
+    "swa_model",
+    "swa",
+    "averaged_model",
+)
+"""Entries of a checkpoint with averaged weights, which evaluation scripts prefer to the raw ones."""
 PREFIXES: Final = ("module.", "model.", "_orig_mod.")
 ATTRIBUTES: Final = ("model.", "net.", "network.")
 """Attributes of a training module that contain the network itself, rather than an average or a teacher."""
 
+_BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 _SAVE_HINT = 'Save a state dict where the file was made: torch.save(model.state_dict(), "weights.pth").'
 _NAME_HINT = "Give a checkpoint: .pth, .pt, .th, .ckpt or .safetensors."
 _FETCH_HINT = "Save or download it again."
@@ -34,21 +49,112 @@ _LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # first bytes of to
 _FORBIDDEN = re.compile(r"nsupported (?:global: GLOBAL|GLOBAL|class) (\S+)")  # as torch's restricted unpickler says it
 
 
-def load_state_dict(path: Path) -> dict[str, Tensor]:
-    """The tensors by name in a checkpoint, on the CPU.
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class WeightSet:
+    """One set of weights of a checkpoint.
 
-    The state dict may be the content itself or an entry of `WRAPPERS`; `PREFIXES` that all names share are removed.
-    Python objects beside it, such as the hyperparameters in a checkpoint of Lightning, are ignored.
+    Attributes:
+        tensors: by name, on the CPU; `PREFIXES` that all names share are removed.
+        key: the entry of the checkpoint; empty where the whole content is one state dict.
+        others: the other entries with weights.
+        unread: averages that are saved as Python objects, which are not loaded.
+    """
+
+    tensors: dict[str, Tensor]
+    key: str = ""
+    others: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """Which set was taken and what else there is, in sentences; empty where there is no other."""
+        sentences = []
+        if self.others:
+            kind = "averaged weights" if self.key in AVERAGES else "weights"
+            sentences.append(
+                f"The checkpoint contains several sets of weights. The report uses the {kind} in `{self.key}`; it "
+                f"also contains {few_text(f'`{name}`' for name in self.others)}."
+            )
+        if self.unread:
+            sentences.append(
+                f"The checkpoint also contains {few_text(f'`{name}`' for name in self.unread)}, saved as a Python "
+                "object instead of a state dict: it was not loaded."
+            )
+        return " ".join(sentences)
+
+
+def load_weights(path: Path, key: str | None = None) -> WeightSet:
+    """The weights in a checkpoint: those of the entry `key`, else averaged ones, else the only ones.
+
+    The state dict may be the content itself or an entry of `WRAPPERS` or `AVERAGES`. Python objects beside it, such as
+    the hyperparameters in a checkpoint of Lightning, are ignored. An average may be a list of parameters in the order
+    of the network (`shadow_params`); it is then completed by the names and buffers of the raw weights.
 
     Args:
         path: what torch.save wrote, or a `.safetensors`.
+        key: the entry to take.
 
     Raises:
-        CheckpointError: the file is missing, damaged or foreign, or contains no state dict, or Python objects in it.
+        CheckpointError: the file is missing, damaged or foreign, or contains no state dict, or Python objects in it,
+            or no entry `key` with weights.
     """
     require_file(path, "The checkpoint", error=CheckpointError, hint=_NAME_HINT)
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
-    state_dict = _unwrap(content, path)
+    sets = [name for name in content if _is_weights(content[name])] if isinstance(content, Mapping) else []
+    averages = [name for name in AVERAGES if name in sets]
+    unread = tuple(name for name in AVERAGES if isinstance(content, Mapping) and isinstance(content.get(name), StandIn))
+    taken = key if key is not None else averages[0] if averages else None
+    if taken is None:
+        return WeightSet(tensors=_without_prefix(_unwrap(content, path)), unread=unread)
+    if taken not in sets:
+        raise CheckpointError(
+            f"The checkpoint {path} has no weights in {setting('weights_key', taken)}.",
+            hint=f"Choose one of: {', '.join(sets)}."
+            if sets
+            else f"Omit {setting('weights_key')}: there is one set only.",
+        )
+    others = tuple(name for name in sets if name != taken)
+    return WeightSet(tensors=_read_set(content, taken, path), key=taken, others=others, unread=unread)
+
+
+def _is_weights(entry: Any) -> bool:
+    """Whether an entry of a checkpoint is a state dict, the state of an average, or an average as a list."""
+    if not isinstance(entry, Mapping):
+        return False
+    if isinstance(entry.get("shadow_params"), Sequence) or isinstance(entry.get("shadow"), Mapping):
+        return True
+    if any(isinstance(entry.get(wrapper), Mapping) for wrapper in WRAPPERS):
+        return any(_is_weights(entry[wrapper]) for wrapper in WRAPPERS if wrapper in entry)
+    return bool(entry) and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in entry.items())
+
+
+def _read_set(content: Mapping[str, Any], key: str, path: Path) -> dict[str, Tensor]:
+    entry = content[key]
+    if isinstance(entry.get("shadow"), Mapping):
+        entry = entry["shadow"]
+    if isinstance(entry.get("shadow_params"), Sequence):
+        return _name_shadows(list(entry["shadow_params"]), _without_prefix(_unwrap(content, path)), path)
+    tensors = _unwrap(entry, path)
+    tensors.pop("n_averaged", None)  # the counter of torch.optim.swa_utils.AveragedModel
+    return _without_prefix(tensors)
+
+
+def _name_shadows(shadows: list[Any], raw: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Averaged parameters that are saved without names, with the names of the raw weights and their buffers."""
+    names = [name for name in raw if not name.endswith(_BUFFERS)]
+    fits = len(names) == len(shadows) and all(
+        isinstance(shadow, Tensor) and shadow.shape == raw[name].shape
+        for name, shadow in zip(names, shadows, strict=True)
+    )
+    if not fits:
+        raise CheckpointError(
+            f"The averaged weights in {path} have no names, and do not match the raw ones.",
+            hint="Copy them into the network where the file was made, and save its state dict.",
+        )
+    return {**raw, **dict(zip(names, shadows, strict=True))}
+
+
+def _without_prefix(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
     prefix = shared_prefix(state_dict)
     return {name.removeprefix(prefix): tensor for name, tensor in state_dict.items()}
 
@@ -62,7 +168,7 @@ def apply_state_dict(module: nn.Module, state_dict: Mapping[str, Tensor], path: 
 
     Args:
         module: the network; it is changed only on success.
-        state_dict: as `load_state_dict` returns it.
+        state_dict: as `load_weights` returns it.
         path: the checkpoint, for messages.
 
     Raises:

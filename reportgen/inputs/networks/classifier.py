@@ -19,6 +19,7 @@ class Classifier:
         weights_name: file name of the checkpoint; empty where none was given.
         is_opaque: whether its inside can be neither hooked nor differentiated: predictions without maps.
         outputs: how the module's outputs are read; `None` before that is found.
+        notes: what was assumed about its weights, as sentences.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Classifier:
     weights_name: str
     is_opaque: bool = False
     outputs: OutputReading | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

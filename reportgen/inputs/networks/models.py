@@ -3,7 +3,7 @@
 import logging
 
 from reportgen.errors import ModelError, setting
-from reportgen.inputs.networks.checkpoints import apply_state_dict, load_state_dict
+from reportgen.inputs.networks.checkpoints import apply_state_dict, load_weights
 from reportgen.inputs.networks.classifier import Classifier, Network
 from reportgen.inputs.networks.source import ModelSource, WeightsRule
 from reportgen.inputs.preprocessing import Normalisation, Preprocessing, resolve_preprocessing
@@ -34,10 +34,11 @@ def load_classifier(source: ModelSource, num_classes: int, normalisation: Normal
             hint=f"List the model's classes in a file and give {setting('class_names_path', 'FILE')}.",
         )
     network = source.load(num_classes)
-    weights_name = network.weights_name
+    weights_name, note = network.weights_name, ""
     if checkpoint is not None:
-        apply_state_dict(network.module, load_state_dict(checkpoint), checkpoint)
-        weights_name = checkpoint.name
+        weights = load_weights(checkpoint, source.settings.weights_key)
+        apply_state_dict(network.module, weights.tensors, checkpoint)
+        weights_name, note = checkpoint.name, weights.note
     elif not weights_name:
         log.warning("No weights are given: the network has those that %s sets, or random ones.", source.describe())
     settings = source.settings.preprocessing
@@ -49,6 +50,7 @@ def load_classifier(source: ModelSource, num_classes: int, normalisation: Normal
         ),
         weights_name=weights_name,
         is_opaque=network.is_opaque,
+        notes=(note,) if note else (),
     )
 
 

@@ -92,7 +92,10 @@ class ModelSource(Source, ABC):
 
     def weights_digest(self) -> str:
         """SHA-256 of the weights; for weights of a library `pretrained`, for those that code sets nothing."""
-        return self.own_weights_digest() if self.checkpoint is None else file_digest(self.checkpoint)
+        if self.checkpoint is None:
+            return self.own_weights_digest()
+        key = self.settings.weights_key
+        return file_digest(self.checkpoint) + (f" {key}" if key is not None else "")
 
     def own_weights_digest(self) -> str:
         """As `weights_digest`, for weights that come with the network."""
@@ -115,6 +118,11 @@ class ModelSource(Source, ABC):
             CheckpointError: there is no such file.
         """
         given = self.settings.weights
+        if self.settings.weights_key is not None and given in (None, PRETRAINED):
+            raise ModelError(
+                f"{setting('weights_key', self.settings.weights_key)} is given without a checkpoint.",
+                hint=f"Give a checkpoint with {setting('weights', 'FILE')}, or omit {setting('weights_key')}.",
+            )
         if given is not None and self.weights_rule is WeightsRule.FIXED:
             raise ModelError(
                 f"{setting('weights', given)} is given, but {self.describe()} contains its own weights.",
