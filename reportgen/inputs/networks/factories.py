@@ -90,13 +90,30 @@ def _call(module: ModuleType, place: str, function: str) -> nn.Module:
             f"{function} in {place} needs arguments: {', '.join(needed)}.",
             hint=f"Write a function without arguments: def build_model(): return {function}(...)",
         )
-    network = factory()
+    try:
+        network = factory()
+    except SystemExit as error:
+        raise ModelError(
+            f"{function} in {place} ends the program (sys.exit) instead of returning the network.",
+            hint="Write a function that only builds the network and returns it.",
+        ) from error
     if not isinstance(network, nn.Module):
         raise ModelError(
             f"{function} in {place} returned {_what_text(network)}, not a torch.nn.Module.",
             hint=f"Return the network itself; its weights come from {setting('weights')}.",
         )
-    return network
+    return _unwrapped(network)
+
+
+def _unwrapped(network: nn.Module) -> nn.Module:
+    """The network inside torch.compile and wrappers for several devices, whose layers can be hooked one by one."""
+    while True:
+        if isinstance(inner := getattr(network, "_orig_mod", None), nn.Module):
+            network = inner
+        elif isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            network = network.module
+        else:
+            return network
 
 
 def _needed_arguments(factory: object) -> list[str]:

@@ -132,3 +132,15 @@ def test_other_errors_in_the_code_keep_their_traceback(build):
         build("net.py:make", {"net.py": "1 / 0\n"})
     with pytest.raises(ZeroDivisionError):
         build("net.py:make", {"net.py": "def make():\n    return 1 / 0\n"})
+
+
+@pytest.mark.parametrize("wrapper", ["torch.compile", "nn.DataParallel"])
+def test_wrappers_are_taken_off(build, wrapper):
+    text = f"import torch\nfrom torch import nn\ndef make(): return {wrapper}(nn.Sequential(nn.Flatten()))\n"
+    network = build("net.py:make", {"net.py": text})
+    assert type(network) is nn.Sequential
+
+
+def test_code_that_ends_the_program_is_an_error(build):
+    with pytest.raises(ModelError, match=r"ends the program \(sys\.exit\)"):
+        build("net.py:make", {"net.py": "import sys\ndef make(): sys.exit(3)\n"})
