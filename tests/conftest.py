@@ -19,6 +19,7 @@ from records import make_check, make_key, make_provenance
 
 from reportgen.cache import CamPair, EvaluationCache, Superclasses
 from reportgen.cli import main
+from reportgen.demo.dataset import DemoSet, shared_test_set
 
 settings.register_profile(
     "gate", derandomize=True, deadline=None, max_examples=50, phases=(Phase.explicit, Phase.generate)
@@ -60,6 +61,12 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return Done(stop.value.code, *capsys.readouterr())
 
     return run_main
+
+
+@pytest.fixture(scope="session")
+def demo_set() -> DemoSet:
+    """The demo's whole test set, composed once."""
+    return shared_test_set()
 
 
 @pytest.fixture

@@ -73,12 +73,22 @@ def test_labelme_files_of_twenty_images_give_the_same_iou_as_the_boxes(
 
 def test_maps_hold_more_of_their_evidence_in_the_boxes_than_a_blob(findings: Findings):
     for group in (
-        findings.annotations.right,
+        findings.annotations.correct,
         findings.annotations.misclassified_true,
         findings.annotations.misclassified_predicted,
     ):
         assert group.energy_gain.low > 0.1
-        assert group.hits_gain.low > 0
+
+
+def test_the_pointing_game_does_not_separate_maps_from_a_blob(findings: Findings):
+    """The digits are near the center, and the nearest of the blob's four central pixels counts."""
+    for group in (
+        findings.annotations.correct,
+        findings.annotations.misclassified_true,
+        findings.annotations.misclassified_predicted,
+    ):
+        assert group.maps.hits.low > 0.98
+        assert -0.01 < group.hits_gain.low < group.hits_gain.high < 0.01
 
 
 def test_one_threshold_of_the_iou_misleads(findings: Findings):

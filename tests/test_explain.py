@@ -1,47 +1,32 @@
 """`reportgen explain`, as a user types it: mixed pictures, a wrong file, a folder that is not ours."""
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from command_line import Run
 from PIL import Image
 
-from reportgen.cli import main
-from reportgen.demo.dataset import make_test_set
-
-
-class Done(NamedTuple):
-    code: int
-    out: str
-    err: str
+from reportgen.demo.dataset import DemoSet
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    def run_main(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["reportgen", "explain", *arguments, "--device", "cpu"])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return Done(stop.value.code, *capsys.readouterr())
-
-    return run_main
+def explain(run: Run) -> Run:
+    """Runs `reportgen explain` in this process."""
+    return lambda *arguments: run("explain", *arguments, "--device", "cpu")
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    demo = make_test_set()
+def folder(demo_set: DemoSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for label in (12, 43):
-        Image.fromarray(demo.images[label * 100]).save(tmp_path / f"{label}.png")
+        Image.fromarray(demo_set.images[label * 100]).save(tmp_path / f"{label}.png")
     (tmp_path / "notes.png").write_text("no picture")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_pictures_metadata_and_page_are_written(run: Callable[..., Done], folder: Path):
-    done = run("12.png", "43.png", "--model", "demo")
+def test_pictures_metadata_and_page_are_written(explain: Run, folder: Path):
+    done = explain("12.png", "43.png", "--model", "demo")
     assert done.code == 0
     assert done.err == ""
     assert [line.split() for line in done.out.splitlines()[:2]] == [
@@ -54,8 +39,8 @@ def test_pictures_metadata_and_page_are_written(run: Callable[..., Done], folder
     assert written == {*pictures, "12.json", "43.json", "index.html", "assets", "manifest.json"}
 
 
-def test_one_bad_file_is_named_and_the_others_are_explained(run: Callable[..., Done], folder: Path):
-    done = run("12.png", "notes.png", "missing.png", "--model", "demo", "--out", "found")
+def test_one_bad_file_is_named_and_the_others_are_explained(explain: Run, folder: Path):
+    done = explain("12.png", "notes.png", "missing.png", "--model", "demo", "--out", "found")
     assert done.code == 1
     assert (folder / "found/12.json").is_file()
     errors = [line for line in done.err.splitlines() if line.startswith("error:")]
@@ -65,14 +50,14 @@ def test_one_bad_file_is_named_and_the_others_are_explained(run: Callable[..., D
     assert done.err.count("hint:") == 2
 
 
-def test_a_command_without_a_model_is_a_usage_error(run: Callable[..., Done], folder: Path):
-    done = run("12.png")
+def test_a_command_without_a_model_is_a_usage_error(explain: Run, folder: Path):
+    done = explain("12.png")
     assert done.code == 2
     assert "Missing option '--model'" in done.err
 
 
-def test_classes_and_methods_are_chosen_by_name(run: Callable[..., Done], folder: Path):
-    done = run("12.png", "--model", "demo", "--class", "12", "--class", "82", "--method", "gradcam,layercam")
+def test_classes_and_methods_are_chosen_by_name(explain: Run, folder: Path):
+    done = explain("12.png", "--model", "demo", "--class", "12", "--class", "82", "--method", "gradcam,layercam")
     assert done.code == 0
     maps = json.loads((folder / "explanations/12.json").read_text())["maps"]
     assert [(found["explains"]["class"], found["method"]) for found in maps] == [
@@ -99,15 +84,15 @@ def test_the_function_is_public_beside_the_modules_that_it_calls(folder: Path):
         (("12.png", "--model", "demo", "--class", "otter"), "otter"),
         (("12.png", "--model", "demo", "--method", "gradcan"), "gradcan"),
         (("12.png", "--model", "demo", "--method", "rollout"), "no attention layer"),
-        (("12.png", "--model", "demo", "--out", "."), "not a report"),
+        (("12.png", "--model", "demo", "--out", "."), "did not write"),
         (("12.png", "--model", "torchvision:resnet18", "--weights", "notes.png"), "number of outputs"),
     ],
 )
 def test_what_cannot_be_done_is_one_error_and_writes_nothing(
-    run: Callable[..., Done], folder: Path, arguments: tuple[str, ...], message: str
+    explain: Run, folder: Path, arguments: tuple[str, ...], message: str
 ):
     before = sorted(folder.iterdir())
-    done = run(*arguments)
+    done = explain(*arguments)
     assert done.code == 1
     assert done.err.count("error:") == done.err.count("hint:") == 1
     assert message in done.err

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from reportgen.demo.dataset import make_test_set
+from reportgen.demo.dataset import DemoSet
 from reportgen.demo.network import MEAN, STD, build_network
 from reportgen.errors import DataError, SettingsError
 from reportgen.evidence.single_images import explain_images
@@ -20,8 +20,8 @@ from reportgen.settings import ExplainSettings, PreprocessingSettings
 
 
 @pytest.fixture(scope="module")
-def pictures() -> np.ndarray:
-    return make_test_set().images[[1234, 4321, 7777, 2500]]
+def pictures(demo_set: DemoSet) -> np.ndarray:
+    return demo_set.images[[1234, 4321, 7777, 2500]]
 
 
 @pytest.fixture
