@@ -170,6 +170,9 @@ def _predicted_classes(
     logits: NDArray[np.float32], labels: NDArray[np.int64], predicted: NDArray[np.intp], mixed: NDArray[np.bool_]
 ) -> Iterator[_Members]:
     """The examples of each predicted class with a correct one. Errors of mixed-up pairs do not enter temperatures."""
+    found = np.unique(predicted[predicted == labels]).tolist()
+    if not found:
+        return
     is_fitted = ~mixed[labels, predicted]
     usable = np.flatnonzero(is_fitted)
     some = usable[np.unique(np.linspace(0, len(usable) - 1, min(len(usable), _NUM_FITTED)).astype(np.intp))]
@@ -177,7 +180,7 @@ def _predicted_classes(
     tried = np.geomspace(spread / 100, spread * 4, _NUM_TRIED).tolist()
     best = min(tried, key=lambda temperature: _loss(logits[some], labels[some], temperature))
     temperature = _fit(logits[some], labels[some], best, prior=0)
-    for index in np.unique(predicted[predicted == labels]).tolist():
+    for index in found:
         positions = np.flatnonzero(predicted == index)
         own, fitted = logits[positions], positions[is_fitted[positions]]
         yield _Members(

@@ -9,7 +9,13 @@ from reportgen.cache import EvaluationCache
 from reportgen.report import exports
 from reportgen.report.pictures import charts, figures, static_charts
 from reportgen.report.pictures.example_pictures import has_pictures
-from reportgen.report.urls import CLASS_ORDER_CSV_PATH, LABEL_ISSUES_CSV_PATH, class_figure_path, pair_figure_path
+from reportgen.report.urls import (
+    CLASS_ORDER_CSV_PATH,
+    LABEL_ISSUES_CSV_PATH,
+    SKIPPED_CSV_PATH,
+    class_figure_path,
+    pair_figure_path,
+)
 from reportgen.report.words import summaries
 from reportgen.report.words.example_wording import confusion_text
 
@@ -55,7 +61,7 @@ _DOWNLOADS = (
         is_offered=lambda _, findings: findings.annotations is not None,
     ),
     Download(
-        path="data/skipped.csv",
+        path=SKIPPED_CSV_PATH,
         text="Images that could not be read (CSV)",
         make=exports.skipped_csv,
         is_offered=lambda cache, _: bool(cache.skipped),

@@ -28,6 +28,7 @@ from reportgen.analysis.metrics import ClassMetrics
 from reportgen.analysis.recommendations import Measurement, Recommendation
 from reportgen.analysis.selection import HIGH_CONFIDENCE
 from reportgen.cache import EvaluationCache
+from reportgen.report.words.notices import list_notices
 from reportgen.report.words.wording import describe, headline
 from reportgen.version import __version__
 
@@ -93,6 +94,7 @@ def metrics_json(cache: EvaluationCache, findings: Findings) -> str:
         "headline": headline(findings, cache),
         "run": {"key": _plain(cache.key), **_plain(cache.provenance)},
         "checks": [{**_plain(check), "passed": check.passed} for check in cache.checks],
+        "notices": [notice.text for notice in list_notices(cache, findings)],
         "num_examples": cache.num_examples,
         "num_classes": cache.num_classes,
         "class_order": _plain(findings.suggested_order),

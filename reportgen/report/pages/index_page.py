@@ -50,6 +50,7 @@ from reportgen.report.views.index_view import (
 )
 from reportgen.report.views.shared import Cell, Fact, Link, SiteFrame
 from reportgen.report.words.example_wording import describe_confident_errors
+from reportgen.report.words.notices import list_notices
 from reportgen.report.words.phrases import interval_text, number_ci_text, points_ci_text
 from reportgen.report.words.run_facts import check_sentences, run_facts, run_summary
 from reportgen.report.words.text import (
@@ -125,7 +126,7 @@ def make_index_page(report: ReportContext, frame: SiteFrame) -> tuple[IndexPage,
             metrics=_all_metrics(context),
             run_facts=run_facts(context.cache),
             checks=check_sentences(context.cache),
-            warnings=context.cache.provenance.warnings,
+            notices=list_notices(context.cache, findings),
             downloads=tuple(
                 Link(text=download.text, url=download.path) for download in list_downloads(context.cache, findings)
             ),

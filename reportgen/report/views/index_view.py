@@ -8,6 +8,7 @@ from reportgen.report.pictures.svg import CaptionedPicture
 from reportgen.report.views.annotation_view import AnnotationSummary
 from reportgen.report.views.faithfulness_view import FaithfulnessSection
 from reportgen.report.views.shared import CardGroup, Cell, Crop, Fact, Link, MapLegend, SiteFrame, Sprite
+from reportgen.report.words.notices import Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,5 +221,5 @@ class IndexPage:
     metrics: tuple[Fact, ...]
     run_facts: tuple[tuple[str, str], ...]
     checks: tuple[str, ...]
-    warnings: tuple[str, ...]
+    notices: tuple[Notice, ...]
     downloads: tuple[Link, ...]

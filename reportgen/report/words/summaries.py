@@ -8,6 +8,7 @@ from reportgen.analysis.findings import Findings
 from reportgen.analysis.metrics import ClassMetrics
 from reportgen.analysis.selection import HIGH_CONFIDENCE
 from reportgen.cache import EvaluationCache
+from reportgen.report.words.notices import list_notices
 from reportgen.report.words.phrases import interval_text
 from reportgen.report.words.run_facts import check_sentences, maps_text, model_text
 from reportgen.report.words.text import (
@@ -53,7 +54,7 @@ def analysis_summary(cache: EvaluationCache, findings: Findings) -> str:
     """The report on one page of plain text."""
     sections = [
         _title(headline(findings, cache), "="),
-        _run_table(cache),
+        _run_table(cache, findings),
         _title("Performance"),
         _overall_table(findings),
         _title("Calibration"),
@@ -98,7 +99,7 @@ def recommendations_text(cache: EvaluationCache, findings: Findings) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _run_table(cache: EvaluationCache) -> str:
+def _run_table(cache: EvaluationCache, findings: Findings) -> str:
     provenance = cache.provenance
     weights = f", weights {provenance.weights_name}" if provenance.weights_name else ""
     rows = [
@@ -111,7 +112,7 @@ def _run_table(cache: EvaluationCache) -> str:
         ("Maps", maps_text(cache)),
         ("Run", ", ".join(filter(None, (provenance.created, provenance.device, provenance.precision)))),
         *[("Check", sentence) for sentence in check_sentences(cache)],
-        *[("Note", warning) for warning in provenance.warnings],
+        *[("Note", notice.text) for notice in list_notices(cache, findings)],
     ]
     return _table(rows)
 
