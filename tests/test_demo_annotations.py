@@ -40,6 +40,7 @@ def test_the_demos_run_knows_the_boxes_of_all_its_digits(cache: EvaluationCache,
     assert len(findings.annotations.classes) == 100
 
 
+@pytest.mark.slow
 def test_labelme_files_of_twenty_images_give_the_same_iou_as_the_boxes(
     cache: EvaluationCache, findings: Findings, tmp_path: Path
 ):
@@ -71,6 +72,7 @@ def test_labelme_files_of_twenty_images_give_the_same_iou_as_the_boxes(
         np.testing.assert_array_equal(written.sweep, boxed.sweep[chosen])
 
 
+@pytest.mark.slow
 def test_maps_hold_more_of_their_evidence_in_the_boxes_than_a_blob(findings: Findings):
     for group in (
         findings.annotations.correct,
@@ -80,6 +82,7 @@ def test_maps_hold_more_of_their_evidence_in_the_boxes_than_a_blob(findings: Fin
         assert group.energy_gain.low > 0.1
 
 
+@pytest.mark.slow
 def test_the_pointing_game_does_not_separate_maps_from_a_blob(findings: Findings):
     """The digits are near the center, and the nearest of the blob's four central pixels counts."""
     for group in (
@@ -91,6 +94,7 @@ def test_the_pointing_game_does_not_separate_maps_from_a_blob(findings: Findings
         assert -0.01 < group.hits_gain.low < group.hits_gain.high < 0.01
 
 
+@pytest.mark.slow
 def test_one_threshold_of_the_iou_misleads(findings: Findings):
     """At half of the peak the maps are worse than the blob, at their best thresholds they are better."""
     found = findings.annotations
@@ -123,6 +127,7 @@ def point_out(cache: EvaluationCache, findings: Findings, *, signed: bool) -> di
     return found
 
 
+@pytest.mark.slow
 def test_in_mistakes_in_one_digit_the_difference_map_points_at_that_digit(cache: EvaluationCache, findings: Findings):
     found = point_out(cache, findings, signed=False)
 
@@ -130,6 +135,7 @@ def test_in_mistakes_in_one_digit_the_difference_map_points_at_that_digit(cache:
     assert found[UNITS].low > 0.7
 
 
+@pytest.mark.slow
 def test_what_speaks_for_the_wrong_class_points_at_the_misread_digit_over_both_digits(
     cache: EvaluationCache, findings: Findings
 ):

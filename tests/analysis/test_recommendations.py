@@ -470,11 +470,13 @@ def test_label_issues_fire_beyond_what_the_probabilities_foresee(num_swapped, ha
     assert measurement.threshold == pytest.approx(issues.num_expected / issues.found.total + MIN_EXCESS)
 
 
+@pytest.mark.slow
 def test_correct_labels_are_rarely_flagged():
     fired = sum(_of_logits(*_alike_classes(0, n=800, seed=seed))[Rule.LABEL_ISSUES].fired for seed in range(30))
     assert fired <= 2
 
 
+@pytest.mark.slow
 def test_equally_focused_predictions_rarely_fire_a_rule_about_maps():
     rng = np.random.default_rng(0)
     fired = 0

@@ -34,6 +34,7 @@ def test_the_weights_are_small_and_say_how_they_were_made():
     assert re.fullmatch(r"seed \d+, \d+ epochs, \d+ pictures per class", made)
 
 
+@pytest.mark.slow
 def test_the_shipped_weights_make_mistakes_worth_a_look(trained, inputs, demo_set):
     with torch.inference_mode():
         predicted = trained(inputs).argmax(dim=1).numpy()

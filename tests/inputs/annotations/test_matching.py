@@ -370,6 +370,7 @@ def test_the_demos_boxes_are_annotations_and_labelme_files_of_them_are_the_same(
     assert (own.masks.sum(axis=(1, 2)) > 0.9 * areas).all()
 
 
+@pytest.mark.slow
 def test_the_demos_boxes_follow_a_crop():
     settings = AnalyzeSettings(model="demo", data="demo", limit=50)
     evaluation_set = load_evaluation_set(settings)
