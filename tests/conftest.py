@@ -6,6 +6,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # several workers share the processors
@@ -50,8 +51,9 @@ def doc_tables(request: pytest.FixtureRequest) -> DocTables:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command line in this process, in the current folder."""
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """Runs the command line in this process, in the current folder, and forgets the model files that it imported."""
+    before = set(sys.modules)
 
     def run_main(*arguments: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["reportgen", *arguments])
@@ -60,7 +62,10 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
             main()
         return Done(stop.value.code, *capsys.readouterr())
 
-    return run_main
+    yield run_main
+    for name in sys.modules.keys() - before:
+        if name.startswith("_reportgen_"):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")
