@@ -138,7 +138,7 @@ def test_every_command_line_option_is_in_the_reference(monkeypatch: pytest.Monke
     for name, command in cli.commands.items():
         assert command.help in sections[name]
         for parameter in command.params:
-            if isinstance(parameter, click.Option):
+            if isinstance(parameter, click.Option) and not parameter.hidden:
                 assert parameter.opts[0] in sections[name]
 
 

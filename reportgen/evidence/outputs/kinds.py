@@ -6,6 +6,7 @@ from torch import Tensor
 
 _TOLERANCE: Final = 2e-3
 _COARSE_TOLERANCE: Final = 3e-2  # of the sum of probabilities in bfloat16 or float16
+_NEAR_END: Final = 0.1
 _MIN_VALUES: Final = 16  # so many values within [0, 1] are no accident
 
 
@@ -21,3 +22,14 @@ def recognize_kind(output: Tensor) -> str:
         return "log-probabilities"
     is_varied = bool(values.max() > values.min())
     return "sigmoid" if is_share and is_varied and values.numel() >= _MIN_VALUES else "logits"
+
+
+def resembles_sigmoid(output: Tensor) -> bool:
+    """Whether values in [0, 1] may be those of a sigmoid: none is 0, and several outputs reach near both ends.
+
+    A single output needs no more: as a logit it would be negative for one of the two classes.
+    """
+    values = output.detach().double()
+    is_single = values.ndim == 1 or values.shape[1] == 1
+    reaches_ends = bool(values.min() < _NEAR_END and values.max() > 1 - _NEAR_END)
+    return bool(values.min() > 0) and (is_single or reaches_ends)

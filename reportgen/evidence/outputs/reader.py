@@ -12,7 +12,7 @@ from reportgen.evidence.layers.head_tap import widened
 from reportgen.evidence.layers.outputs import extract_logits, forward_hint
 from reportgen.evidence.outputs.elements import choose_element, list_elements
 from reportgen.evidence.outputs.inner_logits import Place, find_inner_logits
-from reportgen.evidence.outputs.kinds import recognize_kind
+from reportgen.evidence.outputs.kinds import recognize_kind, resembles_sigmoid
 from reportgen.output_reading import OutputReading
 from reportgen.settings import ModelSettings
 
@@ -95,6 +95,8 @@ def reading_logits(
     place = None
     if not is_opaque:
         place = find_inner_logits(network, images, kind, lambda returned: list_elements(returned)[element])
+    if kind == "sigmoid" and place is None and settings.outputs == "auto" and not resembles_sigmoid(values):
+        kind = "logits"
     reading = OutputReading(
         kind=kind,
         element=element,

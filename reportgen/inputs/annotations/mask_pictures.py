@@ -104,4 +104,4 @@ def _describe_values(found: set[int], values: tuple[int, ...], *, has_void: bool
     if has_void:
         others = few_text(map(str, sorted(found - {_VOID})))
         return (f"255 is void and marks nothing; the values {others} count as marked",)
-    return (f"the values {shown} all count as marked; `--mask-values` chooses some",)
+    return (f"the values {shown} all count as marked; give mask values to count some only",)

@@ -70,5 +70,5 @@ def choose_window(wanted: tuple[float, ...] | str, found: ValueRange) -> tuple[W
     )
     used = max(min(found.high, window[1]) - max(found.low, window[0]), 0) / (window[1] - window[0])
     if wanted == "full" and used < _LEAST_USED:
-        note += f", of which they use {used:.0%}: `--window {found.low:g},{found.high:g}` uses all"
+        note += f", of which they use {used:.0%}: the window {found.low:g},{found.high:g} uses all"
     return window, f"{note}."

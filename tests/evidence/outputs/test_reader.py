@@ -38,10 +38,10 @@ class Then(nn.Module):
 
 
 class Scaled(Then):
-    """No module of it has the logits: they are twice what the last one returns."""
+    """No module of it has the logits: they are three times what the last one returns."""
 
     def forward(self, images: Tensor) -> Any:
-        return self.function(2 * self.network(images))
+        return self.function(3 * self.network(images))
 
 
 ENDINGS: dict[str, tuple[Callable[[Tensor], Tensor], str, str]] = {
@@ -74,7 +74,7 @@ def test_logits_that_no_module_returns_are_computed(ending, is_opaque):
     function, kind, conversion = ENDINGS[ending]
     reading, logits = _read(Scaled(function), is_opaque=is_opaque)
     assert (reading.kind, reading.conversion) == (kind, conversion)
-    expected = 2 * _bare()(IMAGES).double()
+    expected = 3 * _bare()(IMAGES).double()
     torch.testing.assert_close(logits.double().softmax(1), expected.softmax(1), rtol=1e-4, atol=1e-5)
 
 
@@ -125,10 +125,18 @@ def test_an_unknown_output_is_refused_with_those_there_are():
     assert "main, aux" in stop.value.hint
 
 
+def test_small_positive_logits_are_no_sigmoid():
+    """Without a sigmoid's logits inside the network, values in [0, 1] have to reach near both ends."""
+    for function in (lambda logits: logits.softmax(1) * 0.4, lambda logits: (logits / logits.abs().max()).relu()):
+        reading, logits = _read(Then(function))
+        assert (reading.kind, reading.conversion) == ("logits", "none")
+        torch.testing.assert_close(logits, function(_bare()(IMAGES)))
+
+
 def test_the_kind_can_be_given():
     reading, logits = _read(Scaled(torch.sigmoid), outputs="logits")
     assert (reading.kind, reading.conversion, reading.is_given) == ("logits", "none", True)
-    torch.testing.assert_close(logits, (2 * _bare()(IMAGES)).sigmoid())
+    torch.testing.assert_close(logits, (3 * _bare()(IMAGES)).sigmoid())
 
 
 @pytest.mark.parametrize("is_flat", [False, True])

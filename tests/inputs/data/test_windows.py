@@ -35,7 +35,7 @@ def test_the_range_is_told_and_a_window_suggested(deep_folder):
     loaded = load(deep_folder)
     (note,) = loaded.notes
     assert "4 pictures have more than 8 bits, with values from 100 to 4,000: the range from 0 to 65,535" in note
-    assert "use 6%: `--window 100,4000` uses all" in note
+    assert "use 6%: the window 100,4000 uses all" in note
     np.testing.assert_array_equal(loaded.images[0][..., 1], np.rint(stored(deep_folder, "a/0.png") / 65535 * 255))
 
 

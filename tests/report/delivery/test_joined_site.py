@@ -183,7 +183,7 @@ def test_choices_about_maps_stand_once_and_before_all_classes(page: str):
     assert len(forms) == 1
     assert forms[0] < page.index('<article class="page"')
     assert not re.search(r"<form[^>]*data-gallery-filter", page)
-    radios = [tag for tag in tags(page) if tag.get("name") == "colours"]
+    radios = [tag for tag in tags(page) if tag.get("name") == "colors"]
     assert [tag.get("value") for tag in radios if tag.has("checked")] == ["inferno"]
 
 

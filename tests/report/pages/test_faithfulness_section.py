@@ -182,4 +182,4 @@ def test_verdicts_name_what_they_rest_on(tested, random, centre, answer, text):
 
 def test_maps_that_ignore_the_head_are_called_that(tested):
     method = _method(_signs((1, 1, 1), (1, 1, 1)), tested, Estimate(value=0.8, low=0.75, high=0.85, n=12))
-    assert "much as before (rank correlation 0.80 (0.75 to 0.85)): they show what" in verdict_text(method)
+    assert "(rank correlation 0.80 (0.75 to 0.85)): they show what the network responds to" in verdict_text(method)
