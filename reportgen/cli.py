@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reportgen.command import Command
 from reportgen.console import ConsoleObserver
 from reportgen.options import (
-    Command,
     cache_options,
     device_options,
     explain_options,

@@ -36,7 +36,18 @@ _RIGHT = (
     "analysis",
     "report",
 )
-_TOP = ("cache_file", "observers", "evaluation", "pipeline", "doctor", "console", "options", "cli", "__main__")
+_TOP = (
+    "cache_file",
+    "observers",
+    "evaluation",
+    "pipeline",
+    "doctor",
+    "console",
+    "command",
+    "options",
+    "cli",
+    "__main__",
+)
 
 MAY_IMPORT = {
     **{part: set(order[: i + 1]) for order in (_LEFT, _RIGHT) for i, part in enumerate(order)},
@@ -56,7 +67,7 @@ FOLDERS = sorted(path.parent for path in PACKAGE.rglob("__init__.py") if path.pa
 ONLY_IN = {
     "torch": {"inputs", "evidence", "demo"},
     "torchvision": {"inputs", "evidence"},
-    "click": {"cli", "console", "options"},
+    "click": {"cli", "command", "console", "options"},
     "rich": {"console"},
     "tqdm": {"observers"},
     "jinja2": {"report"},
