@@ -200,7 +200,9 @@ def test_unknown_options_are_usage_errors(folder: Path, reportgen: Run):
 def test_an_interrupted_run_leaves_no_half_written_file(folder: Path):
     slow = NET.replace("return self.head", "import time; time.sleep(30); return self.head")
     (folder / "net.py").write_text(slow)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # not ignored, as a background shell has it
     process = subprocess.Popen([sys.executable, "-m", "reportgen", *RUN], cwd=folder, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     while num_calls(folder) == 0:
         assert process.poll() is None, process.stderr
         time.sleep(0.1)
