@@ -4,12 +4,17 @@ import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final
 
 from reportgen.errors import ReportError
 
+_START_LENGTH: Final = 256
+_LFS_START: Final = b"version https://git-lfs.github.com/spec/"
+_PAGE_STARTS: Final = (b"<!doctype html", b"<html")
+
 
 def require_file(path: Path, what: str, *, error: type[ReportError], hint: str) -> Path:
-    """The path, after a check that it is a file and not empty.
+    """The path, after a check that it is a file, not empty, and not a web page or a pointer in its place.
 
     Args:
         path: the file.
@@ -18,7 +23,7 @@ def require_file(path: Path, what: str, *, error: type[ReportError], hint: str) 
         hint: what to do if there is no such file.
 
     Raises:
-        ReportError: of the class given, if the file is missing, a folder, or empty.
+        ReportError: of the class given, if the file is missing, a folder, empty, or only stands in place of the file.
     """
     if path.is_dir():
         raise error(f"{what} {path} is a folder, not a file.", hint=hint)
@@ -26,7 +31,24 @@ def require_file(path: Path, what: str, *, error: type[ReportError], hint: str) 
         raise error(f"{what} {path} does not exist.", hint=hint)
     if path.stat().st_size == 0:
         raise error(f"{what} {path} is empty.", hint="Save or download the file again.")
+    _refuse_placeholder(path, what, error)
     return path
+
+
+def _refuse_placeholder(path: Path, what: str, error: type[ReportError]) -> None:
+    """Refuse what stands in place of a file: the pointer of Git LFS, or the web page that a download answered with."""
+    with path.open("rb") as file:
+        start = file.read(_START_LENGTH)
+    if start.startswith(_LFS_START):
+        raise error(
+            f"{what} {path} is a pointer of Git LFS, not the file itself.",
+            hint="Run `git lfs install` and `git lfs pull` in its repository, or download the file itself.",
+        )
+    if start.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_PAGE_STARTS):
+        raise error(
+            f"{what} {path} is a web page (HTML), not the file itself: the download failed or needs a login.",
+            hint="Download it again from the link to the file itself, and log in first if the file is private.",
+        )
 
 
 def read_text(path: Path, what: str, *, error: type[ReportError], hint: str) -> str:

@@ -20,6 +20,7 @@ from reportgen.inputs.data.sources.image_folder import ImageFolder
 from reportgen.inputs.data.sources.manifest import CsvManifest, ManifestFile, ParquetManifest
 from reportgen.inputs.data.sources.npz import NpzTestSet
 from reportgen.inputs.data.sources.torchvision import TorchvisionSet
+from reportgen.inputs.networks.foreign_files import refuse_foreign
 from reportgen.inputs.networks.source import ModelSource
 from reportgen.inputs.networks.sources.demo import DemoModel
 from reportgen.inputs.networks.sources.factories import FileFactory, ModuleFactory
@@ -107,10 +108,13 @@ def resolve_model(settings: ModelSettings) -> ModelSource:
     """The model that the settings name.
 
     Raises:
-        ModelError: its spec has no known form, or a prefix is misspelled.
+        ModelError: its spec has no known form, a prefix is misspelled, or the file is of a kind that is not read.
     """
     spec = settings.model
     source = next(filter(None, (kind.match(settings) for kind in reversed(MODEL_SOURCES))), None)
+    if not isinstance(source, HuggingFaceModel):
+        rest = spec if source is None else spec.removeprefix(f"{source.prefix}:")
+        refuse_foreign(Path(rest), "The model", error=ModelError)
     if source is None:
         raise ModelError(f"{setting('model', spec)} is not a known kind of model.", hint=_suggest_model(spec))
     nearest = "" if source.prefix else _suggest_prefix(spec)

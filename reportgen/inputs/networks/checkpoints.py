@@ -117,6 +117,22 @@ def load_weights(path: Path, key: str | None = None) -> WeightSet:
     return WeightSet(tensors=_read_set(content, taken, path), key=taken, others=others, unread=unread)
 
 
+def find_whole_object(path: Path) -> str:
+    """The class of the one Python object that a checkpoint contains, such as a whole network; empty for others.
+
+    Raises:
+        CheckpointError: the file is damaged or foreign.
+    """
+    content = _read_torch(path)
+    return type(content).__qualname__ if isinstance(content, StandIn) else ""
+
+
+def is_legacy_checkpoint(path: Path) -> bool:
+    """Whether a file begins as those that torch.save wrote before its version 1.6."""
+    with path.open("rb") as file:
+        return file.read(len(_LEGACY_MAGIC)) == _LEGACY_MAGIC
+
+
 def _is_weights(entry: Any) -> bool:
     """Whether an entry of a checkpoint is a state dict, the state of an average, or an average as a list."""
     if not isinstance(entry, Mapping):

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from reportgen.errors import ModelError
-from reportgen.inputs.files import read_text
+from reportgen.inputs.files import read_text, require_file
+from reportgen.inputs.networks.foreign_files import refuse_foreign
 
 CONFIG_NAME: Final = "config.json"
 PROCESSOR_NAMES: Final = ("preprocessor_config.json", "processor_config.json")
@@ -21,11 +22,11 @@ def list_weight_files(folder: Path) -> list[Path]:
     """The files that transformers reads the weights from: one, or an index and its parts in order.
 
     Raises:
-        ModelError: there are none, or a part is missing.
+        ModelError: there are none of PyTorch, or a part is missing or only stands in place of the file.
     """
     for name in _WEIGHTS:
         if (folder / name).is_file():
-            return [folder / name]
+            return [_require(folder / name)]
         index = folder / f"{name}.index.json"
         if index.is_file():
             parts = sorted(set(read_json(index).get("weight_map", {}).values()))
@@ -35,11 +36,17 @@ def list_weight_files(folder: Path) -> list[Path]:
                     f"The model folder {folder} has incomplete weights: {', '.join(missing) or 'all parts'} missing.",
                     hint=f"Download every file that {index.name} lists.",
                 )
-            return [index, *(folder / part for part in parts)]
+            return [index, *(_require(folder / part) for part in parts)]
+    for path in sorted(folder.iterdir()):
+        refuse_foreign(path, "The folder has no weights of PyTorch;", error=ModelError)
     raise ModelError(
         f"The model folder {folder} has no weights: neither {' nor '.join(_WEIGHTS)}.",
-        hint=f"{SAVE_HINT} Convert weights of TensorFlow or Flax first.",
+        hint=SAVE_HINT,
     )
+
+
+def _require(path: Path) -> Path:
+    return require_file(path, "The file with weights", error=ModelError, hint=SAVE_HINT)
 
 
 def read_json(path: Path) -> dict[str, Any]:

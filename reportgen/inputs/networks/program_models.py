@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from reportgen.errors import ModelError, setting
 from reportgen.inputs.files import require_file
+from reportgen.inputs.networks.checkpoints import find_whole_object, is_legacy_checkpoint
 from reportgen.inputs.networks.classifier import Network
 from reportgen.inputs.networks.names import own_name
 
@@ -41,6 +42,8 @@ def build_program(path: Path) -> Network:
 
 def _find_kind(path: Path) -> str:
     """`TorchScript` or `exported program`, by the names in the archive."""
+    if is_legacy_checkpoint(path):
+        raise _refuse_checkpoint(path)
     if not zipfile.is_zipfile(path):
         raise ModelError(f"The program {path} is damaged or not a program of PyTorch.", hint=_SAVE_HINT)
     with zipfile.ZipFile(path) as archive:
@@ -50,11 +53,28 @@ def _find_kind(path: Path) -> str:
     if names & {"archive_format", "serialized_exported_program.json"}:
         return "exported program"
     if "data.pkl" in names:
-        raise ModelError(
-            f"The file {path} contains weights, not a program.",
-            hint=f"Give the network's code as the model, and {setting('weights', path)}.",
-        )
+        raise _refuse_checkpoint(path)
     raise ModelError(f"The file {path} is an archive, but not a program of PyTorch.", hint=_SAVE_HINT)
+
+
+def _refuse_checkpoint(path: Path) -> ModelError:
+    """The error for what torch.save wrote: a state dict, or a whole network as a Python object.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    name = find_whole_object(path)
+    if name:
+        return ModelError(
+            f"The file {path} contains a whole network as the Python object {name}, not a program; unpickling it could "
+            "run any code, so it is not loaded.",
+            hint="Save a state dict where the file was made, torch.save(model.state_dict(), 'weights.pth'), and give "
+            f"{setting('model', 'FILE.py:factory')} with {setting('weights', 'weights.pth')}.",
+        )
+    return ModelError(
+        f"The file {path} contains weights, not a program.",
+        hint=f"Give the network's code as the model, and {setting('weights', path)}.",
+    )
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from reportgen.errors import CheckpointError, ModelError, setting
 from reportgen.inputs.files import file_digest, require_file
+from reportgen.inputs.networks.foreign_files import refuse_foreign
 from reportgen.inputs.source import Source
 from reportgen.settings import ModelSettings
 
@@ -115,7 +116,7 @@ class ModelSource(Source, ABC):
 
         Raises:
             ModelError: the settings and `weights_rule` do not agree.
-            CheckpointError: there is no such file.
+            CheckpointError: there is no such file, or its kind is not read.
         """
         given = self.settings.weights
         if self.settings.weights_key is not None and given in (None, PRETRAINED):
@@ -143,4 +144,5 @@ class ModelSource(Source, ABC):
         if given is None or given == PRETRAINED:
             return self.own_checkpoint()
         hint = "Give a checkpoint: .pth, .pt, .th, .ckpt or .safetensors."
+        refuse_foreign(Path(given), "The checkpoint", error=CheckpointError)
         return require_file(Path(given), "The checkpoint", error=CheckpointError, hint=hint)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from reportgen.errors import ModelError, setting
 from reportgen.inputs.files import joint_digest
 from reportgen.inputs.libraries import HUGGINGFACE_HUB, TRANSFORMERS
+from reportgen.inputs.networks.foreign_files import ADAPTER_CONFIG, refuse_foreign
 from reportgen.inputs.networks.hf_files import CONFIG_NAME, PROCESSOR_NAMES, SAVE_HINT, list_weight_files, read_json
 from reportgen.inputs.networks.source import ModelSource, WeightsRule
 from reportgen.settings import ModelSettings
@@ -117,6 +118,7 @@ def _check_folder(folder: Path) -> Path:
     if not folder.is_dir():
         problem = "is a file, not a folder" if folder.exists() else "does not exist"
         raise ModelError(f"The model folder {folder} {problem}.", hint=SAVE_HINT)
+    refuse_foreign(folder, "The model folder", error=ModelError)
     if not (folder / CONFIG_NAME).is_file():
         raise ModelError(f"The model folder {folder} has no {CONFIG_NAME}.", hint=SAVE_HINT)
     return folder
@@ -134,7 +136,9 @@ def _locate_snapshot(name: str, *, download: bool) -> Path:
         return Path(snapshot_download(name, local_files_only=not download, allow_patterns=list(patterns)))
 
     try:
-        folder = locate([CONFIG_NAME, *PROCESSOR_NAMES, "model*.safetensors", "model.safetensors.index.json"])
+        folder = locate(
+            [CONFIG_NAME, ADAPTER_CONFIG, *PROCESSOR_NAMES, "model*.safetensors", "model.safetensors.index.json"]
+        )
         if download and not any(folder.glob("model*.safetensors")):
             folder = locate(["pytorch_model*.bin", "pytorch_model.bin.index.json"])
     except HFValidationError as error:
@@ -149,6 +153,7 @@ def _locate_snapshot(name: str, *, download: bool) -> Path:
             f"{name} is neither a folder nor a model that was downloaded from the Hugging Face Hub before.",
             hint=f"Allow the download with {setting('download', True)}, or give the model's folder.",
         ) from error
+    refuse_foreign(folder, f"The model {name} in", error=ModelError)
     if not (folder / CONFIG_NAME).is_file():
         raise ModelError(f"The model {name} on the Hugging Face Hub has no {CONFIG_NAME}.", hint=SAVE_HINT)
     return folder
