@@ -8,6 +8,7 @@ from dataclasses import replace
 from importlib import import_module
 from itertools import product
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Final
 
 import numpy as np
@@ -39,6 +40,7 @@ _BUILD_ERRORS = (
     RuntimeError,
     SafetensorError,
     TypeError,
+    UnpicklingError,
     ValueError,
 )
 

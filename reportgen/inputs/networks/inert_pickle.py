@@ -30,6 +30,10 @@ class StandIn:
     def __init__(self, *_args: Any, **_options: Any) -> None:
         """Keep nothing."""
 
+    def __call__(self, *_args: Any, **_options: Any) -> "StandIn":
+        """Itself: what a pickle calls may be a method of another object."""
+        return self
+
     def _forget(self, *_values: Any) -> None:
         """Keep nothing: what a pickle does to an object after it is made."""
 

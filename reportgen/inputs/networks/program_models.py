@@ -1,6 +1,5 @@
 """Networks saved as programs, TorchScript or exported: they run, but nothing inside them can be hooked."""
 
-import io
 import logging
 import warnings
 import zipfile
@@ -16,7 +15,9 @@ from reportgen.errors import ModelError, setting
 from reportgen.inputs.files import require_file
 from reportgen.inputs.networks.checkpoints import find_whole_object, is_legacy_checkpoint
 from reportgen.inputs.networks.classifier import Network
+from reportgen.inputs.networks.exported_archives import read_checked
 from reportgen.inputs.networks.names import own_name
+from reportgen.inputs.networks.script_archives import read_checked_script
 
 _SAVE_HINT = "Give a file that torch.jit.save or torch.export.save has written."
 
@@ -32,7 +33,16 @@ def build_program(path: Path) -> Network:
     try:
         with _quiet():
             module = _load_script(path) if kind == "TorchScript" else _load_exported(path)
-    except (AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
+    except (
+        AssertionError,
+        AttributeError,
+        LookupError,
+        OSError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+        zipfile.BadZipFile,
+    ) as error:
         raise ModelError(
             f"PyTorch {torch.__version__} cannot load the program {path}: {_first_line(error)}",
             hint="Save it again, with a version of PyTorch that is not newer than this one.",
@@ -92,12 +102,12 @@ def _quiet() -> Iterator[None]:
 
 
 def _load_script(path: Path) -> nn.Module:
-    module: nn.Module = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]
+    module: nn.Module = torch.jit.load(read_checked_script(path), map_location="cpu")  # type: ignore[no-untyped-call]
     return module
 
 
 def _load_exported(path: Path) -> "ExportedModule":
-    return ExportedModule(torch.export.load(io.BytesIO(path.read_bytes())), path.name)
+    return ExportedModule(torch.export.load(read_checked(path)), path.name)
 
 
 class ExportedModule(nn.Module):
