@@ -233,7 +233,7 @@ def test_truncated_safetensors_are_one_clear_error(tmp_path, weights):
             load_weights(path)
 
 
-@pytest.mark.parametrize("content", [b"hello, this is text", b"<html>404</html>", b"\x89HDF\r\n\x1a\n", b"\x80\x04}."])
+@pytest.mark.parametrize("content", [b"hello, this is text", b"<svg>404</svg>", b"\x89HDF\r\n\x1a\n", b"\x80\x04}."])
 def test_foreign_file_is_one_clear_error(tmp_path, content):
     path = tmp_path / "w.pth"
     path.write_bytes(content)
