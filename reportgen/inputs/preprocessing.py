@@ -30,7 +30,7 @@ class Normalisation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preprocessing:
-    """Resize, centre crop, scaling to [0, 1], normalisation: in this order, each of the first two only where given.
+    """Resize, centre crop, scaling to [0, 1], normalisation, reversal of the channels: in this order, where given.
 
     Attributes:
         mean: per-channel mean of images scaled to [0, 1].
@@ -40,6 +40,7 @@ class Preprocessing:
         interpolation: a key of `INTERPOLATIONS`; all but `nearest` are antialiased.
         source: where these values come from, in words.
         squash: both sides are resized to `resize`, whatever the aspect ratio (some of timm's models).
+        flips_channels: whether the network takes blue, green, red; `mean` and `std` are of red, green, blue.
     """
 
     mean: tuple[float, ...]
@@ -49,6 +50,7 @@ class Preprocessing:
     interpolation: str = "bilinear"
     source: str
     squash: bool = False
+    flips_channels: bool = False
 
     def describe(self) -> str:
         """All steps and their source, in words."""
@@ -59,6 +61,8 @@ class Preprocessing:
         if self.crop is not None:
             steps.append(f"center crop of {self.crop} px")
         steps.append(f"scaled to [0, 1], mean {_numbers_text(self.mean)}, std {_numbers_text(self.std)}")
+        if self.flips_channels:
+            steps.append("channels reversed to blue, green, red")
         return f"{'; '.join(steps)} (from {self.source})"
 
     def resized_size(self, height: int, width: int) -> tuple[int, int]:
@@ -102,7 +106,8 @@ class Preprocessing:
             torch.tensor(values, dtype=torch.float32, device=batch.device).view(1, 3, 1, 1)
             for values in (self.mean, self.std)
         )
-        return pixels.div_(255).sub_(mean).div_(std)
+        values = pixels.div_(255).sub_(mean).div_(std)
+        return values[:, [2, 1, 0]].contiguous(memory_format=torch.channels_last) if self.flips_channels else values
 
 
 def centre_crop(images: Pixels, side: int) -> Pixels:
@@ -174,6 +179,7 @@ def resolve_preprocessing(
         interpolation="bilinear" if model_default is None else model_default.interpolation,
         source=source if size_source == source else f"{source}; size from {size_source}",
         squash=squash,
+        flips_channels=model_default is not None and model_default.flips_channels,
     )
 
 

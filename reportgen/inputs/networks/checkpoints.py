@@ -175,8 +175,8 @@ def _without_prefix(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in state_dict.items()}
 
 
-def apply_state_dict(module: nn.Module, state_dict: Mapping[str, Tensor], path: Path) -> None:
-    """Put weights into a network: all of them, or none.
+def apply_state_dict(module: nn.Module, state_dict: Mapping[str, Tensor], path: Path) -> str:
+    """Put weights into a network: all of them, or none. Returns what was chosen and left out, as sentences.
 
     Where all of the network's own names begin with one of `PREFIXES`, as a wrapper's do, the weights' names need not.
     A training module, such as one of Lightning, may contain the network under any name, beside other parts.
@@ -193,7 +193,7 @@ def apply_state_dict(module: nn.Module, state_dict: Mapping[str, Tensor], path: 
     own = module.state_dict()
     prefix = shared_prefix(own)
     inner = {name.removeprefix(prefix): tensor for name, tensor in own.items() if not _may_be_missing(name)}
-    attribute = _find_attribute(inner, state_dict, path)
+    attribute, note = _find_attribute(inner, state_dict, path)
     given = {prefix + name.removeprefix(attribute): t for name, t in state_dict.items() if name.startswith(attribute)}
     missing = [name for name in own if name not in given and not _may_be_missing(name)]
     unexpected = [name for name in given if name not in own]
@@ -216,16 +216,17 @@ def apply_state_dict(module: nn.Module, state_dict: Mapping[str, Tensor], path: 
     # Names and shapes are current, so the format versions of the layers apply, not those of the file.
     complete._metadata = getattr(own, "_metadata", {})  # type: ignore[attr-defined]
     module.load_state_dict(complete)
+    return note
 
 
 def _may_be_missing(name: str) -> bool:
     return name.endswith("num_batches_tracked")
 
 
-def _find_attribute(needed: Mapping[str, Tensor], state_dict: Mapping[str, Tensor], path: Path) -> str:
-    """The prefix of a network's names in the weights of a training module; empty if there is none."""
+def _find_attribute(needed: Mapping[str, Tensor], state_dict: Mapping[str, Tensor], path: Path) -> tuple[str, str]:
+    """The prefix of a network's names in the weights of a training module, and a note; empty if there is none."""
     if not needed or any(name in state_dict for name in needed):
-        return ""
+        return "", ""
     first = next(iter(needed))
     starts = [name.removesuffix(first) for name in state_dict if name.endswith(f".{first}")]
     found = [start for start in starts if all(start + name in state_dict for name in needed)]
@@ -239,11 +240,10 @@ def _find_attribute(needed: Mapping[str, Tensor], state_dict: Mapping[str, Tenso
             hint=_SAVE_HINT,
         )
     if not found:
-        return ""
+        return "", ""
     others = [name for name in state_dict if not name.startswith(found[0])]
     left_out = f"; the other entries are ignored: {few_text(others)}" if others else ""
-    log.warning("The weights are those named %s* in %s%s.", found[0], path.name, left_out)
-    return found[0]
+    return found[0], f"The weights are those named {found[0]}* in {path.name}{left_out}."
 
 
 def shared_prefix(names: Iterable[str]) -> str:

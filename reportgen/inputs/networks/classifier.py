@@ -19,7 +19,7 @@ class Classifier:
         weights_name: file name of the checkpoint; empty where none was given.
         is_opaque: whether its inside can be neither hooked nor differentiated: predictions without maps.
         outputs: how the module's outputs are read; `None` before that is found.
-        notes: what was assumed about its weights, as sentences.
+        notes: what was assumed about its weights and its preprocessing, as sentences.
     """
 
     name: str
@@ -43,6 +43,8 @@ class Network:
         input_side: side in pixels of the square images that it is made for, where no more of the preprocessing is
             known than that.
         is_opaque: as in `Classifier`.
+        unsupported: which step of its own preprocessing cannot be reproduced, as a sentence; empty where all can be.
+        notes: as in `Classifier`.
     """
 
     name: str
@@ -51,3 +53,5 @@ class Network:
     preprocessing: Preprocessing | None = None
     input_side: int | None = None
     is_opaque: bool = False
+    unsupported: str = ""
+    notes: tuple[str, ...] = ()

@@ -1,8 +1,7 @@
 """Networks of Hugging Face transformers, from a folder, with the preprocessing that their image processor does."""
 
-import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
@@ -25,12 +24,20 @@ from reportgen.inputs.networks.hf_files import PROCESSOR_NAMES, list_weight_file
 from reportgen.inputs.preprocessing import INTERPOLATIONS, Preprocessing
 from reportgen.inputs.suggestions import few_text
 
-log = logging.getLogger(__name__)
-
 _PROBE_SIZE: Final = (379, 503)  # height and width: primes, so that no other size is a round share of them
 _MAX_DIFFERENCE: Final = 0.3
 """Measured on 12 image processors, in grey levels of 255 on average over an image: Pillow's resize differs from
 torchvision's by 0.005 to 0.2, the next other interpolation by 0.4 to 2, another size or crop by 50."""
+
+_KNOWN_STEPS: Final = (
+    "do_resize",
+    "do_center_crop",
+    "do_rescale",
+    "do_normalize",
+    "do_convert_rgb",
+    "do_flip_channel_order",
+)
+_GEOMETRY: Final = ("size", "crop_size", "crop_pct", "resample", "rescale_factor")
 
 _BUILD_ERRORS = (
     AttributeError,
@@ -69,12 +76,14 @@ def build_hf(folder: Path, spec: str, *, has_weights: bool) -> Network:
                 hint="Check that the folder is complete and that transformers is recent enough. Code in the folder is "
                 "not run; if the model needs it, write a function that builds the model and give FILE.py:factory.",
             ) from error
-        preprocessing = _read_preprocessing(transformers, spec, folder)
+        preprocessing, unsupported, note = _read_preprocessing(transformers, spec, folder)
     return Network(
         name=spec.partition(":")[2],
         module=module,
         weights_name=files[0].name if files else "",
         preprocessing=preprocessing,
+        unsupported=unsupported,
+        notes=(note,) if note else (),
     )
 
 
@@ -141,29 +150,44 @@ def _first_sentence(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _read_preprocessing(transformers: Any, spec: str, folder: Path) -> Preprocessing | None:
-    """The preprocessing of the folder's image processor; `None`, after a warning, if it is not supported."""
+def _read_preprocessing(transformers: Any, spec: str, folder: Path) -> tuple[Preprocessing | None, str, str]:
+    """The preprocessing of the folder's image processor, else why there is none: as a problem, or as a note."""
     if not any((folder / name).is_file() for name in PROCESSOR_NAMES):
-        log.warning("%s has no image processor: give its preprocessing.", spec)
-        return None
+        return None, "", f"{spec} has no image processor, so its preprocessing is not known from there."
     try:
         processor = transformers.AutoImageProcessor.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
         found = measure_processor(processor, source=f"the image processor of {spec}")
     except _BUILD_ERRORS as error:
-        log.warning("The image processor of %s does not work: %s", spec, _first_sentence(error))
-        return None
-    if found is None:
-        log.warning("The preprocessing of %s is not supported.", spec)
-    return found
+        return None, f"The image processor of {spec} does not work: {_first_sentence(error).rstrip('.')}.", ""
+    if found is not None:
+        return found, "", ""
+    return None, f"The image processor of {spec} {_name_step(processor.to_dict())}, which is not reproduced.", ""
+
+
+def _name_step(options: Mapping[str, Any]) -> str:
+    """The step of an image processor that is the reason why no `Preprocessing` does the same, as a predicate."""
+    others = [name for name, value in options.items() if name.startswith("do_") and value and name not in _KNOWN_STEPS]
+    if others:
+        return f"has the step {others[0]}"
+    names = [name for name in _GEOMETRY if options.get(name) is not None]
+    size = options.get("size")
+    if isinstance(size, Mapping) and size.get("height") != size.get("width"):
+        names = ["size"]
+    return f"resizes or crops in another way ({', '.join(f'{name}={_option_text(options[name])}' for name in names)})"
+
+
+def _option_text(value: Any) -> str:
+    return "×".join(str(side) for side in value.values()) if isinstance(value, Mapping) else str(value)
 
 
 def measure_processor(processor: Any, *, source: str) -> Preprocessing | None:
     """The preprocessing of an image processor, measured on images; `None` if no `Preprocessing` does the same.
 
     A black and a white image give the normalisation. The geometry is the one, of all that its options may mean, that
-    yields the same pixels for an image of noise: classes of processors interpret the same options differently.
+    yields the same pixels for an image of noise: classes of processors interpret the same options differently. If the
+    noise comes out with its channels reversed, so does the network's input.
 
     Args:
         processor: an image processor of transformers.
@@ -174,23 +198,28 @@ def measure_processor(processor: Any, *, source: str) -> Preprocessing | None:
     offset = black[:, black.shape[1] // 2, black.shape[2] // 2]
     if not (scale > 0).all():
         return None
-    # Adding 0 turns -0 into 0, rounding takes off what float32 has added.
-    mean, std = (tuple(round(float(value), 7) + 0.0 for value in values) for values in (-offset / scale, 1 / scale))
     noise = np.random.default_rng(0).integers(0, 256, (_PROBE_SIZE[0] // 5, _PROBE_SIZE[1] // 5, 3), dtype=np.uint8)
     probe = np.asarray(Image.fromarray(noise).resize(_PROBE_SIZE[::-1], Image.Resampling.BICUBIC))
-    levels = 255 * (_process(processor, probe) - offset[:, None, None]) / scale[:, None, None]  # (3, h, w)
-    for resize, is_squashed, crop, interpolation in _possible_geometries(processor.to_dict(), levels.shape[1:]):
-        candidate = Preprocessing(
-            mean=mean,
-            std=std,
-            resize=resize,
-            crop=crop,
-            interpolation=interpolation,
-            source=source,
-            squash=is_squashed,
-        )
-        if _gives(candidate, probe, levels):
-            return candidate
+    processed = _process(processor, probe)
+    geometries = list(_possible_geometries(processor.to_dict(), processed.shape[1:]))
+    for flips in (False, True):
+        offsets, scales, values = (part[::-1] if flips else part for part in (offset, scale, processed))
+        # Adding 0 turns -0 into 0, rounding takes off what float32 has added.
+        mean, std = (tuple(round(float(v), 7) + 0.0 for v in vs) for vs in (-offsets / scales, 1 / scales))
+        levels = 255 * (values - offsets[:, None, None]) / scales[:, None, None]  # (3, h, w)
+        for resize, is_squashed, crop, interpolation in geometries:
+            candidate = Preprocessing(
+                mean=mean,
+                std=std,
+                resize=resize,
+                crop=crop,
+                interpolation=interpolation,
+                source=source,
+                squash=is_squashed,
+                flips_channels=flips,
+            )
+            if _gives(candidate, probe, levels):
+                return candidate
     return None
 
 
@@ -228,13 +257,11 @@ def _gives(candidate: Preprocessing, probe: Pixels, levels: NDArray[np.float64])
     Where a margin is odd, transformers rounds the corner of a centre crop down and torchvision, like `Preprocessing`,
     to the even number: an offset of one pixel, which is let pass.
     """
-    if candidate.crop is None:
-        windows = [candidate.view(probe)]
+    resized = replace(candidate, crop=None).view(probe)
+    margins = [length - (candidate.crop or 0) for length in resized.shape[:2]]
+    if candidate.crop is None or min(margins) < 0:
+        windows = [candidate.view(probe)]  # with a border where the crop is larger than the image
     else:
-        resized = replace(candidate, crop=None).view(probe)
-        margins = [length - candidate.crop for length in resized.shape[:2]]
-        if min(margins) < 0:
-            return False
         corners = product(*({margin // 2, (margin + 1) // 2} for margin in margins))
         side = candidate.crop
         windows = [resized[top : top + side, left : left + side] for top, left in corners]

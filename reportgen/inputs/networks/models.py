@@ -1,15 +1,11 @@
 """From a source to a classifier: the network with its weights and its preprocessing."""
 
-import logging
-
 from reportgen.errors import ModelError, setting
 from reportgen.inputs.networks.checkpoints import apply_state_dict, load_weights
 from reportgen.inputs.networks.classifier import Classifier, Network
 from reportgen.inputs.networks.source import ModelSource, WeightsRule
 from reportgen.inputs.preprocessing import Normalisation, Preprocessing, resolve_preprocessing
 from reportgen.settings import PreprocessingSettings
-
-log = logging.getLogger(__name__)
 
 
 def load_classifier(source: ModelSource, num_classes: int, normalisation: Normalisation | None) -> Classifier:
@@ -23,7 +19,7 @@ def load_classifier(source: ModelSource, num_classes: int, normalisation: Normal
         normalisation: the statistics of the data set, if known.
 
     Raises:
-        ModelError: it cannot be built.
+        ModelError: it cannot be built, or a step of its preprocessing cannot be reproduced.
         CheckpointError: its weights cannot be read, or do not fit.
         SettingsError: the normalisation of its input is unknown.
     """
@@ -34,14 +30,16 @@ def load_classifier(source: ModelSource, num_classes: int, normalisation: Normal
             hint=f"List the model's classes in a file and give {setting('class_names_path', 'FILE')}.",
         )
     network = source.load(num_classes)
-    weights_name, note = network.weights_name, ""
+    weights_name, notes = network.weights_name, list(network.notes)
     if checkpoint is not None:
         weights = load_weights(checkpoint, source.settings.weights_key)
-        apply_state_dict(network.module, weights.tensors, checkpoint)
-        weights_name, note = checkpoint.name, weights.note
+        notes += [weights.note, apply_state_dict(network.module, weights.tensors, checkpoint)]
+        weights_name = checkpoint.name
     elif not weights_name:
-        log.warning("No weights are given: the network has those that %s sets, or random ones.", source.describe())
+        notes.append(f"No weights are given: the network has those that {source.describe()} sets, or random ones.")
     settings = source.settings.preprocessing
+    if network.unsupported:
+        notes.append(_replace_unsupported(network.unsupported, settings))
     return Classifier(
         name=source.settings.model_name or network.name,
         module=network.module.eval(),
@@ -50,8 +48,24 @@ def load_classifier(source: ModelSource, num_classes: int, normalisation: Normal
         ),
         weights_name=weights_name,
         is_opaque=network.is_opaque,
-        notes=(note,) if note else (),
+        notes=tuple(filter(None, notes)),
     )
+
+
+def _replace_unsupported(problem: str, settings: PreprocessingSettings) -> str:
+    """The note on a preprocessing that cannot be reproduced, where the options give another one.
+
+    Raises:
+        ModelError: they do not.
+    """
+    if settings.mean is None or settings.std is None:
+        raise ModelError(
+            problem,
+            hint=f"Give another preprocessing with {setting('mean')} and {setting('std')}, and {setting('resize')} and "
+            f"{setting('crop')} if training used them; or give {setting('model', 'FILE.py:factory')} with a network "
+            "that contains that step.",
+        )
+    return f"{problem} The preprocessing is that of the options instead."
 
 
 def _own_preprocessing(

@@ -1,5 +1,4 @@
 import json
-import logging
 
 import numpy as np
 import pytest
@@ -136,20 +135,21 @@ def test_code_in_the_folder_is_never_run(folder):
     assert "is not run" in caught.value.hint
 
 
-@pytest.mark.parametrize("content", [b"", b"no weights", b"\x10\0\0\0\0\0\0\0{}"])
+@pytest.mark.parametrize("content", [b"no weights", b"\x10\0\0\0\0\0\0\0{}"])
 def test_damaged_weights_are_explained(folder, content):
     (folder / "model.safetensors").write_bytes(content)
     with pytest.raises(ModelError, match="transformers cannot build hf:tiny-vit"):
         build(folder)
 
 
-def test_missing_image_processor_leaves_the_preprocessing_to_the_options(folder, caplog):
+def test_missing_image_processor_leaves_the_preprocessing_to_the_options(folder):
     (folder / "preprocessor_config.json").unlink()
     with pytest.raises(SettingsError, match="normalized"):
         build(folder)
-    assert "has no image processor" in caplog.text
     given = PreprocessingSettings(mean=(0.1,) * 3, std=(0.2,) * 3, resize=16)
-    assert build(folder, preprocessing=given).preprocessing.mean == (0.1,) * 3
+    classifier = build(folder, preprocessing=given)
+    assert classifier.preprocessing.mean == (0.1,) * 3
+    assert "has no image processor" in classifier.notes[0]
 
 
 def test_transformers_that_is_not_installed_says_how_to(saved, monkeypatch):
@@ -197,6 +197,11 @@ PROCESSORS = {
             "image_std": [58.4, 57.1, 57.4],
         },
     ),
+    "blue, green, red": ("MobileViTImageProcessor", {}),
+    "blue, green, red, cropped": (
+        "MobileViTImageProcessor",
+        {"size": {"shortest_edge": 72}, "crop_size": {"height": 64, "width": 64}},
+    ),
     "nearest neighbours": ("ViTImageProcessor", {"size": {"height": 48, "width": 48}, "resample": 0}),
 }
 
@@ -214,27 +219,31 @@ def test_preprocessing_is_what_the_image_processor_does(case, shape):
     expected = processor(images=Image.fromarray(image), return_tensors="pt")["pixel_values"][0]
     found = preprocessing.normalise(torch.from_numpy(preprocessing.view(image).copy())[None])[0]
     assert found.shape == expected.shape
-    levels = 255 * (found - expected).abs() * torch.tensor(preprocessing.std)[:, None, None]
+    std = preprocessing.std[::-1] if preprocessing.flips_channels else preprocessing.std
+    assert preprocessing.flips_channels == case.startswith("blue")
+    levels = 255 * (found - expected).abs() * torch.tensor(std)[:, None, None]
     assert levels.max() <= 3.01  # Pillow and torchvision round differently; another pixel would differ by dozens
     assert levels.mean() < 0.3
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    ("name", "options"),
+    ("name", "options", "problem"),
     [
-        ("MobileViTImageProcessor", {}),  # turns RGB into BGR
-        ("PerceiverImageProcessor", {}),  # crops before it resizes
-        ("ViTImageProcessor", {"size": {"height": 48, "width": 64}}),
+        ("PerceiverImageProcessor", {}, "resizes or crops in another way"),  # crops before it resizes
+        ("ViTImageProcessor", {"size": {"height": 48, "width": 64}}, r"in another way \(size=48×64\)"),
+        ("DonutImageProcessor", {"size": {"height": 48, "width": 48}}, "has the step do_"),
     ],
 )
-def test_preprocessing_of_another_kind_is_left_to_the_options(name, options, folder, caplog):
+def test_preprocessing_of_another_kind_is_an_error_that_names_the_step(name, options, problem, folder):
     processor = getattr(transformers, name)(**options)
     assert measure_processor(processor, source="a test") is None
     processor.save_pretrained(folder)
-    with pytest.raises(SettingsError), caplog.at_level(logging.WARNING):
+    with pytest.raises(ModelError, match=f"The image processor of hf:tiny-vit .*{problem}.*, which is not reproduced"):
         build(folder)
-    assert "not supported" in caplog.text
+    given = PreprocessingSettings(mean=(0.1,) * 3, std=(0.2,) * 3, resize=16)
+    (note,) = build(folder, preprocessing=given).notes
+    assert "not reproduced. The preprocessing is that of the options instead." in note
 
 
 def test_statistics_are_those_of_the_configuration():

@@ -1,5 +1,3 @@
-import logging
-
 import pytest
 import torch
 from loaded import load_classifier
@@ -8,6 +6,7 @@ from torch import nn
 
 from reportgen.errors import CheckpointError, ModelError, SettingsError
 from reportgen.inputs.preprocessing import Normalisation
+from reportgen.inputs.registry import resolve_model
 from reportgen.settings import ModelSettings, PreprocessingSettings
 
 STATISTICS = PreprocessingSettings(mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.3))
@@ -49,11 +48,10 @@ def test_own_network_gets_its_weights_and_evaluation_mode(net_file, tmp_path):
     assert classifier.preprocessing.mean == STATISTICS.mean
 
 
-def test_factory_without_weights_is_warned_about(net_file, caplog):
-    with caplog.at_level(logging.WARNING):
-        assert load(f"{net_file}:Net").weights_name == ""
-    assert "No weights are given" in caplog.text
-    assert "net.py:Net" in caplog.text
+def test_a_factory_without_weights_is_noted(net_file):
+    classifier = load(f"{net_file}:Net")
+    assert classifier.weights_name == ""
+    assert classifier.notes == ("No weights are given: the network has those that net.py:Net sets, or random ones.",)
 
 
 def test_weights_that_do_not_fit_are_refused(net_file, tmp_path):
@@ -166,15 +164,90 @@ def test_timm_preprocessing_is_that_of_its_configuration(pixels, monkeypatch, ov
 
 
 @pytest.mark.extra
-def test_timm_preprocessing_of_another_kind_is_left_to_the_options(monkeypatch, caplog):
+def test_timm_preprocessing_of_another_kind_is_an_error_unless_the_options_give_one(monkeypatch):
     timm = pytest.importorskip("timm")
     create = timm.create_model
     monkeypatch.setattr(
         timm, "create_model", lambda name, **_: create(name, pretrained_cfg_overlay={"crop_mode": "border"})
     )
-    with pytest.raises(SettingsError), caplog.at_level(logging.WARNING):
+    with pytest.raises(ModelError, match="has crop_mode=border, which is not supported") as caught:
         load("timm:test_resnet", weights="pretrained", preprocessing=PreprocessingSettings())
-    assert "not supported" in caplog.text
+    assert "mean" in caught.value.hint
+    (note,) = load("timm:test_resnet", weights="pretrained").notes
+    assert "crop_mode=border" in note
+    assert note.endswith("The preprocessing is that of the options instead.")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+@pytest.mark.parametrize("has_heads", [True, False])
+def test_heads_and_input_transform_of_inception_follow_the_checkpoint(name, has_heads, tmp_path):
+    from torchvision import models
+
+    trained = models.get_model(
+        name, weights=None, num_classes=3, aux_logits=has_heads, transform_input=True, init_weights=False
+    )
+    classifier = load(f"torchvision:{name}", weights=saved(tmp_path, trained), preprocessing=PreprocessingSettings())
+    batch = torch.rand(2, 3, 96, 96)
+    torch.testing.assert_close(classifier.module(batch), trained.eval()(batch), rtol=0, atol=0)
+    (note,) = classifier.notes
+    assert "transform_input" in note
+    assert "assumed" in note
+
+
+@pytest.mark.extra
+@pytest.mark.parametrize("is_safe", [True, False])
+@pytest.mark.parametrize("is_wrapped", [True, False])
+def test_a_folder_of_timm_is_loaded_through_timm(tmp_path, is_safe, is_wrapped, pixels, monkeypatch):
+    import json
+
+    import safetensors.torch
+
+    timm = pytest.importorskip("timm")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    torch.manual_seed(0)
+    trained = timm.create_model("test_resnet", num_classes=3, global_pool="max").eval()
+    config = {
+        "architecture": "test_resnet",
+        "num_classes": 3,
+        "label_names": ["cat", "dog", "owl"],
+        "model_args": {"num_classes": 3, "in_chans": 3, "global_pool": "max"},
+        "pretrained_cfg": {**trained.pretrained_cfg, "num_classes": 3, "mean": [0.1, 0.2, 0.3], "crop_pct": 0.5},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config, default=str))
+    tensors = {("timm_model." if is_wrapped else "") + name: t for name, t in trained.state_dict().items()}
+    if is_safe:
+        safetensors.torch.save_file(tensors, tmp_path / "model.safetensors")
+    else:
+        torch.save(tensors, tmp_path / "pytorch_model.bin")
+    classifier = load(f"hf:{tmp_path}", 0, preprocessing=PreprocessingSettings())
+    batch = torch.rand(2, 3, 64, 64)
+    torch.testing.assert_close(classifier.module(batch), trained(batch), rtol=0, atol=0)
+    assert classifier.weights_name == ("model.safetensors" if is_safe else "pytorch_model.bin")
+    assert classifier.preprocessing.mean == (0.1, 0.2, 0.3)
+    assert (classifier.preprocessing.resize, classifier.preprocessing.crop) == (320, 160)
+    assert source_of_classes(tmp_path) == ("cat", "dog", "owl")
+    checkpoint = saved(tmp_path, trained)
+    assert load(f"hf:{tmp_path}", 0, weights=checkpoint).weights_name == "w.pth"
+
+
+def source_of_classes(folder):
+    return resolve_model(ModelSettings(model=f"hf:{folder}")).class_names()
+
+
+@pytest.mark.extra
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [({"architecture": "resnet_of_tomorrow"}, "has no model resnet_of_tomorrow"), ({"num_classes": 0}, "backbone")],
+)
+def test_a_folder_of_timm_that_cannot_be_built_is_explained(tmp_path, changes, problem):
+    import json
+
+    pytest.importorskip("timm")
+    config = {"architecture": "test_resnet", "num_classes": 3, "pretrained_cfg": {"num_classes": 0}, **changes}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=problem):
+        load(f"hf:{tmp_path}", 0)
 
 
 @pytest.mark.extra

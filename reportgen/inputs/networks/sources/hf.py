@@ -91,12 +91,15 @@ class HuggingFaceModel(ModelSource):
         return joint_digest({path.name: path for path in list_weight_files(self.folder)})
 
     def class_names(self) -> tuple[str, ...]:
-        """`id2label` of the configuration; empty if it holds placeholders such as `LABEL_0`, or one name twice.
+        """`id2label` of the configuration, or timm's `label_names`; empty for placeholders and repeated names.
 
         Raises:
             ModelError: there is no such folder, or the configuration cannot be read.
         """
-        labels = read_json(self.folder / CONFIG_NAME).get("id2label")
+        config = read_json(self.folder / CONFIG_NAME)
+        labels, listed = config.get("id2label"), config.get("label_names")
+        if isinstance(listed, list):
+            labels = dict(enumerate(listed))
         if not isinstance(labels, dict):
             return ()
         try:
@@ -109,6 +112,11 @@ class HuggingFaceModel(ModelSource):
 
     def load(self, num_classes: int) -> "Network":  # noqa: ARG002  fixed by the configuration
         """The network, with the folder's weights if there is no checkpoint."""
+        config = read_json(self.folder / CONFIG_NAME)
+        if isinstance(config.get("architecture"), str) and isinstance(config.get("pretrained_cfg"), dict):
+            from reportgen.inputs.networks.timm_models import build_timm_folder
+
+            return build_timm_folder(self.folder, self.describe(), config, has_weights=self.checkpoint is None)
         from reportgen.inputs.networks.hf_models import build_hf
 
         return build_hf(self.folder, self.describe(), has_weights=self.checkpoint is None)

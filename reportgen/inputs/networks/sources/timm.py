@@ -1,9 +1,8 @@
 """Classifiers of timm by name."""
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from reportgen.errors import ModelError
 from reportgen.inputs.libraries import TIMM
@@ -13,9 +12,6 @@ from reportgen.settings import ModelSettings
 
 if TYPE_CHECKING:
     from reportgen.inputs.networks.classifier import Network
-    from reportgen.inputs.preprocessing import Preprocessing
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +48,7 @@ class TimmModel(ModelSource):
         """The network, with its pretrained weights if there is no checkpoint."""
         from reportgen.inputs.networks.classifier import Network
         from reportgen.inputs.networks.library_models import build_quietly, explain_origin
+        from reportgen.inputs.networks.timm_models import read_data_config
 
         timm = TIMM.load(f"The model {self.describe()}", error=ModelError)
         if not timm.is_model(self.name):
@@ -62,29 +59,11 @@ class TimmModel(ModelSource):
         config = timm.data.resolve_model_data_config(module)
         tag = getattr(module, "pretrained_cfg", {}).get("tag", "")
         weights_name = f"{self.name.partition('.')[0]}.{tag}" if tag else self.name
+        read = read_data_config(config, explain_origin(f"timm's {weights_name}", is_pretrained=is_pretrained))
         return Network(
             name=self.name,
             module=module,
             weights_name=weights_name if is_pretrained else "",
-            preprocessing=_read_config(config, explain_origin(f"timm's {weights_name}", is_pretrained=is_pretrained)),
+            preprocessing=read.preprocessing,
+            unsupported=read.problem,
         )
-
-
-def _read_config(config: dict[str, Any], source: str) -> "Preprocessing | None":
-    """The evaluation transform of timm; `None`, after a warning, if `Preprocessing` cannot express it."""
-    from reportgen.inputs.preprocessing import INTERPOLATIONS, Preprocessing
-
-    channels, height, width = config["input_size"]
-    mode, interpolation = config["crop_mode"], config["interpolation"]
-    if channels != 3 or height != width or mode not in ("center", "squash") or interpolation not in INTERPOLATIONS:
-        log.warning("The preprocessing of %s is not supported.", source)
-        return None
-    return Preprocessing(
-        mean=tuple(config["mean"]),
-        std=tuple(config["std"]),
-        resize=int(height / config["crop_pct"]),
-        crop=height,
-        interpolation=interpolation,
-        source=source,
-        squash=mode == "squash",
-    )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from reportgen.errors import ModelError
 from reportgen.inputs.networks.source import PRETRAINED, ModelSource, WeightsRule
@@ -11,6 +11,9 @@ from reportgen.settings import ModelSettings
 
 if TYPE_CHECKING:
     from reportgen.inputs.networks.classifier import Network
+
+_AUXILIARY_HEADS: Final = {"googlenet": "aux1", "inception_v3": "AuxLogits"}
+"""Networks with heads that only training uses, which a checkpoint may lack, by the names of their first one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,12 +68,17 @@ class TorchvisionModel(ModelSource):
             raise ModelError(f"torchvision has no classifier {self.name}.", hint=nearest_text(self.name, known))
         is_pretrained = self.checkpoint is None
         weights = models.get_model_weights(self.name).DEFAULT
-        options = {"weights": weights} if is_pretrained else {"weights": None, "num_classes": num_classes}
+        options: dict[str, Any] = {"weights": weights}
+        note = ""
+        if not is_pretrained:
+            own_options, note = self._read_options()
+            options = {"weights": None, "num_classes": num_classes, **own_options}
         transforms = weights.transforms()
         return Network(
             name=self.name,
             module=build_quietly(self.describe(), lambda: models.get_model(self.name, **options)),
             weights_name=str(weights) if is_pretrained else "",
+            notes=(note,) if note else (),
             preprocessing=Preprocessing(
                 mean=tuple(transforms.mean),
                 std=tuple(transforms.std),
@@ -80,3 +88,18 @@ class TorchvisionModel(ModelSource):
                 source=explain_origin(f"torchvision's {weights}", is_pretrained=is_pretrained),
             ),
         )
+
+    def _read_options(self) -> tuple[dict[str, bool], str]:
+        """What the weights in the checkpoint ask of the constructor, and a note on what they do not record."""
+        heads = _AUXILIARY_HEADS.get(self.name)
+        if heads is None or self.checkpoint is None:
+            return {}, ""
+        from reportgen.inputs.networks.checkpoints import load_weights
+
+        names = load_weights(self.checkpoint, self.settings.weights_key).tensors
+        has_heads = any(f".{name}".find(f".{heads}.") >= 0 for name in names)
+        note = (
+            f"The checkpoint does not record whether {self.name} was built with transform_input. True is assumed, as "
+            "for the pretrained weights of torchvision, with the normalization that belongs to it."
+        )
+        return {"aux_logits": has_heads, "transform_input": True, "init_weights": False}, note
