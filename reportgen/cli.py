@@ -1,7 +1,6 @@
 """The command line: from options to settings and the pipeline, and to messages and exit codes."""
 
 import dataclasses
-import logging
 import os
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reportgen.command import Command
-from reportgen.console import ConsoleObserver
+from reportgen.console import ConsoleObserver, log_to_stderr
 from reportgen.options import (
     cache_options,
     device_options,
@@ -53,12 +52,11 @@ class _Group(click.Group):
 
 @click.group(cls=_Group, help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="reportgen")
-@click.option("-v", "--verbose", is_flag=True, help="Write a log to stderr.")
-def cli(verbose: bool) -> None:
+@click.option("-v", "--verbose", is_flag=True, help="Write a log to stderr, with the warnings of libraries.")
+@click.pass_context
+def cli(ctx: click.Context, verbose: bool) -> None:
     """Set up logging for all commands."""
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr
-    )
+    ctx.with_resource(log_to_stderr(verbose=verbose))
 
 
 @cli.command("run", cls=Command)

@@ -1,11 +1,65 @@
-"""The terminal's view of a run: progress with rate and remaining time, and the duration of each stage."""
+"""The terminal's view of a run: progress with rate and remaining time, the duration of each stage, and the log."""
 
+import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import click
+
+_OWN: Final = "reportgen"
+_LIBRARIES: Final = (
+    "PIL",
+    "absl",
+    "datasets",
+    "huggingface_hub",
+    "keras",
+    "matplotlib",
+    "timm",
+    "torch",
+    "torchvision",
+    "transformers",
+)
+"""Loggers that may have handlers of their own."""
+
+
+@contextmanager
+def log_to_stderr(*, verbose: bool) -> Iterator[None]:
+    """Write reportgen's own warnings to stderr; if verbose, the whole log and all that libraries warn about.
+
+    Warnings of libraries name lines of their code, which users of the command line cannot change. What matters of them
+    is checked, and reported in the words of reportgen.
+    """
+    if not verbose:  # read when torch is imported
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+        os.environ.setdefault("TORCH_LOGS", "-all")
+    root, own = logging.getLogger(), logging.getLogger(_OWN)
+    handler, silence = _StderrHandler(), logging.NullHandler()  # without any handler, Python would write to stderr
+    (root if verbose else own).addHandler(handler)
+    root.addHandler(silence)
+    levels = {} if verbose else dict.fromkeys(_LIBRARIES, logging.CRITICAL)
+    levels |= {"": logging.INFO} if verbose else {}
+    before = {name: logging.getLogger(name).level for name in levels}
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
+        root.removeHandler(silence)
+        (root if verbose else own).removeHandler(handler)
+
+
+class _StderrHandler(logging.Handler):
+    """Writes to what stderr is at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(f"{record.levelname}: {record.getMessage()}", err=True)
 
 
 class ConsoleObserver:
