@@ -1,5 +1,6 @@
 """All settings, as frozen values that are checked once. Nothing here opens a file."""
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,9 @@ WINDOWS = ("auto", "full")
 OUTPUTS = ("auto", *OUTPUT_KINDS)
 
 DEFAULT_CACHE_PATH = Path("cache.npz")
+MAX_SIDE = 16_384
+"""Pixels to which an image can be resized: beyond that, a single one takes gigabytes."""
+MAX_WORKERS = 1_024
 DEFAULT_SITE_PATH = Path("site")
 DEFAULT_EXPLANATIONS_PATH = Path("explanations")
 DEFAULT_DATA_ROOT = Path("data")
@@ -75,8 +79,8 @@ class PreprocessingSettings:
             "Give both: together they describe one normalization.",
         )
         _require(
-            self.std is None or min(self.std) > 0,
-            f"{setting('std', self.std)} is not positive.",
+            self.std is None or all(0 < value < math.inf for value in self.std),
+            f"{setting('std', self.std)} is not positive and finite.",
             "Give standard deviations above 0.",
         )
         _require(
@@ -86,9 +90,9 @@ class PreprocessingSettings:
         )
         for name, pixels in (("resize", self.resize), ("crop", self.crop)):
             _require(
-                pixels is None or pixels > 0,
+                pixels is None or 0 < pixels <= MAX_SIDE,
                 f"{setting(name, pixels)} is not a size.",
-                "Give a number of pixels, at least 1.",
+                f"Give a number of pixels, from 1 to {MAX_SIDE:,}.",
             )
         _require(
             self.resize is None or self.crop is None or self.crop <= self.resize,
@@ -244,6 +248,11 @@ class AnalyzeSettings(ModelSettings):
         _require_at_least(1, "limit", self.limit)
         _require_at_least(1, "thumbnail_size", self.thumbnail_size)
         _require_at_least(0, "workers", self.workers)
+        _require(
+            (self.workers or 0) <= MAX_WORKERS,
+            f"{setting('workers', self.workers)} is more than {MAX_WORKERS:,}.",
+            "Give a number of processes, about one per processor.",
+        )
         _require_known("on_bad_image", self.on_bad_image, BAD_IMAGE_ACTIONS)
 
     def _check_sources(self) -> None:
@@ -262,6 +271,7 @@ class AnalyzeSettings(ModelSettings):
             ("weights", self.weights),
             ("weights_key", self.weights_key),
             ("layers", self.layers),
+            ("methods", self.methods != ModelSettings().methods),
             ("faithfulness", self.faithfulness),
         ):
             _require(

@@ -12,6 +12,7 @@ _REPORT = ("urls", "words", "exports", "pictures", "downloads", "views", "pages"
 _LEFT = (
     "version",
     "plain_text",
+    "parsing",
     "errors",
     "atomic",
     "methods",
@@ -26,6 +27,7 @@ _LEFT = (
 _RIGHT = (
     "version",
     "plain_text",
+    "parsing",
     "errors",
     "atomic",
     "methods",

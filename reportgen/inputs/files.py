@@ -74,4 +74,4 @@ def joint_digest(files: Mapping[str, Path]) -> str:
     with ThreadPoolExecutor() as pool:  # hashing and reading let other threads run
         digests = pool.map(file_digest, files.values())
         lines = "".join(f"{digest} {name}\n" for digest, name in zip(digests, files, strict=True))
-    return hashlib.sha256(lines.encode()).hexdigest()
+    return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()

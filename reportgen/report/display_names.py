@@ -1,14 +1,12 @@
 """The names that pages show instead of the data's own, such as `tench` for `n01440764`."""
 
-import csv
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
 from reportgen.errors import SettingsError, setting
+from reportgen.parsing import parse_json, parse_table
 from reportgen.plain_text import to_one_line
 
 _HINT: Final = (
@@ -54,7 +52,7 @@ def choose_shown_names(class_names: Sequence[str], display_names: Mapping[str, s
 
 def _read_json(text: str, path: Path) -> dict[str, str]:
     try:
-        content: Any = json.loads(text)
+        content: Any = parse_json(text)
     except ValueError as error:
         raise SettingsError(f"{setting('display_names', path)} is not valid JSON: {error}.", hint=_HINT) from error
     names: dict[str, str] = {}
@@ -69,9 +67,12 @@ def _read_json(text: str, path: Path) -> dict[str, str]:
 
 
 def _read_csv(text: str, path: Path) -> dict[str, str]:
-    reader = csv.DictReader(StringIO(text, newline=""), skipinitialspace=True)
-    reader.fieldnames = [column.strip().lower() for column in reader.fieldnames or ()]
-    if not {"class", "name"} <= set(reader.fieldnames):
+    header, newline, body = text.partition("\n")
+    try:
+        columns, rows = parse_table(header.lower() + newline + body)
+    except ValueError as error:
+        raise SettingsError(f"{setting('display_names', path)} is not a table: {error}.", hint=_HINT) from error
+    if not {"class", "name"} <= set(columns):
         problem = f"{setting('display_names', path)} lacks the columns class and name"
-        raise SettingsError(f"{problem}; it has {', '.join(reader.fieldnames) or 'none'}.", hint=_HINT)
-    return {row["class"] or "": row["name"] or "" for row in reader}
+        raise SettingsError(f"{problem}; it has {', '.join(columns) or 'none'}.", hint=_HINT)
+    return {row["class"]: row["name"] for _line, row in rows}

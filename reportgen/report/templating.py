@@ -40,6 +40,11 @@ def make_environment(user_templates: Path | None) -> jinja2.Environment:
     if user_templates is not None:
         if not user_templates.is_dir():
             raise SiteError(f"The templates folder {user_templates} does not exist.", hint="Name a folder.")
+        if not any(user_templates.glob("*.j2")) and not (user_templates / "assets").is_dir():
+            raise SiteError(
+                f"The templates folder {user_templates} has no template, such as base.html.j2, and no assets.",
+                hint="Copy what you change from the built-in templates; templates/README.md lists them.",
+            )
         loaders.insert(0, jinja2.FileSystemLoader(user_templates))
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader(loaders),

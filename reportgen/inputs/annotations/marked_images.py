@@ -1,6 +1,5 @@
 """What an annotation file says of one image, before it is known which example that is."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from reportgen.errors import DataError
 from reportgen.inputs.annotations.shapes import Shape
+from reportgen.parsing import parse_json
 
 FORMATS_HINT = (
     "Give a file of LabelMe, COCO, Label Studio, VIA (JSON) or CVAT (XML), a folder of these, or a folder of masks "
@@ -62,7 +62,7 @@ def read_json(path: Path, where: str) -> Any:
         DataError: it cannot be read, or is no JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return parse_json(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise DataError(f"The annotations {where} cannot be read: {error}", hint=FORMATS_HINT) from error
 

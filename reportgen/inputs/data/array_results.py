@@ -7,11 +7,12 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from reportgen.cache import CacheKey, CamPair, EvaluationCache, Provenance, Superclasses
 from reportgen.errors import DataError, SettingsError, setting
 from reportgen.inputs.data.array_maps import MAP_MEMBERS, is_map_member, read_maps
-from reportgen.inputs.data.arrays import ArrayImages
+from reportgen.inputs.data.arrays import ArrayImages, require_unique_ids
 from reportgen.inputs.data.class_names import (
     describe_single_class,
     group_classes,
@@ -35,6 +36,7 @@ from reportgen.settings import AnalyzeSettings
 _LABELS: Final = ("y_true", "labels")
 _LOGITS: Final = ("logits",)
 _PROBABILITIES: Final = ("y_pred_probs", "y_pred_proba", "y_prob", "probs", "probabilities")
+_PREDICTED: Final = ("y_pred",)
 _COLUMN: Final = "column."
 _OTHERS: Final = ("class_names", "ids", "images", "model_name")
 _LAYOUT_HINT: Final = (
@@ -42,6 +44,8 @@ _LAYOUT_HINT: Final = (
     "class_names, str (K,), ids, str (N,), images, uint8 (N, H, W, 3), maps_true and maps_predicted, float (N, h, w)."
 )
 _SUM_TOLERANCE: Final = 1e-3
+_AGREEMENT_TOLERANCE: Final = 0.01
+"""Between probabilities that were saved in half precision and those of the logits."""
 _LEAST_PROBABILITY: Final = float(np.finfo(np.float32).tiny)
 _NO_MAPS: Final = "The model ran elsewhere, and its outputs came without class activation maps."
 _NO_IMAGES: Final = "The class activation maps are left out: the images to lay them over did not come with them."
@@ -138,7 +142,7 @@ def load_array_results(settings: AnalyzeSettings, key: CacheKey) -> ArrayResults
 
 
 def _is_known(name: str) -> bool:
-    known = (*_LABELS, *_LOGITS, *_PROBABILITIES, *_OTHERS, *MAP_MEMBERS)
+    known = (*_LABELS, *_LOGITS, *_PROBABILITIES, *_PREDICTED, *_OTHERS, *MAP_MEMBERS)
     return name in known or name.startswith(_COLUMN) or is_map_member(name)
 
 
@@ -169,12 +173,47 @@ def _read_logits(members: Members, file: NpzFile) -> NDArray[np.float32]:
             "Check the model's weights and input for NaN, the usual cause.",
         )
     if is_logits:
-        return _as_logits(values, name, file)
+        logits: NDArray[np.float32] = _as_logits(values, name, file)
+        _check_agreement(logits, members, file)
+        return logits
     _check_probabilities(values, name, file)
     if values.shape[1] == 1:
         values = np.hstack([1 - values, values])
-    logits: NDArray[np.float32] = np.log(values.clip(_LEAST_PROBABILITY, None)).astype(np.float32)
+    logits = np.log(values.clip(_LEAST_PROBABILITY, None)).astype(np.float32)
+    _check_agreement(logits, members, file)
     return logits
+
+
+def _check_agreement(logits: NDArray[np.float32], members: Members, file: NpzFile) -> None:
+    """Check that other outputs in the file, probabilities or predicted classes, are those of the logits.
+
+    Raises:
+        DataError: they are not.
+    """
+    hint = "Save the outputs of one run, in the order of the labels."
+    probabilities = softmax(logits.astype(np.float64), axis=1)
+    for name in (*_PROBABILITIES, *_PREDICTED):
+        other = members.get(name)
+        if other is None:
+            continue
+        if name in _PREDICTED:
+            if other.shape != (len(logits),) or other.dtype.kind not in "iu":
+                raise file.misfit(f"{name} is {other.dtype} {other.shape}, not integers ({len(logits)},)", hint)
+            is_known = (other >= 0) & (other < logits.shape[1])
+            chosen = probabilities[np.arange(len(logits)), np.where(is_known, other, 0)]
+            differs = ~is_known | (chosen < probabilities.max(axis=1) - _AGREEMENT_TOLERANCE)
+        else:
+            values = other[:, None] if other.ndim == 1 else other
+            values = np.hstack([1 - values, values]) if values.shape[1:] == (1,) else values
+            if values.shape != probabilities.shape:
+                raise file.misfit(f"{name} has the shape {other.shape} for outputs of the shape {logits.shape}", hint)
+            differs = (np.abs(values - probabilities) > _AGREEMENT_TOLERANCE).any(axis=1)
+        if differs.any():
+            raise file.misfit(
+                f"{name} and the other outputs contradict each other in {differs.sum():,} of {len(logits):,} rows, "
+                f"the first of which is {np.argmax(differs)}",
+                hint,
+            )
 
 
 def _as_logits(values: NDArray[np.float64], name: str, file: NpzFile) -> NDArray[np.float32]:
@@ -285,6 +324,7 @@ def _read_ids(members: Members, file: NpzFile, count: int) -> NDArray[np.str_]:
         return np.array(number_names(count), dtype=np.str_)
     if ids.dtype.kind not in "Uiu" or ids.shape != (count,):
         raise file.misfit(f"ids is {ids.dtype} {ids.shape}, not str ({count},)")
+    require_unique_ids(ids.astype(np.str_).tolist(), file)
     return ids.astype(np.str_)
 
 

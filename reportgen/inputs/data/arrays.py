@@ -1,5 +1,7 @@
 """Test sets in memory: the images of a `.npz` or of a data set that fits into memory."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -14,6 +16,7 @@ _LAYOUT_HINT = (
     "and optionally class_names, str (K,), and ids, str (N,)."
 )
 
+MAX_CLASSES: Final = 2**31
 _MEMBER_NAMES: Final = {
     "images": ("images", "test_images", "x_test", "X_test"),
     "labels": ("labels", "test_labels", "y_test"),
@@ -81,9 +84,22 @@ def read_npz(path: Path) -> ArrayMembers:
     class_names, ids = (file.names(members[name], name) if name in members else None for name in ("class_names", "ids"))
     if ids is not None and len(ids) != len(images):
         raise file.misfit(f"ids has {len(ids)} entries for {len(images)} images")
+    if ids is not None:
+        require_unique_ids(ids, file)
     if class_names is not None and labels.max() >= len(class_names):
         raise file.misfit(f"labels reach {labels.max()}, but class_names has only {len(class_names)} entries")
     return ArrayMembers(images=images, labels=labels, class_names=class_names, ids=ids)
+
+
+def require_unique_ids(ids: Sequence[str], file: NpzFile) -> None:
+    """Check that no two examples have the same name.
+
+    Raises:
+        DataError: two have.
+    """
+    name, count = Counter(ids).most_common(1)[0]
+    if count > 1:
+        raise file.misfit(f"ids has {name} {count:,} times", "Give each example a name of its own.")
 
 
 def _as_labels(labels: NDArray[Any], num_images: int, file: NpzFile) -> NDArray[np.int64]:
@@ -98,6 +114,7 @@ def _as_labels(labels: NDArray[Any], num_images: int, file: NpzFile) -> NDArray[
         labels = labels.argmax(axis=1)
     if labels.shape != (num_images,):
         raise file.misfit(f"labels have the shape {labels.shape} for {num_images} images, not ({num_images},)")
-    if labels.min() < 0:
-        raise file.misfit(f"labels are as low as {labels.min()}", "Save class indices, 0 for the first class.")
+    for label in (labels.min(), labels.max()):
+        if not 0 <= label < MAX_CLASSES:
+            raise file.misfit(f"{label} is one of the labels", "Save class indices, 0 for the first class.")
     return labels.astype(np.int64)

@@ -43,8 +43,10 @@ def iterate_views(
     """
     images = evaluation_set.images
     if isinstance(images, ArrayImages) and _needs_no_resize(images.array, preprocessing):
+        _require_memory(images[0], preprocessing, min(batch_size, len(images)))
         yield from _slice_views(images.array, preprocessing.crop, batch_size)
         return
+    _require_memory(images[0], preprocessing, min(batch_size, len(images)))
     height, width = preprocessing.view(images[0]).shape[:2]
     views = _Views(images, preprocessing, (height, width))
     ranges = [range(start, min(start + batch_size, len(images))) for start in range(0, len(images), batch_size)]
@@ -91,6 +93,33 @@ class _Views:
                 return _Misfit(position, size=(view.shape[0], view.shape[1]))
             batch[row] = view
         return batch
+
+
+def _require_memory(image: Pixels, preprocessing: Preprocessing, batch_size: int) -> None:
+    """Check that one batch, as bytes and as float32, fits into the machine's memory.
+
+    Raises:
+        DataError: it does not.
+    """
+    height, width = preprocessing.resized_size(*image.shape[:2])
+    side = preprocessing.crop or 0
+    pixels = max(height * width, side * side) + (side or height) * (side or width) * (batch_size - 1)
+    needed, memory = 15 * pixels, _num_memory_bytes()
+    if needed > memory:
+        raise DataError(
+            f"A batch of {batch_size:,} images of {side or width}×{side or height} pixels takes "
+            f"{needed / 1e9:,.0f} GB, more than the {memory / 1e9:,.0f} GB of memory of this machine.",
+            hint=f"Give a smaller {setting('batch_size')}, or smaller images with {setting('resize')} and "
+            f"{setting('crop')}.",
+        )
+
+
+def _num_memory_bytes() -> float:
+    """The machine's memory; infinite where the system does not say."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):  # as on Windows
+        return float("inf")
 
 
 def _needs_no_resize(array: Pixels, preprocessing: Preprocessing) -> bool:

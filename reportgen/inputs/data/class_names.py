@@ -1,10 +1,7 @@
 """The classes by name: the model's index order, and the superclasses that group them."""
 
-import csv
-import json
 import re
 from collections.abc import Mapping, Sequence
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ from reportgen.inputs.data.class_numbers import are_numbers
 from reportgen.inputs.data.class_orders import parse_class_order
 from reportgen.inputs.files import read_text
 from reportgen.inputs.suggestions import few_text, nearest_text
+from reportgen.parsing import parse_json, parse_table
 from reportgen.plain_text import to_one_line
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
@@ -38,7 +36,7 @@ def read_class_names(path: Path) -> tuple[str, ...]:
         names = order.names
     elif text.startswith(("[", "{")):
         try:
-            names = json.loads(text)
+            names = parse_json(text)
         except ValueError as error:
             raise DataError(f"{what} {path} is not valid JSON: {error}.", hint=hint) from error
         if isinstance(names, dict):
@@ -88,7 +86,7 @@ def require_unique(names: Sequence[str], what: str) -> None:
 
 def describe_single_class(labels: NDArray[np.int64], class_names: Sequence[str]) -> tuple[str, ...]:
     """A note where all examples are of one class; empty otherwise."""
-    if (labels != labels[0]).any():
+    if (labels != labels[0]).any() or labels[0] >= len(class_names):
         return ()
     return (
         f"All {len(labels):,} images are of the class {class_names[int(labels[0])]}: the report measures how often the "
@@ -166,17 +164,18 @@ def read_superclasses(path: Path) -> dict[str, str]:
     """
     what, hint = "The file of superclasses", "Give a CSV with the columns class and superclass, one class per row."
     text = read_text(path, what, error=DataError, hint=hint)
-    reader = csv.DictReader(StringIO(text, newline=""), skipinitialspace=True)
-    columns = [column.strip() for column in reader.fieldnames or ()]
+    try:
+        columns, rows = parse_table(text)
+    except ValueError as error:
+        raise DataError(f"{what} {path} is not a table: {error}.", hint=hint) from error
     for column in ("class", "superclass"):
         if column not in columns:
             raise DataError(f"{what} {path} has no column {column}; it has {', '.join(columns)}.", hint=hint)
-    reader.fieldnames = columns
     superclass_of: dict[str, str] = {}
-    for row in reader:
-        name, superclass = (to_one_line(row[column] or "") for column in ("class", "superclass"))
+    for line, row in rows:
+        name, superclass = (to_one_line(row[column]) for column in ("class", "superclass"))
         if not name or not superclass:
-            raise DataError(f"{what} {path} has no value in line {reader.line_num}.", hint=hint)
+            raise DataError(f"{what} {path} has no value in line {line}.", hint=hint)
         if superclass_of.setdefault(name, superclass) != superclass:
             raise DataError(
                 f"{what} {path} assigns {name} to both {superclass_of[name]} and {superclass}.",

@@ -1,6 +1,6 @@
 """Image files that cannot be read: found by header and end, and by decoding on request. Torch-free."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ from reportgen.inputs.data.arrays import ArrayImages
 from reportgen.inputs.data.evaluation_set import ImageSource
 from reportgen.inputs.data.image_files import DEEP_MODES, FileImages
 from reportgen.inputs.data.image_listing import CONVERT_HINT, UNSUPPORTED, unsupported_reason
+from reportgen.inputs.suggestions import few_text
 
 _ENDS: Final = {b"\x89PNG\r\n\x1a\n": b"IEND\xaeB`\x82", b"\xff\xd8\xff": b"\xff\xd9", b"GIF8": b";"}
 """The first bytes of formats that have an end marker, and the marker."""
@@ -31,10 +32,12 @@ class FileCheck:
     Attributes:
         reason: why it cannot be read, as a clause; empty if nothing speaks against it.
         is_deep: whether its pixels have more than 8 bits.
+        has_frames: whether it has more than one frame or page; only the first is read.
     """
 
     reason: str = ""
     is_deep: bool = False
+    has_frames: bool = False
 
 
 def check_file(path: Path) -> FileCheck:
@@ -42,18 +45,20 @@ def check_file(path: Path) -> FileCheck:
     reason = unsupported_reason(path.name)
     if reason:
         return FileCheck(reason)
+    if not _is_utf8(f"{path.parent.name}/{path.name}"):
+        return FileCheck("has a name that is not UTF-8")
     if not path.is_file():
         return FileCheck("is not a regular file" if path.exists() else "does not exist")
     try:
         if path.stat().st_size == 0:
             return FileCheck("is empty")
         with Image.open(path) as image:
-            is_deep = image.mode in DEEP_MODES
+            is_deep, has_frames = image.mode in DEEP_MODES, bool(getattr(image, "is_animated", False))
             if not _has_end(path):
                 image.load()
     except Exception as error:  # Pillow raises almost any exception on damaged bytes
         return FileCheck(_explain(path, error))
-    return FileCheck(is_deep=is_deep)
+    return FileCheck(is_deep=is_deep, has_frames=has_frames)
 
 
 def find_undecodable(images: ImageSource, names: Iterable[str]) -> list[SkippedImage]:
@@ -93,10 +98,27 @@ def describe_skipped(skipped: list[SkippedImage], total: int) -> str:
     return f"{len(skipped):,} of {total:,} images could not be read and are left out: {first}{more}."
 
 
+def describe_frames(names: Sequence[str]) -> tuple[str, ...]:
+    """A note about images with several frames or pages; none without any."""
+    if not names:
+        return ()
+    subject = "One image has" if len(names) == 1 else f"{len(names):,} images have"
+    return (f"{subject} several frames or pages, of which only the first is read: {few_text(names)}.",)
+
+
 def positions_without(skipped: list[SkippedImage], names: tuple[str, ...]) -> NDArray[np.int64]:
     """The positions of the names that were not skipped, ascending."""
     left_out = {entry.name for entry in skipped}
     return np.array([position for position, name in enumerate(names) if name not in left_out], dtype=np.int64)
+
+
+def _is_utf8(name: str) -> bool:
+    """Whether a name can be written into a page."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _has_end(path: Path) -> bool:

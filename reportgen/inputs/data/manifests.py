@@ -1,5 +1,6 @@
 """Test sets listed in a table: image files, their labels and whatever else is known. Torch-free."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,7 @@ from reportgen.inputs.suggestions import few_text
 
 SUFFIXES: Final = (".csv", ".tsv", *LIST_SUFFIXES, *PARQUET_SUFFIXES)
 
+_LABEL_SEPARATORS = re.compile(r"[|;]")
 _HINT: Final = (
     "Write a table with the columns path and label: path relative to the table's folder, or absolute; label a class "
     f"name, or an index together with {setting('class_names_path')}. A column id names the examples; other columns "
@@ -95,10 +97,12 @@ def read_manifest(path: Path, options: ManifestOptions = ManifestOptions()) -> M
     ids = [roles["id"][position] for position in kept] if "id" in roles else names
     _require_values(ids, "id", path)
     _require_distinct(ids, "id", path)
+    labels = [roles["label"][position] for position in kept]
+    _require_one_label(labels, path)
     return Manifest(
         root=root,
         paths=tuple(names),
-        labels=np.array([roles["label"][position] for position in kept], dtype=np.str_),
+        labels=np.array(labels, dtype=np.str_),
         example_ids=tuple(ids),
         columns={name: make_column([values[position] for position in kept]) for name, values in others},
         notes=table.notes,
@@ -159,6 +163,23 @@ def _require_distinct(values: Sequence[str], what: str, path: Path) -> None:
             raise DataError(
                 f"The manifest {path} has the {what} {value} twice, in rows {first + 1} and {position + 1}.",
                 hint=f"Keep one of the two: each {what} identifies one example.",
+            )
+
+
+def _require_one_label(labels: Sequence[str], path: Path) -> None:
+    """Check that no cell lists several labels, of which others are labels by themselves.
+
+    Raises:
+        DataError: one does.
+    """
+    known = set(labels)
+    for label in sorted(known):
+        parts = [part.strip() for part in _LABEL_SEPARATORS.split(label)]
+        if len(parts) > 1 and any(part in known for part in parts):
+            raise DataError(
+                f"Row {labels.index(label) + 1} of the manifest {path} has several labels: {label}.",
+                hint="Give each image one class: multi-label classification is not supported. If it is one name, "
+                "rename it.",
             )
 
 

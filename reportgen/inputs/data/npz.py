@@ -1,5 +1,6 @@
 """The members of a user's `.npz`, read without running code from it and checked."""
 
+import math
 import zipfile
 import zlib
 from collections.abc import Container
@@ -104,10 +105,15 @@ class NpzFile:
         """
         if values.dtype.kind != "U" or values.ndim != 1:
             raise self.misfit(f"{member} is {values.dtype} {values.shape}, not a list of str", _PLAIN_HINT)
-        return tuple(values.tolist())
+        names = tuple(values.tolist())
+        blank = next((position for position, name in enumerate(names) if not name.strip()), None)
+        if blank is not None:
+            raise self.misfit(f"{member} has an empty name at index {blank}", "Give each entry a name.")
+        return names
 
     def _read_member(self, archive: Any, name: str) -> NDArray[Any]:
         try:
+            self._check_size(archive, name)
             member = archive[name]
         except ValueError as error:
             if "allow_pickle" not in str(error):
@@ -117,6 +123,21 @@ class NpzFile:
         if not isinstance(member, np.ndarray):
             raise self.misfit(f"{name} is not an array")
         return member
+
+    def _check_size(self, archive: Any, name: str) -> None:
+        """Check that the values that a member's header announces are there, before memory is taken for them."""
+        member = f"{name}.npy"
+        if member not in archive.zip.namelist():
+            return  # no array: what NumPy hands on as bytes
+        with archive.zip.open(member) as stream:
+            version = np.lib.format.read_magic(stream)
+            read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+            if version not in read_header:  # newer: text in the names of fields
+                return
+            shape, _is_fortran, dtype = read_header[version](stream)
+            num_bytes = archive.zip.getinfo(member).file_size - stream.tell()
+        if not dtype.hasobject and math.prod(shape) * dtype.itemsize != num_bytes:
+            raise self._damaged()
 
     def _damaged(self) -> DataError:
         return DataError(f"{self.what} {self.path} is truncated or damaged.", hint="Save or download it again.")

@@ -10,6 +10,7 @@ from reportgen.errors import DataError, SettingsError, setting
 from reportgen.inputs.data.evaluation_set import ImageSource, LabelledImages
 from reportgen.inputs.data.file_checks import (
     check_file,
+    describe_frames,
     describe_skipped,
     find_undecodable,
     positions_without,
@@ -50,7 +51,7 @@ def read_files(test_set: LabelledImages, picked: NDArray[np.int64], settings: An
     is_skipping = settings.on_bad_image == "skip"
     images = test_set.images if len(picked) == len(test_set.labels) else test_set.images.take(picked)
     names = tuple(test_set.example_ids[position] for position in picked)
-    skipped, notes = list(test_set.unusable), []
+    skipped, notes = list(test_set.unusable), list[str]()
     total = len(names) + len(skipped)
     if isinstance(images, FileImages):
         checks = [check_file(images.root / name) for name in images.names]
@@ -58,9 +59,10 @@ def read_files(test_set: LabelledImages, picked: NDArray[np.int64], settings: An
         if skipped and not is_skipping:
             raise refuse(skipped, total)
         deep = [images.root / name for name, check in zip(images.names, checks, strict=True) if check.is_deep]
+        notes += describe_frames([name for name, check in zip(names, checks, strict=True) if check.has_frames])
         if deep:
             window, note = choose_window(settings.preprocessing.window, find_range(deep))
-            images, notes = replace(images, window=window), [note]
+            images, notes = replace(images, window=window), [*notes, note]
     elif settings.preprocessing.window != "full":
         raise SettingsError(
             f"{setting('window')} is given, but {test_set.name} is not read from image files.",

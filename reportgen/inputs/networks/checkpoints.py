@@ -344,7 +344,25 @@ def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:
             f"{holds}.",
             hint=_SAVE_HINT,
         )
+    for name, tensor in content.items():
+        kind = _unusual_kind(tensor)
+        if kind:
+            raise CheckpointError(
+                f"The tensor {name} of the checkpoint {path} is {kind}.",
+                hint="Save the weights as plain dense tensors.",
+            )
     return dict(content)
+
+
+def _unusual_kind(tensor: Tensor) -> str:
+    """What keeps a tensor from being copied into a parameter of floats or integers; empty for plain ones."""
+    if tensor.is_meta:
+        return "on the meta device, without values"
+    if tensor.is_quantized:
+        return "quantized"
+    if tensor.layout is not torch.strided:
+        return "sparse"
+    return "complex" if tensor.is_complex() else ""
 
 
 def _stand_ins(content: Any) -> list[StandIn]:

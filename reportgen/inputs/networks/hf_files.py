@@ -1,12 +1,12 @@
 """The files in a folder that Hugging Face transformers has saved."""
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
 from reportgen.errors import ModelError
 from reportgen.inputs.files import read_text, require_file
 from reportgen.inputs.networks.foreign_files import refuse_foreign
+from reportgen.parsing import parse_json
 
 CONFIG_NAME: Final = "config.json"
 PROCESSOR_NAMES: Final = ("preprocessor_config.json", "processor_config.json")
@@ -57,7 +57,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     text = read_text(path, "The model file", error=ModelError, hint=SAVE_HINT)
     try:
-        content = json.loads(text)
+        content = parse_json(text)
     except ValueError as error:
         raise ModelError(f"The model file {path} is not valid JSON: {error}.", hint=SAVE_HINT) from error
     if not isinstance(content, dict):

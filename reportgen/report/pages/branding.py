@@ -121,6 +121,8 @@ def _picture_suffix(content: bytes) -> str | None:
             return _RASTER_SUFFIXES[str(image.format)]
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         pass  # not one of these, or damaged
+    if b"<!ENTITY" in content:  # a few bytes can stand for gigabytes
+        return None
     try:
         return "svg" if ElementTree.fromstring(content).tag == _SVG_ROOT else None
     except (ElementTree.ParseError, ValueError, LookupError):

@@ -63,7 +63,7 @@ def test_logits_count_before_probabilities(write):
 def test_one_column_is_the_second_class(write, shape):
     values, labels = PROBABILITIES[:, 0], np.array([0, 1, 1, 0, 0, 1])
     from_probabilities = load(write(y_true=labels, y_pred_probs=values.reshape(shape)))
-    from_logits = load(write(y_true=labels, logits=(np.log(values) - np.log(1 - values)).reshape(shape)))
+    from_logits = load(write(y_true=labels, y_pred_probs=None, logits=(np.log(values) - np.log(1 - values)).reshape(shape)))
     for cache in (from_probabilities, from_logits):
         np.testing.assert_allclose(softmax(cache.logits, axis=1)[:, 1], values, atol=1e-6)
         assert cache.class_names == ("0", "1")
@@ -99,12 +99,33 @@ def test_probability_zero_of_the_true_class_stays_finite_and_is_told(write):
 def test_logit_of_minus_infinity_is_a_probability_of_zero(write):
     logits = LOGITS.copy()
     logits[0, (LABELS[0] + 1) % 3] = logits[1, LABELS[1]] = -np.inf
-    cache = load(write(logits=logits))
+    cache = load(write(y_pred_probs=None, logits=logits))
     np.testing.assert_array_equal(cache.logits, logits.astype(np.float32))
     assert "1 of 6 examples have the probability 0 for their true class" in cache.provenance.warnings[0]
     logits[2] = -np.inf
     with pytest.raises(DataError, match="row 2 of logits is not finite"):
-        load(write(logits=logits))
+        load(write(y_pred_probs=None, logits=logits))
+
+
+@pytest.mark.parametrize(
+    ("members", "problem"),
+    [
+        ({"logits": LOGITS[::-1]}, r"y_pred_probs and the other outputs contradict each other in \d of 6 rows"),
+        ({"y_pred": (PROBABILITIES.argmin(axis=1))}, "y_pred and the other outputs contradict each other in 6 of 6"),
+        ({"y_pred": np.full(6, 3)}, "y_pred and the other outputs contradict each other in 6 of 6"),
+        ({"y_pred": np.zeros(5, int)}, r"y_pred is int64 \(5,\), not integers \(6,\)"),
+        ({"logits": LOGITS, "y_pred_probs": PROBABILITIES[:, :2]}, r"has the shape \(6, 2\) for outputs of the shape"),
+        ({"ids": np.array(["a", "b", "a", "c", "d", "e"])}, "ids has a 2 times"),
+    ],
+)
+def test_members_that_contradict_each_other_are_refused(write, members, problem):
+    with pytest.raises(DataError, match=problem):
+        load(write(**members))
+
+
+def test_members_that_agree_are_taken(write):
+    agreeing = write(logits=LOGITS, y_pred_probs=softmax(LOGITS, axis=1), y_pred=LOGITS.argmax(axis=1))
+    np.testing.assert_array_equal(load(agreeing).logits, LOGITS.astype(np.float32))
 
 
 def test_names_ids_and_columns_are_kept(write):
@@ -256,7 +277,7 @@ def test_key_names_the_file_and_only_what_decides(write, tmp_path):
     path = write()
     key = compute_cache_key(AnalyzeSettings(arrays=path))
     assert (key.model, key.data) == ("arrays", "outputs.npz")
-    for changes in ({"methods": ("layercam",)}, {"aggregate": "max"}, {"batch_size": 3}, {"device": "cpu"}):
+    for changes in ({"aggregate": "max"}, {"batch_size": 3}, {"device": "cpu"}):
         assert key.differences(compute_cache_key(AnalyzeSettings(arrays=path, **changes))) == ()
     names = tmp_path / "names.txt"
     names.write_text("a\nb\nc")

@@ -69,7 +69,7 @@ def test_grey_pictures_get_three_equal_channels(write_npz, pixels, shape):
         ({"labels": np.zeros(5, np.int64)}, r"shape \(5,\) for 6 images", "labels"),
         ({"labels": np.full((6, 2), 3)}, r"shape \(6, 2\) for 6 images", "labels"),
         ({"labels": np.array([0, 0, 1, 1, 2, 3])}, "reach 3, but class_names has only 3", "class_names"),
-        ({"labels": np.array([-1, 0, 1, 1, 2, 2])}, "as low as -1", "indices"),
+        ({"labels": np.array([-1, 0, 1, 1, 2, 2])}, "-1 is one of the labels", "indices"),
         ({"class_names": np.array([1, 2, 3])}, "class_names is int64", "dtype=str"),
         ({"class_names": np.array(["a", "b", "c"], dtype=object)}, "class_names contains Python objects", "dtype=str"),
         ({"ids": np.array(["a"])}, "ids has 1 entries for 6 images", "ids"),

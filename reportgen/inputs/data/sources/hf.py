@@ -1,6 +1,5 @@
 """Test sets that Hugging Face datasets has saved with `save_to_disk`."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,7 @@ from reportgen.inputs.data.source import DataSource
 from reportgen.inputs.files import require_file
 from reportgen.inputs.libraries import DATASETS
 from reportgen.inputs.suggestions import few_text
+from reportgen.parsing import parse_json
 from reportgen.settings import AnalyzeSettings
 
 if TYPE_CHECKING:
@@ -123,6 +123,6 @@ def _read_json(path: Path) -> Any:
     if not path.is_file():
         raise DataError(f"The folder {path.parent} is not a saved data set: it has no {path.name}.", hint=_HINT)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"The file {path} of the test set is damaged: {error}.", hint="Save it again.") from error

@@ -115,10 +115,24 @@ class ImageFolder(DataSource):
             labels=np.repeat(np.arange(len(listings)), [len(listing.images) for listing in listings.values()]),
             example_ids=names,
             class_names=tuple(listings),
-            notes=describe_left_out(left_out),
+            notes=(*describe_left_out(left_out), *_describe_stray(self.root)),
             order_notes=order_notes,
             unusable=tuple(unusable),
         )
+
+
+def _describe_stray(root: Path) -> tuple[str, ...]:
+    """A note about images that lie beside the class folders; none without any."""
+    from reportgen.inputs.data.image_files import SUFFIXES
+    from reportgen.inputs.suggestions import few_text
+
+    stray = sorted(entry.name for entry in root.iterdir() if entry.is_file() and entry.suffix.lower() in SUFFIXES)
+    if not stray:
+        return ()
+    subject = "One image lies" if len(stray) == 1 else f"{len(stray):,} images lie"
+    return (
+        f"{subject} beside the class folders and {'is' if len(stray) == 1 else 'are'} left out: {few_text(stray)}.",
+    )
 
 
 def _require_no_splits(root: Path, folders: list[str]) -> None:
