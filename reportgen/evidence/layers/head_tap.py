@@ -85,6 +85,14 @@ class HeadTap:
             )
         return self._tapped
 
+    @property
+    def change_in_place(self) -> float:
+        """How far the layer's output was changed in place in the last forward, relative to its largest |value|."""
+        if self.output is None or self._tapped is None or self.output is self._tapped:
+            return 0.0
+        before, after = self.output.detach(), self._tapped.detach()
+        return float((after - before).abs().max() / before.abs().max().clamp_min(1e-12))
+
     def run(self, network: nn.Module, inputs: Tensor, *, substitute: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """One forward of a batch.
 

@@ -157,6 +157,13 @@ class LayerMaps:
         """Each layer's output as the head read it, in the layer's own layout."""
         return tuple(tap.tapped for tap in self._taps)
 
+    def changes_in_place(self) -> dict[str, float]:
+        """By layer, how far its output was changed in place after it had left the layer, in the last forward.
+
+        Relative to its largest |value|; 0 where it was not recorded to be differentiated.
+        """
+        return {target.name: tap.change_in_place for target, tap in zip(self.targets, self._taps, strict=True)}
+
     def make_agnostic_maps(self, values: Sequence[Tensor]) -> dict[str, Tensor]:
         """The maps (B, h, w) of the class-agnostic methods."""
         activations = self._by_channel(values)

@@ -85,7 +85,7 @@ def recompute_maps(
     Raises:
         Exception: any error of a network that cannot be copied, or does not run in float64.
     """
-    device = _float64_device(explainer.network)
+    device = float64_device(explainer.network)
     double = copy.deepcopy(explainer.network).to(device).double().to(memory_format=torch.contiguous_format)
     errors = RecomputeErrors(maps={method: [] for method in sample.maps})
     with frozen(double), Explainer(double, [source.on(double) for source in explainer.sources]) as exact:
@@ -165,7 +165,7 @@ def _closed_form_error(source: MapSource, gradients: Sequence[Tensor], index: in
     return [relative_error(claimed.to(gradient.device), target.to_nchw(gradient))]
 
 
-def _float64_device(network: nn.Module) -> torch.device:
+def float64_device(network: nn.Module) -> torch.device:
     """Where the network is, or the CPU where that has no float64."""
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     return torch.device("cpu") if device.type == "mps" else device

@@ -12,8 +12,10 @@ from reportgen.evidence.devices import uses_tf32
 from reportgen.evidence.methods.closed_form import ClosedForm
 from reportgen.evidence.methods.explained_batch import Explainer
 from reportgen.evidence.methods.map_sources import LayerMaps, MapSource
+from reportgen.evidence.trust.causes import measure_causes
 from reportgen.evidence.trust.recomputation import RecomputeErrors, RecomputeSample, recompute_maps
 from reportgen.inputs.preprocessing import Preprocessing
+from reportgen.inputs.suggestions import few_text
 from reportgen.methods import find_method
 
 log = logging.getLogger(__name__)
@@ -68,7 +70,7 @@ def run_self_checks(
     num_examples: int,
     arithmetic: Arithmetic,
 ) -> tuple[tuple[SelfCheck, ...], tuple[str, ...]]:
-    """All checks of a pass, and warnings where one could not be made. One that fails is logged.
+    """All checks of a pass, and warnings where one failed or could not be made.
 
     Args:
         explainer: what made the maps; its network is in evaluation mode, and is copied.
@@ -111,10 +113,29 @@ def run_self_checks(
             for method, found in errors.maps.items()
         ),
     )
-    for check in checks:
-        if not check.passed:
-            log.warning("%s: the error %.2g exceeds %.2g", check.name, check.worst_error, check.tolerance)
+    failed = [check for check in checks if not check.passed]
+    if failed:
+        warnings = (*warnings, _explain_failures(failed, explainer, preprocessing, sample, closed_form))
     return checks, warnings
+
+
+def _explain_failures(
+    failed: Sequence[SelfCheck],
+    explainer: Explainer,
+    preprocessing: Preprocessing,
+    sample: RecomputeSample,
+    closed_form: ClosedForm | None,
+) -> str:
+    """What failed, by how much, and the likely cause, in sentences."""
+    what = few_text(f"{c.name} (error {c.worst_error:.1e}, tolerance {c.tolerance:.0e})" for c in failed)
+    worst = max(check.worst_error for check in failed)
+    try:
+        cause = measure_causes(explainer, preprocessing, sample, closed_form).describe(worst)
+    except Exception:  # no error here may lose the results of the pass
+        log.debug("the causes could not be measured", exc_info=True)
+        cause = "Its cause could not be measured, as no copy of the network runs."
+    checks = "a self-check" if len(failed) == 1 else "self-checks"
+    return f"The maps may be wrong, as {checks} failed: {what}. {cause}"
 
 
 def name_arithmetic(precision: str, device: torch.device) -> Arithmetic:

@@ -63,7 +63,9 @@ def test_logits_count_before_probabilities(write):
 def test_one_column_is_the_second_class(write, shape):
     values, labels = PROBABILITIES[:, 0], np.array([0, 1, 1, 0, 0, 1])
     from_probabilities = load(write(y_true=labels, y_pred_probs=values.reshape(shape)))
-    from_logits = load(write(y_true=labels, y_pred_probs=None, logits=(np.log(values) - np.log(1 - values)).reshape(shape)))
+    from_logits = load(
+        write(y_true=labels, y_pred_probs=None, logits=(np.log(values) - np.log(1 - values)).reshape(shape))
+    )
     for cache in (from_probabilities, from_logits):
         np.testing.assert_allclose(softmax(cache.logits, axis=1)[:, 1], values, atol=1e-6)
         assert cache.class_names == ("0", "1")
