@@ -15,7 +15,9 @@ from reportgen.errors import CacheError, setting
 from reportgen.methods import is_class_agnostic
 from reportgen.output_reading import OutputReading
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
+"""Raised when the layout of the file changes, or what the same model and data give: caches of version 2 contain raw
+weights of checkpoints with averages, and probabilities of networks that end in a softmax."""
 
 FLOAT16_MAX: Final = float(np.finfo(np.float16).max)
 
@@ -30,7 +32,7 @@ class CacheKey:
     """What decides whether a cache is still valid. It comes from settings and file digests alone.
 
     Attributes:
-        schema_version: layout of the file.
+        schema_version: layout of the file, and rules by which weights and outputs are read.
         model: the model spec without its folder, such as `resnet.py:resnet20`.
         model_digest: SHA-256 of the file that defines the model; empty where it is a library's.
         weights_digest: SHA-256 of the checkpoint; empty where none is given, `pretrained` where the library's are used.

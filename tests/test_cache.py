@@ -21,7 +21,7 @@ from reportgen.cache import (
     RemovalCurves,
     SkippedImage,
 )
-from reportgen.cache_file import load_cache, load_key, save_cache
+from reportgen.cache_file import is_valid_cache, load_cache, load_key, save_cache
 from reportgen.errors import CacheError, ForeignFileError, OutdatedCacheError
 
 
@@ -118,6 +118,17 @@ def test_the_cache_of_an_older_version_is_told_from_a_foreign_file(tiny_cache: E
     for load in (load_cache, load_key):
         with pytest.raises(OutdatedCacheError, match="older"):
             load(tmp_path / "cache.npz")
+
+
+def test_a_cache_from_before_outputs_and_averages_were_read_is_made_anew(tiny_cache: EvaluationCache, tmp_path: Path):
+    """Version 2 has no record of how outputs were read: its logits may be probabilities, its weights not averaged."""
+    path = tmp_path / "cache.npz"
+    save_cache(tiny_cache, path)
+    assert is_valid_cache(path, tiny_cache.key, refresh=False, say=lambda _: None)
+    rewrite_meta(path, schema_version=2)
+    said: list[str] = []
+    assert not is_valid_cache(path, tiny_cache.key, refresh=False, say=said.append)
+    assert said == [f"The cache {path} was written by an older version of reportgen. Running the model again."]
 
 
 @pytest.mark.parametrize(
