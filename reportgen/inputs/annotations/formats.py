@@ -9,14 +9,17 @@ from reportgen.inputs.annotations.label_studio import is_label_studio, read_labe
 from reportgen.inputs.annotations.labelme import is_labelme, read_labelme
 from reportgen.inputs.annotations.marked_images import FORMATS_HINT, AnnotationFile, misfit, read_json
 from reportgen.inputs.annotations.mask_pictures import read_masks
-from reportgen.inputs.annotations.via import is_via, read_via
+from reportgen.inputs.annotations.via import is_via, is_via_csv, read_via, read_via_csv
+from reportgen.inputs.files import read_text
+
+_HEADER_LENGTH = 1000
 
 
 def read_annotations(path: Path, mask_values: tuple[int, ...] = ()) -> AnnotationFile:
     """The annotations in a file, or in the files of a folder.
 
-    In a folder, JSON files come first, then XML files, then masks: LabelMe's files lie beside the images. Hidden files
-    are ignored, and files that cannot be read are left out.
+    In a folder, JSON files come first, then XML files, then VIA's tables, then masks: LabelMe's files lie beside the
+    images. Hidden files are ignored, and files that cannot be read are left out.
 
     Args:
         path: the file or folder.
@@ -34,10 +37,18 @@ def read_annotations(path: Path, mask_values: tuple[int, ...] = ()) -> Annotatio
         chosen = [file for file in files if file.suffix.lower() == suffix]
         if chosen:
             return _read_files(chosen, path)
+    tables = [file for file in files if file.suffix.lower() == ".csv" and is_via_csv(_read_start(file))]
+    if tables:
+        return _read_files(tables, path)
     masks = [file for file in files if file.suffix.lower() == ".png"]
     if masks:
         return read_masks(masks, path, mask_values)
     raise DataError(f"The folder of annotations {path} contains no JSON, XML or PNG files.", hint=FORMATS_HINT)
+
+
+def _read_start(path: Path) -> str:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return file.readline(_HEADER_LENGTH)
 
 
 def _is_hidden(path: Path) -> bool:
@@ -75,6 +86,11 @@ def _read_file(path: Path, below: Path) -> AnnotationFile:
     where = below.as_posix()
     if path.suffix.lower() == ".xml":
         return read_cvat(path, where)
+    if path.suffix.lower() == ".csv":
+        text = read_text(path, "The annotations", error=DataError, hint=FORMATS_HINT)
+        if not is_via_csv(text):
+            raise misfit(where, "it is not a table of regions as VIA writes it")
+        return read_via_csv(text, where)
     document = read_json(path, where)
     if is_coco(document):
         return read_coco(document, where)

@@ -1,4 +1,4 @@
-"""Label Studio's annotations: one JSON list of tasks, with shapes in percent of the image."""
+"""Label Studio's annotations: one JSON list of tasks, with shapes in percent of the image, and brush strokes."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -6,9 +6,10 @@ from typing import Any, Final
 import numpy as np
 
 from reportgen.errors import DataError
+from reportgen.inputs.annotations.brush_runs import decode_brush
 from reportgen.inputs.annotations.image_names import list_names
 from reportgen.inputs.annotations.marked_images import AnnotationFile, MarkedImage, image_size, misfit
-from reportgen.inputs.annotations.shapes import Outline, Shape, ellipse, rotated_rectangle
+from reportgen.inputs.annotations.shapes import Bitmap, Outline, Shape, ellipse, rotated_rectangle
 
 _IMAGE_KEYS: Final = ("image", "img", "picture")
 
@@ -61,6 +62,8 @@ def _read_shape(entry: Mapping[str, Any], size: tuple[int, int] | None, where: s
             if corners.ndim != 2 or len(corners) < 3:
                 raise misfit(where, "its polygon has no three points")
             return Outline(label, corners)
+        if kind.startswith("brush") and value.get("format") == "rle":
+            return Bitmap(label, decode_brush(value["rle"], size))
         x, y = float(value["x"]) * width / 100, float(value["y"]) * height / 100
         turn = float(value.get("rotation") or 0)
         if kind.startswith("rectangle"):
@@ -69,6 +72,6 @@ def _read_shape(entry: Mapping[str, Any], size: tuple[int, int] | None, where: s
         if kind.startswith("ellipse"):
             radii = float(value["radiusX"]) * width / 100, float(value["radiusY"]) * height / 100
             return ellipse(label, (x, y), radii, turn)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise misfit(where, f"its {kind} lacks or misuses {error}") from error
     raise misfit(where, f"its type {kind} is not known")

@@ -10,8 +10,8 @@ from reportgen.inputs.annotations.shapes import Shape
 from reportgen.parsing import parse_json
 
 FORMATS_HINT = (
-    "Give a file of LabelMe, COCO, Label Studio, VIA (JSON) or CVAT (XML), a folder of these, or a folder of masks "
-    "(PNG, black outside the annotations)."
+    "Give a file of LabelMe, COCO, Label Studio, VIA (JSON or CSV) or CVAT (XML), a folder of these, or a folder of "
+    "masks (PNG, black outside the annotations)."
 )
 
 

@@ -1,4 +1,4 @@
-"""Annotations of the VGG Image Annotator (VIA 2): one JSON file for all images."""
+"""Annotations of the VGG Image Annotator (VIA 1 and 2): one JSON or CSV file for all images."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +9,10 @@ from reportgen.errors import DataError
 from reportgen.inputs.annotations.image_names import list_names
 from reportgen.inputs.annotations.marked_images import AnnotationFile, MarkedImage, misfit
 from reportgen.inputs.annotations.shapes import Outline, Shape, circle, ellipse, rectangle
+from reportgen.parsing import parse_json, parse_table
 
 _WITHOUT_AREA = ("point", "polyline")
+_REGION_COLUMNS = ("region_shape_attributes", "region_attributes")
 
 
 def is_via(document: Any) -> bool:
@@ -42,6 +44,38 @@ def read_via(document: Mapping[str, Any], where: str) -> AnnotationFile:
             shapes += [] if shape is None else [shape]
         images.append(MarkedImage(where=place, names=list_names(name), size=None, shapes=tuple(shapes)))
     return AnnotationFile(format="VIA", images=tuple(images), num_lines=num_lines, unusable=tuple(unusable))
+
+
+def is_via_csv(text: str) -> bool:
+    """Whether a text is VIA's table of regions, by its header."""
+    header = text.partition("\n")[0].lstrip("#")
+    return all(name in header for name in ("filename", *_REGION_COLUMNS))
+
+
+def read_via_csv(text: str, where: str) -> AnnotationFile:
+    """The images of VIA's table of regions, as `read_via` reads those of its JSON.
+
+    Raises:
+        DataError: it is not a table.
+    """
+    try:
+        _columns, rows = parse_table(text.lstrip("#"))
+    except ValueError as error:
+        raise misfit(where, str(error)) from error
+    entries: dict[str, Any] = {}
+    for _line, row in rows:
+        entry = entries.setdefault(row["filename"], {"filename": row["filename"], "regions": []})
+        shape, attributes = (_parse_cell(row[name]) for name in _REGION_COLUMNS)
+        if shape != {}:
+            entry["regions"].append({"shape_attributes": shape, "region_attributes": attributes})
+    return read_via(entries, where)
+
+
+def _parse_cell(text: str) -> Any:
+    try:
+        return parse_json(text or "{}")
+    except ValueError:
+        return None  # reported as a region that lacks its shape
 
 
 def _entries(document: Mapping[str, Any]) -> list[Any]:

@@ -72,6 +72,82 @@ def test_vias_projects_and_first_version_are_read_and_wrong_regions_left_out(rea
     assert "export.json, a.png" in file.unusable[0]
 
 
+VIA_HEADER = "filename,file_size,file_attributes,region_count,region_id,region_shape_attributes,region_attributes"
+
+
+def via_row(name: str, shape: dict, **attributes) -> str:
+    cells = [json.dumps(value).replace('"', '""') for value in ({}, shape, attributes)]
+    return f'{name},123,"{cells[0]}",1,0,"{cells[1]}","{cells[2]}"'
+
+
+@pytest.mark.parametrize("header", [VIA_HEADER, f"#{VIA_HEADER}"])
+def test_vias_tables_say_the_same_as_its_json(header, read):
+    rows = [via_row("a.png", form, kind="cat") for form, _ in VIA_FORMS]
+    rows += [
+        via_row("b, c.png".replace(",", ""), {}),
+        via_row("a.png", {"name": "point", "cx": 1, "cy": 1}),
+        'a.png,123,"{}",1,0,"{broken","{}"',
+    ]
+    file = read("\n".join([header, *rows]), "export.csv")
+    assert file.format == "VIA"
+    first, empty = file.images
+    assert [first.names, empty.names] == [("a.png",), ("b c.png",)]
+    assert empty.shapes == ()
+    for shape, (_, expected) in zip(first.shapes, VIA_FORMS, strict=True):
+        assert shape.label == "cat"
+        assert (marked([shape]) ^ expected).sum() <= 0.01 * expected.sum()
+    assert file.num_lines == 1
+    assert len(file.unusable) == 1
+
+
+def test_a_table_of_vias_is_found_in_a_folder_and_other_tables_are_not(tmp_path):
+    (tmp_path / "names.csv").write_text("class,name\n0,cat\n")
+    with pytest.raises(DataError, match="contains no JSON, XML or PNG"):
+        read_annotations(tmp_path)
+    with pytest.raises(DataError, match="not a table of regions as VIA writes it"):
+        read_annotations(tmp_path / "names.csv")
+    (tmp_path / "regions.csv").write_text(f"{VIA_HEADER}\n{via_row('a.png', VIA_FORMS[0][0])}\n")
+    assert [image.names for image in read_annotations(tmp_path).images] == [("a.png",)]
+
+
+def encode_brush(mask: np.ndarray, lengths=(2, 3, 7, 15), width: int = 8) -> list[int]:
+    """Label Studio's run lengths, written from the description of its format: runs, and blocks of single values."""
+    values = np.repeat(mask[..., None] * 255, 4, axis=2).ravel().tolist()
+    bits = f"{len(values):032b}{width - 1:05b}" + "".join(f"{length - 1:04b}" for length in lengths)
+    place = 0
+    while place < len(values):
+        run = 1
+        while place + run < len(values) and values[place + run] == values[place] and run < 2 ** lengths[-1]:
+            run += 1
+        is_run = run > 1
+        count = run if is_run else min(3, len(values) - place)
+        chosen = next(index for index, length in enumerate(lengths) if count - 1 < 2**length)
+        shown = values[place : place + 1] if is_run else values[place : place + count]
+        bits += f"{int(is_run)}{chosen:02b}{count - 1:0{lengths[chosen]}b}" + "".join(f"{v:0{width}b}" for v in shown)
+        place += count
+    bits += "0" * (-len(bits) % 8)
+    return [int(bits[start : start + 8], 2) for start in range(0, len(bits), 8)]
+
+
+@pytest.mark.parametrize("seed", [None, 0])
+def test_label_studios_brush_marks_what_it_has_touched(seed, read):
+    mask = region(20, 10, 50, 30) if seed is None else np.random.default_rng(seed).random(SIZE) < 0.3
+    value = {"format": "rle", "rle": encode_brush(mask), "brushlabels": ["cat"]}
+    file = read([studio_task("a.png", {"type": "brushlabels", "value": value})])
+    assert file.unusable == ()
+    (shape,) = file.images[0].shapes
+    assert shape.label == "cat"
+    np.testing.assert_array_equal(marked([shape]), mask)
+
+
+@pytest.mark.parametrize("spoil", [lambda rle: rle[:-40], lambda rle: [0, 0, 0, 9, *rle[4:]], lambda rle: [300, *rle]])
+def test_a_damaged_brush_is_left_out(spoil, read):
+    value = {"format": "rle", "rle": spoil(encode_brush(region(20, 10, 50, 30))), "brushlabels": ["cat"]}
+    file = read([studio_task("a.png", {"type": "brushlabels", "value": value})])
+    assert file.images[0].shapes == ()
+    assert len(file.unusable) == 1
+
+
 def studio_task(name, *results, **task) -> dict:
     shape = {"original_width": 80, "original_height": 60}
     return {"data": {"image": name}, "annotations": [{"result": [{**shape, **result} for result in results]}], **task}
