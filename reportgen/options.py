@@ -327,6 +327,7 @@ _look_options = options(
     path_option("--logo", metavar="FILE", help="PNG, JPEG, WebP or SVG image for the bar of every page."),
     path_option("--extra-css", metavar="FILE", help="Style sheet that every page applies last."),
     path_option("--templates", metavar="DIR", help="Folder of templates that override the built-in ones."),
+    option("--trust-templates", is_flag=True, help="Run these templates without a sandbox, with all of Python."),
 )
 
 _explained_options = options(

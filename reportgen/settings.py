@@ -316,6 +316,7 @@ class RenderSettings:
         logo: an image for the bar of every page.
         extra_css: a style sheet that every page applies last.
         templates: a folder whose templates override the built-in ones.
+        trust_templates: whether these templates run without a sandbox.
         num_worst: worst examples per class.
         num_best: best examples per class.
         num_mistaken: examples of other classes mistaken for the class, per class.
@@ -337,6 +338,7 @@ class RenderSettings:
     logo: Path | None = None
     extra_css: Path | None = None
     templates: Path | None = None
+    trust_templates: bool = False
     num_worst: int = 5
     num_best: int = 3
     num_mistaken: int = 3
@@ -361,6 +363,11 @@ class RenderSettings:
             0 < self.iou_threshold < 1,
             f"{setting('iou_threshold', self.iou_threshold)} is outside (0, 1).",
             "Give a fraction of the map's peak, such as 0.5.",
+        )
+        _require(
+            self.templates is not None or not self.trust_templates,
+            f"{setting('trust_templates')} requires {setting('templates')}.",
+            f"Name the folder: {setting('templates', 'DIR')}.",
         )
         for name, is_given in (("classes", bool(self.classes)), ("force", self.force)):
             _require(

@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "reportgen"
 
-_REPORT = ("urls", "words", "exports", "pictures", "downloads", "views", "pages")
+_REPORT = ("urls", "style_sheets", "words", "exports", "pictures", "downloads", "views", "pages")
 _LEFT = (
     "version",
     "plain_text",
@@ -58,8 +58,9 @@ MAY_IMPORT = {
 }
 MAY_IMPORT_IN_REPORT = {
     **{part: set(_REPORT[: i + 1]) for i, part in enumerate(_REPORT)},
-    "templating": {"templating"},
-    "delivery": {"urls", "words", "templating", "delivery"},
+    "sandbox": {"sandbox"},
+    "templating": {"sandbox", "templating"},
+    "delivery": {"urls", "style_sheets", "words", "templating", "delivery"},
     "display_names": {"display_names"},
     "presentation": {*_REPORT, "display_names", "templating", "delivery", "presentation"},
     "written_report": {"words", "delivery", "written_report"},

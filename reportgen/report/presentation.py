@@ -57,7 +57,7 @@ def load_presentation(settings: RenderSettings) -> Presentation:
         SettingsError: the notes, the names, the logo or the style sheet cannot be used.
         SiteError: a template is wrong.
     """
-    environment = make_environment(settings.templates)
+    environment = make_environment(settings.templates, is_trusted=settings.trust_templates)
     check_templates(environment)
     return Presentation(
         title=settings.title,

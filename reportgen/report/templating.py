@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import jinja2
+from jinja2.exceptions import SecurityError
 
-from reportgen.errors import SiteError
+from reportgen.errors import SiteError, setting
+from reportgen.report.sandbox import SandboxedTemplates
 
 _COMMENT_LINES: Final = re.compile(rb"^ *(//[^\n]*|/\*\*(?:(?!\*/).)*\*/)\n", re.MULTILINE | re.DOTALL)
 
@@ -26,11 +28,11 @@ def find_templates() -> Path:
     )
 
 
-def make_environment(user_templates: Path | None) -> jinja2.Environment:
+def make_environment(user_templates: Path | None, *, is_trusted: bool = False) -> jinja2.Environment:
     """The environment in which pages are rendered.
 
     A user's folder comes first. The built-in templates are available under their own names and under `builtin/`, so
-    that a template can extend the one that it replaces.
+    that a template can extend the one that it replaces. The templates of a user who is not trusted run in a sandbox.
 
     Raises:
         SiteError: the user's folder does not exist.
@@ -46,14 +48,19 @@ def make_environment(user_templates: Path | None) -> jinja2.Environment:
                 hint="Copy what you change from the built-in templates; templates/README.md lists them.",
             )
         loaders.insert(0, jinja2.FileSystemLoader(user_templates))
-    environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(loaders),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        auto_reload=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
+    options: dict[str, Any] = {
+        "loader": jinja2.ChoiceLoader(loaders),
+        "autoescape": True,
+        "undefined": jinja2.StrictUndefined,
+        "auto_reload": False,
+        "trim_blocks": True,
+        "lstrip_blocks": True,
+        "keep_trailing_newline": True,
+    }
+    environment = (
+        jinja2.Environment(**options)
+        if user_templates is None or is_trusted
+        else SandboxedTemplates(user_templates, **options)
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
     return environment
@@ -92,11 +99,24 @@ def render_page(environment: jinja2.Environment, template: str, page: Any) -> by
     """Render a page from one of the records in `views`.
 
     Raises:
-        SiteError: the template is wrong, or names a field that the record lacks.
+        SiteError: the template is wrong, names a field that the record lacks, or does what the sandbox forbids.
     """
+    if isinstance(environment, SandboxedTemplates):
+        environment.start_page()
     try:
         return _load(environment, template).render(page=page).encode()
-    except jinja2.TemplateError as error:
+    except SecurityError as error:
+        raise SiteError(
+            f"The template {template} is not allowed to do this: {error}.",
+            hint=f"Templates only format what they see. If you trust their author, give {setting('trust_templates')}; "
+            "the site is unchanged.",
+        ) from error
+    except (RecursionError, MemoryError) as error:
+        raise SiteError(
+            f"The template {template} includes or calls itself without end, or makes a text too large for memory.",
+            hint="Correct it; the site is unchanged.",
+        ) from error
+    except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise SiteError(
             f"The template {template} cannot be rendered: {error}.",
             hint="templates/README.md lists what a template sees; the site is unchanged.",

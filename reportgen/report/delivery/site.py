@@ -6,7 +6,6 @@ A run that fails leaves the site as it was. A folder with foreign files but with
 """
 
 import hashlib
-import html
 import json
 import os
 import posixpath
@@ -15,22 +14,16 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from reportgen.atomic import replacing
 from reportgen.errors import SiteError, setting
-from reportgen.report.urls import EXTERNAL_REL
+from reportgen.report.delivery.links import find_broken_links
 from reportgen.version import __version__
 
 MANIFEST_NAME = "manifest.json"
 STAGING_NAME = ".reportgen-staging"
 
 _ALLOWED_NAMES = re.compile(r"\..*|README(\..*)?|LICENSE(\..*)?|CNAME|desktop\.ini", re.IGNORECASE)
-
-
-_EXTERNAL = re.compile(rb"""<a rel="%s" href="(?:https:|mailto:)[^"]*\"""" % EXTERNAL_REL.encode())
-_LINK = re.compile(rb"""\s(?:href|src|xlink:href)="([^"]*)\"""")
-_ID = re.compile(rb"""\sid="([^"]*)\"""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,40 +112,6 @@ def write_site(folder: Path, files: Iterable[tuple[str, bytes]]) -> Site:
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return Site(folder=folder, num_files=len(digests) + 1, num_bytes=num_bytes + len(manifest))
-
-
-def find_broken_links(pages: Mapping[str, bytes], paths: Iterable[str]) -> list[tuple[str, str]]:
-    """The broken links, as (page, link), sorted.
-
-    A link is broken if it leads to a file that is not in `paths`, a fragment that its page does not define, an absolute
-    path or another host. Only `<a rel="external noreferrer" href="https://…">`, written exactly so, may leave the site.
-
-    Args:
-        pages: the HTML pages by relative POSIX path.
-        paths: every file of the site.
-    """
-    known = set(paths)
-    ids = {path: {html.unescape(name.decode()) for name in _ID.findall(page)} for path, page in pages.items()}
-    return sorted(
-        (path, link)
-        for path, page in pages.items()
-        for link in {html.unescape(found.decode()) for found in _LINK.findall(_EXTERNAL.sub(b"", page))}
-        if not _resolves(path, link, known, ids)
-    )
-
-
-def _resolves(page: str, link: str, known: set[str], ids: Mapping[str, set[str]]) -> bool:
-    parts = urlsplit(link)
-    if parts.scheme == "data":
-        return True
-    if parts.scheme or parts.netloc or parts.path.startswith("/"):
-        return False
-    target = posixpath.normpath(posixpath.join(posixpath.dirname(page), unquote(parts.path))) if parts.path else page
-    if target not in known:
-        return False
-    if "=" in parts.fragment:  # state of a page's script, such as #image=42
-        return True
-    return not parts.fragment or target not in ids or unquote(parts.fragment) in ids[target]
 
 
 def _raise_broken(broken: list[tuple[str, str]]) -> None:

@@ -1,25 +1,19 @@
 """The user's logo and style sheet, checked, as files of the site."""
 
 import io
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 from reportgen.errors import SettingsError, setting
+from reportgen.report.style_sheets import MAX_CSS_BYTES, check_style_sheet
 from reportgen.report.urls import EXTRA_CSS_PATH
 from reportgen.settings import RenderSettings
 
 MAX_LOGO_BYTES = 512_000
-MAX_CSS_BYTES = 512_000
 
 _SVG_ROOT = "{http://www.w3.org/2000/svg}svg"
 _RASTER_SUFFIXES = {"PNG": "png", "JPEG": "jpg", "MPO": "jpg", "WEBP": "webp"}  # MPO: what some phones call a JPEG
-
-_CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-_CSS_REFERENCE = re.compile(
-    r"""@import\b[^;]*|\b(?:url|src)\(\s*["']?\s*(?!["'\s]|data:|\#)[^"')]*|\bimage-set\(\s*["'][^"']*""", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -79,20 +73,7 @@ def load_css(path: Path) -> bytes:
         SettingsError: the file cannot be read, is too large, not UTF-8, or refers to another file.
     """
     content = _read(path, "style sheet", "extra_css", MAX_CSS_BYTES)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SettingsError(
-            f"The style sheet {path} is not UTF-8 text: byte {error.start:,} is invalid.", hint="Save it as UTF-8."
-        ) from error
-    code = _CSS_COMMENT.sub(lambda comment: "\n" * comment[0].count("\n") or " ", text)
-    found = _CSS_REFERENCE.search(code)
-    if found:
-        line = code.count("\n", 0, found.start()) + 1
-        raise SettingsError(
-            f"The style sheet {path}, line {line}, refers to another file: {found[0]:.60}",
-            hint="Reports load no other files: keep all rules in this file and embed images as url(data:…).",
-        )
+    check_style_sheet(content, path)
     return content
 
 

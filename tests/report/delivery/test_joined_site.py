@@ -15,7 +15,7 @@ from reportgen.analysis.findings import Findings
 from reportgen.cache import EvaluationCache
 from reportgen.errors import SiteError
 from reportgen.report.delivery.joined_site import Chapter, join_site
-from reportgen.report.delivery.site import find_broken_links
+from reportgen.report.delivery.links import find_broken_links
 from reportgen.report.delivery.tokens import Tag, parse_tokens
 from reportgen.report.presentation import load_presentation
 from reportgen.report.render import render_site

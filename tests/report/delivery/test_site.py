@@ -5,7 +5,7 @@ import pytest
 
 from reportgen.errors import SiteError
 from reportgen.report.delivery import site
-from reportgen.report.delivery.site import check_destination, find_broken_links, write_site
+from reportgen.report.delivery.site import check_destination, write_site
 
 FILES = [("index.html", b'<a href="classes/000.html#top">x</a>'), ("classes/000.html", b'<h1 id="top">x</h1>')]
 
@@ -110,34 +110,6 @@ def test_a_broken_link_is_refused_and_the_earlier_site_stays(tmp_path: Path):
     with pytest.raises(SiteError, match=r"index\.html links to gone\.html"):
         write_site(tmp_path, [("index.html", b'<a href="gone.html">x</a>')])
     assert contents(tmp_path) == before
-
-
-@pytest.mark.parametrize(
-    ("link", "is_broken"),
-    [
-        ("b.html", False),
-        ("b.html#there", False),
-        ("b.html#gone", True),
-        ("#here", False),
-        ("#gone", True),
-        ("../index.html", False),
-        ("gone.html", True),
-        ("../../outside.html", True),
-        ("/b.html", True),
-        ("//host/b.html", True),
-        ("https://host.example/", True),
-        ("data:,", False),
-        ("b.html?x=1", False),
-        ("b%2Ehtml", False),
-    ],
-)
-def test_links_are_resolved_as_a_browser_would(link: str, is_broken: bool):
-    pages = {
-        "classes/a.html": f'<p id="here"><a href="{link}">x</a>'.encode(),
-        "classes/b.html": b'<p id="there">',
-        "index.html": b"",
-    }
-    assert bool(find_broken_links(pages, pages)) == is_broken
 
 
 def test_destination_is_checked_before_any_work(tmp_path: Path):

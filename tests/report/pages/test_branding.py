@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from reportgen.errors import SettingsError
-from reportgen.report.pages.branding import MAX_CSS_BYTES, MAX_LOGO_BYTES, load_branding, load_css, load_logo
+from reportgen.report.pages.branding import MAX_LOGO_BYTES, load_branding, load_css, load_logo
+from reportgen.report.style_sheets import MAX_CSS_BYTES
 from reportgen.settings import RenderSettings
 
 SVG = b'<?xml version="1.0"?>\n<!-- mark -->\n<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>'
@@ -80,6 +81,12 @@ def test_a_style_sheet_that_stands_alone_is_taken_as_it_is(tmp_path: Path, css: 
         "@font-face { src: url(font.woff2) }",
         'a { background: image-set("a.png" 1x) }',
         "a { background: url() }",
+        '@\\69mport "more.css";',
+        "a { background: u\\72l(http://example.org/a.png) }",
+        "a { background: url/**/(x.png) url(\\68ttp://example.org/a.png) }",
+        "a { background: src(var(--picture)) }",
+        "a { b: c } @media print { @import 'more.css'; }",
+        'a { background: -webkit-image-set("a.png" 1x) }',
     ],
 )
 def test_a_style_sheet_that_needs_another_file_is_refused_with_its_line(tmp_path: Path, rule: str):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reportgen.errors import SettingsError
-from reportgen.report.delivery.site import find_broken_links
+from reportgen.report.delivery.links import find_broken_links
 from reportgen.report.pages.notes import MAX_BYTES, load_notes, render_notes
 
 ELEMENTS = {

@@ -13,7 +13,7 @@ import pytest
 
 from reportgen.analysis.findings import Findings, compute_findings
 from reportgen.cache import EvaluationCache
-from reportgen.report.delivery.site import find_broken_links
+from reportgen.report.delivery.links import find_broken_links
 from reportgen.report.presentation import load_presentation
 from reportgen.report.render import render_site
 from reportgen.report.templating import find_templates, make_environment

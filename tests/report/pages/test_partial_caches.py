@@ -12,7 +12,7 @@ import pytest
 from reportgen.analysis.findings import compute_findings
 from reportgen.cache import CamPair, EvaluationCache
 from reportgen.report.delivery.joined_site import Chapter, join_site
-from reportgen.report.delivery.site import find_broken_links
+from reportgen.report.delivery.links import find_broken_links
 from reportgen.report.presentation import load_presentation
 from reportgen.report.render import render_site
 from reportgen.report.urls import method_slug
