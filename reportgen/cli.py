@@ -119,7 +119,7 @@ def explain_command(images: tuple[Path, ...], out: Path, open_page: bool, **opti
     explanations = explain(settings, out=out, observer=observer)
     for image in explanations.images:
         probability = float(image.probabilities[image.predicted])
-        click.echo(f"{image.path}  {explanations.class_names[image.predicted]}  {probability:.3f}")
+        click.echo(f"{image.path}  {explanations.shown_names[image.predicted]}  {probability:.3f}")
     for failure in explanations.failures:
         click.echo(f"error: {failure.message}\nhint:  {failure.hint}", err=True)
     click.echo(f"\n{out / 'index.html'}")

@@ -87,9 +87,16 @@ class Explanations:
         failures: those that could not.
         class_names: the K classes' names in index order.
         provenance: how it came about.
+        display_names: names of the K classes for the page; empty for `class_names`.
     """
 
     images: tuple[ImageExplanation, ...]
     failures: tuple[ImageFailure, ...]
     class_names: tuple[str, ...]
     provenance: Provenance
+    display_names: tuple[str, ...] = ()
+
+    @property
+    def shown_names(self) -> tuple[str, ...]:
+        """The K classes' names as the page shows them."""
+        return self.display_names or self.class_names

@@ -273,15 +273,17 @@ def cache_options(default: Path) -> Callable[[Any], Any]:
     )
 
 
+_display_names_option = path_option(
+    "--display-names",
+    metavar="FILE",
+    help="Class names that pages show: CSV with the columns class,name, JSON, or imagenet_class_index.json.",
+)
+
 _content_options = options(
     "Report",
     path_option("--out", metavar="DIR", default=_DEFAULT_SETTINGS.out, show_default=True, help="Folder of the site."),
     option("--title", metavar="TEXT", help="Title of the report.  [default: the main result]"),
-    path_option(
-        "--display-names",
-        metavar="FILE",
-        help="Class names that pages show: CSV with the columns class,name, JSON, or imagenet_class_index.json.",
-    ),
+    _display_names_option,
     path_option("--notes", metavar="FILE.md", help="Reviewer's notes for the first page, in Markdown."),
     number_option(
         "--worst", "num_worst", default=_DEFAULT_SETTINGS.num_worst, help="Number of worst examples per class."
@@ -339,6 +341,7 @@ _explained_options = options(
         multiple=True,
         help="Class to explain; repeat for several.  [default: the predicted class]",
     ),
+    _display_names_option,
     path_option(
         "--out",
         metavar="DIR",

@@ -97,13 +97,18 @@ def explain(settings: ExplainSettings, *, out: Path | None = None, observer: Obs
     from reportgen.evidence.single_images import explain_images
     from reportgen.inputs.single_images import find_images
     from reportgen.report.delivery.site import check_destination, write_site
+    from reportgen.report.display_names import choose_shown_names, load_display_names
 
     observer = observer or choose_observer()
     if out is not None:
         check_destination(out)
+    display_names = {} if settings.display_names is None else load_display_names(settings.display_names)
     paths = find_images(settings.images)
     with observer.stage("Explain the images", total=len(paths)) as advance:
         explanations = explain_images(paths, settings, progress=advance)
+    if display_names:
+        shown = choose_shown_names(explanations.class_names, display_names)
+        explanations = replace(explanations, display_names=shown)
     if out is not None:
         from reportgen.report.render import render_explanations
 

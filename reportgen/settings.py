@@ -288,10 +288,12 @@ class ExplainSettings(ModelSettings):
     Attributes:
         images: image files, and folders of them.
         classes: names or indices of the classes to explain for each image; empty for the predicted class.
+        display_names: a CSV or JSON file with the names of classes that the page shows.
     """
 
     images: tuple[Path, ...] = ()
     classes: tuple[str, ...] = ()
+    display_names: Path | None = None
 
     def __post_init__(self) -> None:
         """Check each value.

@@ -67,6 +67,28 @@ def test_classes_and_methods_are_chosen_by_name(explain: Run, folder: Path):
     assert all((folder / "explanations" / found["overlay"]).is_file() for found in maps)
 
 
+def test_the_page_shows_display_names_and_the_metadata_the_datas_own(explain: Run, folder: Path):
+    (folder / "names.csv").write_text("class,name\n12,a dozen\n43,forty-three\n")
+    done = explain("12.png", "--model", "demo", "--class", "12", "--class", "43", "--display-names", "names.csv")
+    assert done.code == 0
+    page = (folder / "explanations/index.html").read_text()
+    assert "for a dozen" in page
+    assert "for forty-three" in page
+    found = json.loads((folder / "explanations/12.json").read_text())
+    assert [drawn["explains"]["class"] for drawn in found["maps"]] == ["12", "43"]
+    assert (folder / "explanations/12-43-gradcam-overlay.png").is_file()
+    shown = {"12": "a dozen", "43": "forty-three"}.get(found["predicted"]["class"], found["predicted"]["class"])
+    assert done.out.splitlines()[0].startswith(f"12.png  {shown}  ")
+
+
+def test_display_names_of_no_class_are_refused_before_anything_is_written(explain: Run, folder: Path):
+    (folder / "names.csv").write_text("class,name\ndog,Dog\n")
+    done = explain("12.png", "--model", "demo", "--display-names", "names.csv")
+    assert done.code == 1
+    assert "--display-names lists none of the classes" in done.err
+    assert not (folder / "explanations").exists()
+
+
 def test_the_function_is_public_beside_the_modules_that_it_calls(folder: Path):
     import reportgen
 

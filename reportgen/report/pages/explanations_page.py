@@ -169,7 +169,7 @@ def _picture(url: str, pixels: NDArray[np.uint8], alt: str) -> Picture:
 
 
 def _verdict(explanations: Explanations, image: ImageExplanation) -> str:
-    name = explanations.class_names[image.predicted]
+    name = explanations.shown_names[image.predicted]
     return f"Predicted: {name} ({percent_text(float(image.probabilities[image.predicted]))})."
 
 
@@ -177,7 +177,7 @@ def _likely_classes(explanations: Explanations, image: ImageExplanation) -> Iter
     for index in image.top(_NUM_TOP):
         probability = float(image.probabilities[index])
         yield LikelyClass(
-            name=explanations.class_names[index],
+            name=explanations.shown_names[index],
             probability=percent_text(probability),
             bar=draw_meter(probability),
         )
@@ -185,7 +185,7 @@ def _likely_classes(explanations: Explanations, image: ImageExplanation) -> Iter
 
 def _explained_map(explanations: Explanations, image: ImageExplanation, drawn: _DrawnMap) -> ExplainedMap:
     method = find_method(drawn.map.method)
-    name = explanations.class_names[drawn.map.class_index]
+    name = explanations.shown_names[drawn.map.class_index]
     what = "class-agnostic" if method.is_class_agnostic else f"for {name}"
     title = f"{method.title}, {what}"
     is_blank = drawn.peak == 0
