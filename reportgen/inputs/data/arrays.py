@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from reportgen.inputs.data.deep_arrays import reduce_images
 from reportgen.inputs.data.npz import NpzFile
 
 _LAYOUT_HINT = (
@@ -57,16 +58,22 @@ class ArrayMembers:
         labels: int64 (N,), not negative; below K if there are class names.
         class_names: the K names; `None` where the file has none.
         ids: the N names; `None` where the file has none.
+        notes: how the values of the images were reduced to 8 bits, as sentences.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     class_names: tuple[str, ...] | None
     ids: tuple[str, ...] | None
+    notes: tuple[str, ...] = ()
 
 
-def read_npz(path: Path) -> ArrayMembers:
+def read_npz(path: Path, window: tuple[float, ...] | str = "full") -> ArrayMembers:
     """The members of a `.npz` test set. Grey images (N, H, W) or (N, H, W, 1) become RGB.
+
+    Args:
+        path: the file.
+        window: of images with more than 8 bits, as in `PreprocessingSettings`.
 
     Raises:
         DataError: the file is missing, damaged or no `.npz`, or a member is missing, of another type or misshapen.
@@ -79,7 +86,8 @@ def read_npz(path: Path) -> ArrayMembers:
     for name in ("images", "labels"):
         if name not in members:
             raise file.misfit(f"it has no member {name}; {file.contents_text()}")
-    images = file.rgb_images(members["images"])
+    reduced = reduce_images(members["images"], window, file)
+    images = file.rgb_images(reduced.images)
     labels = _as_labels(members["labels"], len(images), file)
     class_names, ids = (file.names(members[name], name) if name in members else None for name in ("class_names", "ids"))
     if ids is not None and len(ids) != len(images):
@@ -88,7 +96,7 @@ def read_npz(path: Path) -> ArrayMembers:
         require_unique_ids(ids, file)
     if class_names is not None and labels.max() >= len(class_names):
         raise file.misfit(f"labels reach {labels.max()}, but class_names has only {len(class_names)} entries")
-    return ArrayMembers(images=images, labels=labels, class_names=class_names, ids=ids)
+    return ArrayMembers(images=images, labels=labels, class_names=class_names, ids=ids, notes=reduced.notes)
 
 
 def require_unique_ids(ids: Sequence[str], file: NpzFile) -> None:

@@ -43,6 +43,7 @@ class LabelledImages:
         notes: what was assumed or left out, as sentences for the reader of the report.
         order_notes: notes about the order of `class_names`, for the case that the model's own is not known.
         unusable: files that belong to the test set, but cannot be read.
+        is_windowed: whether there are images with more than 8 bits, to which the source has applied the window.
     """
 
     name: str
@@ -56,6 +57,7 @@ class LabelledImages:
     notes: tuple[str, ...] = ()
     order_notes: tuple[str, ...] = ()
     unusable: tuple[SkippedImage, ...] = ()
+    is_windowed: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

@@ -1,10 +1,10 @@
 """The rows of test sets that Hugging Face datasets has saved."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, BinaryIO, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,8 @@ from reportgen.errors import DataError
 from reportgen.inputs.data.class_names import index_labels, number_names, read_class_names
 from reportgen.inputs.data.columns import column_texts, make_column
 from reportgen.inputs.data.evaluation_set import LabelledImages
-from reportgen.inputs.data.image_files import decode_image, read_image
+from reportgen.inputs.data.image_files import FULL_WINDOW, Window, decode_image, read_image
+from reportgen.inputs.data.windows import choose_window, find_range_in_sample
 from reportgen.inputs.libraries import DATASETS
 from reportgen.inputs.suggestions import few_text
 
@@ -29,11 +30,13 @@ class RowImages:
         rows: the data set, whose only column holds encoded images.
         column: that column.
         positions: int64 (N,), the rows.
+        window: of images with more than 8 bits.
     """
 
     rows: Any
     column: str
     positions: NDArray[np.int64]
+    window: Window = FULL_WINDOW
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -44,15 +47,29 @@ class RowImages:
         if image is None:
             raise DataError(f"Row {row} of the test set has no image.", hint="Remove such rows and save it again.")
         if image["bytes"] is not None:
-            return decode_image(BytesIO(image["bytes"]), f"in row {row} of the test set")
-        return read_image(Path(image["path"]))
+            return decode_image(BytesIO(image["bytes"]), f"in row {row} of the test set", self.window)
+        return read_image(Path(image["path"]), self.window)
+
+    def open(self, position: int) -> Path | BinaryIO | None:
+        """The file of an image, or its content as a stream; `None` where there is none."""
+        image = self.rows[int(self.positions[position])][self.column]
+        if image is None:
+            return None
+        return BytesIO(image["bytes"]) if image["bytes"] is not None else Path(image["path"])
 
     def take(self, positions: NDArray[np.int64], /) -> Self:
         """The images at some positions."""
-        return type(self)(self.rows, self.column, self.positions[positions])
+        return replace(self, positions=self.positions[positions])
 
 
-def read_saved_dataset(folder: Path, name: str, *, label_column: str, class_names_path: Path | None) -> LabelledImages:
+def read_saved_dataset(
+    folder: Path,
+    name: str,
+    *,
+    label_column: str,
+    class_names_path: Path | None,
+    window: tuple[float, ...] | str = "full",
+) -> LabelledImages:
     """The test set in a folder of rows: image and label column are found by their types.
 
     All other columns of scalars become metadata columns. Examples are named after their image files, if the data set
@@ -63,6 +80,7 @@ def read_saved_dataset(folder: Path, name: str, *, label_column: str, class_name
         name: the test set in words.
         label_column: the column of labels; empty to find it.
         class_names_path: the file of class names that labels in plain numbers index.
+        window: of images with more than 8 bits, as in `PreprocessingSettings`.
 
     Raises:
         DataError: it cannot be read, has no images or labels, or several columns could be the label.
@@ -71,9 +89,17 @@ def read_saved_dataset(folder: Path, name: str, *, label_column: str, class_name
     image_column = _find_image_column(rows.features, name)
     label_column = _find_label_column(rows.features, name, label_column, image_column)
     labels, class_names = _read_labels(rows, label_column, name, class_names_path)
+    images = RowImages(_encoded(rows, image_column), image_column, np.arange(len(rows)))
+    notes: tuple[str, ...] = ()
+    found = find_range_in_sample(images)
+    if found is not None:
+        chosen, note = choose_window(window, found)
+        images, notes = replace(images, window=chosen), (note,)
     return LabelledImages(
         name=name,
-        images=RowImages(_encoded(rows, image_column), image_column, np.arange(len(rows))),
+        images=images,
+        notes=notes,
+        is_windowed=found is not None,
         labels=labels,
         example_ids=_file_names(rows, image_column) or number_names(len(rows)),
         class_names=class_names,

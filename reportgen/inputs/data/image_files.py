@@ -116,7 +116,7 @@ def to_rgb(image: Image.Image, window: Window = FULL_WINDOW) -> NDArray[np.uint8
     """
     upright = ImageOps.exif_transpose(image)
     if upright.mode in _SIXTEEN_BIT_MODES:
-        upright = Image.fromarray(_reduce_to_8_bits(np.asarray(upright), window))
+        upright = Image.fromarray(reduce_to_8_bits(np.asarray(upright), window))
     elif upright.mode == "F":
         if window == FULL_WINDOW:
             hint = f"give {setting('window', (0, 1))} or {setting('window', 'auto')}"
@@ -129,8 +129,12 @@ def to_rgb(image: Image.Image, window: Window = FULL_WINDOW) -> NDArray[np.uint8
     return np.asarray(upright.convert("RGB"))
 
 
-def _reduce_to_8_bits(pixels: NDArray[np.generic], window: Window) -> NDArray[np.uint8]:
-    """Integer grey values to the nearest of [0, 255]; with the full window, from [0, 65535]."""
+def reduce_to_8_bits(pixels: NDArray[np.generic], window: Window) -> NDArray[np.uint8]:
+    """Values to the nearest of [0, 255], uint8 of the same shape; with the full window, from whole ones in [0, 65535].
+
+    Raises:
+        ValueError: with the full window, one is outside.
+    """
     if window != FULL_WINDOW:
         return _apply_window(pixels, window)
     values = pixels.astype(np.int64)

@@ -46,7 +46,7 @@ def read_files(test_set: LabelledImages, picked: NDArray[np.int64], settings: An
 
     Raises:
         DataError: images cannot be read, and are not to be skipped; or none can be read.
-        SettingsError: a window is given for a test set that is not read from image files.
+        SettingsError: a window is given for a test set without images of more than 8 bits.
     """
     is_skipping = settings.on_bad_image == "skip"
     images = test_set.images if len(picked) == len(test_set.labels) else test_set.images.take(picked)
@@ -63,10 +63,10 @@ def read_files(test_set: LabelledImages, picked: NDArray[np.int64], settings: An
         if deep:
             window, note = choose_window(settings.preprocessing.window, find_range(deep))
             images, notes = replace(images, window=window), [*notes, note]
-    elif settings.preprocessing.window != "full":
+    elif settings.preprocessing.window != "full" and not test_set.is_windowed:
         raise SettingsError(
-            f"{setting('window')} is given, but {test_set.name} is not read from image files.",
-            hint="Omit it, or save the images as 16-bit files.",
+            f"{setting('window')} is given, but {test_set.name} has no images with more than 8 bits.",
+            hint="Omit it.",
         )
     kept = positions_without(skipped, names)
     if is_skipping:

@@ -64,9 +64,68 @@ def test_windows_do_not_touch_pictures_of_8_bits(image_folder):
     assert windowed.notes == ()
 
 
-def test_a_window_without_image_files_is_refused(write_npz):
-    with pytest.raises(SettingsError, match="not read from image files"):
+def test_a_window_without_deep_images_is_refused(write_npz):
+    with pytest.raises(SettingsError, match=r"set\.npz has no images with more than 8 bits"):
         load(write_npz(), "auto")
+
+
+@pytest.mark.parametrize("shape", [(6, 8, 8), (6, 8, 8, 3)])
+@pytest.mark.parametrize(
+    ("window", "low", "high"),
+    [("full", 0, 65535), ("auto", 100, 4000), ((0.0, 4095.0), 0, 4095), ((500, 600), 500, 600)],
+)
+def test_a_window_is_applied_to_arrays(write_npz, shape, window, low, high):
+    values = np.random.default_rng(0).integers(100, 4001, shape).astype(np.uint16)
+    values[0, 0, :2], values[0, 0, 2:4] = 100, 4000
+    loaded = load(write_npz(images=values), window)
+    expected = np.rint(((values.astype(np.float64) - low) / (high - low)).clip(0, 1) * 255)
+    expected = expected if expected.ndim == 4 else np.repeat(expected[..., None], 3, axis=3)
+    for position in range(6):
+        np.testing.assert_array_equal(loaded.images[position], expected[position])
+    (note,) = loaded.notes
+    assert "6 pictures have more than 8 bits, with values from 100 to 4,000" in note
+
+
+def test_arrays_of_whole_numbers_up_to_255_are_read_as_8_bits(write_npz, pixels):
+    loaded = load(write_npz(images=pixels(6, 8, 8, 3).astype(np.int64)))
+    np.testing.assert_array_equal(loaded.images[2], pixels(6, 8, 8, 3)[2])
+    assert "int64 with values from 0 to 255, which are read as 8 bits" in loaded.notes[0]
+
+
+def test_arrays_of_floating_point_need_a_window(write_npz):
+    values = np.linspace(-1, 1, 6 * 64).reshape(6, 8, 8).astype(np.float32)
+    with pytest.raises(DataError, match="range of their values is not known") as caught:
+        load(write_npz(images=values))
+    assert "window=" in caught.value.hint
+    loaded = load(write_npz(images=values), (-1.0, 1.0))
+    np.testing.assert_array_equal(loaded.images[0][..., 0], np.rint((values[0].astype(np.float64) + 1) / 2 * 255))
+    values[0, 0, 0] = np.nan
+    with pytest.raises(DataError, match="NaN"):
+        load(write_npz(images=values), (-1.0, 1.0))
+    with pytest.raises(DataError, match="reach from -1024 to 70000, beyond 16 bits"):
+        load(write_npz(images=np.linspace(-1024, 70000, 6 * 64).astype(np.int32).reshape(6, 8, 8)))
+
+
+@pytest.mark.extra
+@pytest.mark.parametrize(("window", "low", "high"), [("full", 0, 65535), ("auto", 100, 4000), ((0.0, 4095.0), 0, 4095)])
+def test_a_window_is_applied_to_saved_data_sets(deep_folder, tmp_path, window, low, high):
+    datasets = pytest.importorskip("datasets")
+    names = ["a/0.png", "a/1.png", "b/0.png", "b/1.png"]
+    rows = datasets.Dataset.from_dict(
+        {
+            "image": [{"bytes": (deep_folder / name).read_bytes(), "path": None} for name in names],
+            "label": [0, 0, 1, 1],
+        },
+        features=datasets.Features(
+            {"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])},
+        ),
+    )
+    rows.save_to_disk(str(tmp_path / "saved"))
+    loaded = load(f"hf:{tmp_path / 'saved'}", window)
+    for position, name in enumerate(names):
+        expected = np.rint(((stored(deep_folder, name) - low) / (high - low)).clip(0, 1) * 255)
+        np.testing.assert_array_equal(loaded.images[position][..., 0], expected)
+    assert "4 pictures have more than 8 bits" in loaded.notes[0]
 
 
 def test_a_constant_picture_has_a_window(tmp_path):

@@ -104,7 +104,11 @@ class HuggingFaceDataset(DataSource):
 
         self.files()
         return read_saved_dataset(
-            self.folder, self.name, label_column=self.label_column, class_names_path=self.settings.class_names_path
+            self.folder,
+            self.name,
+            label_column=self.label_column,
+            class_names_path=self.settings.class_names_path,
+            window=self.settings.preprocessing.window,
         )
 
     def _choose(self, splits: list[str]) -> str:

@@ -29,11 +29,13 @@ class NpzTestSet(FileDataSource):
         from reportgen.inputs.data.class_names import number_names
         from reportgen.inputs.data.evaluation_set import LabelledImages
 
-        members = read_npz(self.path)
+        members = read_npz(self.path, self.settings.preprocessing.window)
         return LabelledImages(
             name=self.path.name,
             images=ArrayImages(members.images),
             labels=members.labels,
             example_ids=members.ids or number_names(len(members.labels)),
             class_names=members.class_names,
+            notes=members.notes,
+            is_windowed=bool(members.notes),
         )
