@@ -8,9 +8,8 @@ from typing import Final
 
 from reportgen.errors import ReportError
 
-_START_LENGTH: Final = 256
-_LFS_START: Final = b"version https://git-lfs.github.com/spec/"
-_PAGE_STARTS: Final = (b"<!doctype html", b"<html")
+START_LENGTH: Final = 256
+LFS_REASON: Final = "is a pointer of Git LFS"
 
 
 def require_file(path: Path, what: str, *, error: type[ReportError], hint: str) -> Path:
@@ -37,18 +36,32 @@ def require_file(path: Path, what: str, *, error: type[ReportError], hint: str) 
 
 def _refuse_placeholder(path: Path, what: str, error: type[ReportError]) -> None:
     """Refuse what stands in place of a file: the pointer of Git LFS, or the web page that a download answered with."""
-    with path.open("rb") as file:
-        start = file.read(_START_LENGTH)
-    if start.startswith(_LFS_START):
+    try:
+        with path.open("rb") as file:
+            start = file.read(START_LENGTH)
+    except OSError as cause:
         raise error(
-            f"{what} {path} is a pointer of Git LFS, not the file itself.",
+            f"{what} {path} cannot be read: {cause.strerror}.", hint="Allow reading it, or copy it elsewhere."
+        ) from cause
+    reason = explain_placeholder(start)
+    if reason == LFS_REASON:
+        raise error(
+            f"{what} {path} {reason}, not the file itself.",
             hint="Run `git lfs install` and `git lfs pull` in its repository, or download the file itself.",
         )
-    if start.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_PAGE_STARTS):
+    if reason:
         raise error(
-            f"{what} {path} is a web page (HTML), not the file itself: the download failed or needs a login.",
+            f"{what} {path} {reason}, not the file itself: the download failed or needs a login.",
             hint="Download it again from the link to the file itself, and log in first if the file is private.",
         )
+
+
+def explain_placeholder(start: bytes) -> str:
+    """What stands in place of a file, as a clause, by its first `START_LENGTH` bytes; empty for all other files."""
+    if start.startswith(b"version https://git-lfs.github.com/spec/"):
+        return LFS_REASON
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return "is a web page (HTML)" if text.startswith((b"<!doctype html", b"<html")) else ""
 
 
 def read_text(path: Path, what: str, *, error: type[ReportError], hint: str) -> str:

@@ -28,3 +28,15 @@ def test_text_loses_its_byte_order_mark_and_must_be_utf8(tmp_path):
     path.write_bytes("käse".encode("latin-1"))
     with pytest.raises(DataError, match="not UTF-8"):
         read_text(path, "The file", error=DataError, hint="Do.")
+
+
+def test_a_file_that_must_not_be_read_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "locked"
+    path.write_text("x")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(path), "open", refuse)
+    with pytest.raises(DataError, match="The thing .*locked cannot be read: Permission denied"):
+        require_file(path, "The thing", error=DataError, hint="Do.")

@@ -17,6 +17,7 @@ from reportgen.inputs.data.arrays import ArrayImages
 from reportgen.inputs.data.evaluation_set import ImageSource
 from reportgen.inputs.data.image_files import DEEP_MODES, FileImages
 from reportgen.inputs.data.image_listing import CONVERT_HINT, UNSUPPORTED, unsupported_reason
+from reportgen.inputs.files import explain_placeholder
 from reportgen.inputs.suggestions import few_text
 
 _ENDS: Final = {b"\x89PNG\r\n\x1a\n": b"IEND\xaeB`\x82", b"\xff\xd8\xff": b"\xff\xd9", b"GIF8": b";"}
@@ -135,6 +136,9 @@ def _explain(path: Path, error: Exception) -> str:
     """Why Pillow cannot read a file."""
     with path.open("rb") as file:
         start = file.read(352)
+    placeholder = explain_placeholder(start)
+    if placeholder:
+        return f"{placeholder}, not an image"
     if start[128:132] == b"DICM":
         return UNSUPPORTED[".dcm"]
     if start[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):

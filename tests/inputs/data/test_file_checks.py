@@ -46,6 +46,8 @@ def test_files_without_their_end_are_found(tmp_path, pixels, kind, share):
         (bytes(128) + b"DICM" + bytes(100), "DICOM"),
         (b"\0\0\0\x18ftypheic" + bytes(50), "HEIC"),
         (bytes(344) + b"n+1\0" + bytes(50), "volumes"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "is a pointer of Git LFS, not an image"),
+        (b"<!DOCTYPE html><html>404</html>", "is a web page"),
     ],
 )
 def test_content_that_is_no_picture_is_named(tmp_path, content, reason):
