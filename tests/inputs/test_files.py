@@ -38,5 +38,5 @@ def test_a_file_that_must_not_be_read_is_named(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(type(path), "open", refuse)
-    with pytest.raises(DataError, match="The thing .*locked cannot be read: Permission denied"):
+    with pytest.raises(DataError, match=r"The thing .*locked cannot be read: Permission denied"):
         require_file(path, "The thing", error=DataError, hint="Do.")
