@@ -15,9 +15,9 @@ from reportgen.errors import CacheError, setting
 from reportgen.methods import is_class_agnostic
 from reportgen.output_reading import OutputReading
 
-SCHEMA_VERSION: Final = 3
-"""Raised when the layout of the file changes, or what the same model and data give: caches of version 2 contain raw
-weights of checkpoints with averages, and probabilities of networks that end in a softmax."""
+KEY_VERSION: Final = 3
+"""Raised when the same model and data give other results: caches of version 2 contain raw weights of checkpoints with
+averages, and probabilities of networks that end in a softmax."""
 
 FLOAT16_MAX: Final = float(np.finfo(np.float16).max)
 
@@ -32,7 +32,7 @@ class CacheKey:
     """What decides whether a cache is still valid. It comes from settings and file digests alone.
 
     Attributes:
-        schema_version: layout of the file, and rules by which weights and outputs are read.
+        schema_version: the rules by which weights and outputs are read.
         model: the model spec without its folder, such as `resnet.py:resnet20`.
         model_digest: SHA-256 of the file that defines the model; empty where it is a library's.
         weights_digest: SHA-256 of the checkpoint; empty where none is given, `pretrained` where the library's are used.
@@ -50,7 +50,7 @@ class CacheKey:
         precision: `fp32` or `bf16`.
     """
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = KEY_VERSION
     model: str
     model_digest: str
     weights_digest: str
@@ -260,6 +260,7 @@ class EvaluationCache:
         provenance: how it came about.
         checks: what the self-checks found.
         skipped: files of the test set that could not be read.
+        digest: SHA-256 of the file that it was saved to or read from; empty if neither.
         display_names: names of the K classes for the pages of one report, which are not saved; empty for `class_names`.
     """
 
@@ -278,6 +279,7 @@ class EvaluationCache:
     provenance: Provenance
     checks: tuple[SelfCheck, ...]
     skipped: tuple[SkippedImage, ...] = ()
+    digest: str = ""
     display_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -326,12 +328,14 @@ def _check_arrays(cache: EvaluationCache) -> None:
     n, k = cache.num_examples, cache.num_classes
     _require(n > 0, "it contains no examples")
     _require(k > 1, f"it holds {k} classes, expected two or more")
+    _require(len(set(cache.class_names)) == k and all(cache.class_names), f"class_names are not {k} different names")
     _require_array("labels", cache.labels, "int64", (n,))
     _require_array("example_index", cache.example_index, "int64", (n,))
     _require_array("example_id", cache.example_id, "str", (n,))
     _require_array("logits", cache.logits, "float32", (n, k))
     if cache.thumbnails is not None:
         _require_array("thumbnails", cache.thumbnails, "uint8", (n, None, None, 3))
+        _require(cache.thumbnails.size > 0, "thumbnails have no pixels")
     _require(bool((np.diff(cache.example_index) > 0).all()), "example_index is not ascending")
     _require(bool(((cache.labels >= 0) & (cache.labels < k)).all()), f"labels lie outside 0..{k - 1}")
     is_number = (cache.logits < np.inf).all() and np.isfinite(cache.logits.max(axis=1)).all()
@@ -340,6 +344,7 @@ def _check_arrays(cache: EvaluationCache) -> None:
     if cache.superclasses is not None:
         group = cache.superclasses
         _require_array("superclass_of", group.superclass_of, "int64", (k,))
+        _require(len(set(group.names)) == len(group.names), "superclass_names are not different names")
         inside = (group.superclass_of >= 0) & (group.superclass_of < len(group.names))
         _require(bool(inside.all()), f"superclass_of lies outside 0..{len(group.names) - 1}")
     for name, column in cache.columns.items():
@@ -355,6 +360,7 @@ def _check_maps(cache: EvaluationCache) -> None:
         num_mapped = cache.num_examples if cam.positions is None else len(cam.positions)
         _require_array(f"cam.{method}.true", cam.true, "float16", (num_mapped, None, None))
         _require_array(f"cam.{method}.predicted", cam.predicted, "float16", cam.true.shape)
+        _require(0 not in cam.true.shape[1:], f"maps of {method} have no cells")
         _require(bool(np.isfinite(cam.true).all() and np.isfinite(cam.predicted).all()), f"{method} is not finite")
         _require(cam.is_class_agnostic == is_class_agnostic(method), f"maps of {method} are those of another method")
         if cam.is_class_agnostic:
@@ -383,7 +389,13 @@ def _check_faithfulness(cache: EvaluationCache, faithfulness: Faithfulness) -> N
     _check_positions("tested positions", faithfulness.positions, cache.num_examples)
     num_tested, num_fractions = len(faithfulness.positions), len(faithfulness.fractions)
     _require_array("tested fractions", faithfulness.fractions, "float32", (num_fractions,))
+    is_ascending = bool((np.diff(faithfulness.fractions) > 0).all()) and num_fractions > 1
+    _require(is_ascending and num_tested > 0, "the tested fractions do not ascend, or nothing was tested")
+    lacking = [name for name in (*BASELINES, *faithfulness.randomized) if name not in faithfulness.curves]
+    _require(not lacking, f"there are no removal curves of {'' if not lacking else lacking[0]}")
     for name, curves in faithfulness.curves.items():
+        for curve in (curves.deletion, curves.insertion, curves.road):
+            _require(curve.dtype.kind == "f" and bool(np.isfinite(curve).all()), f"curves of {name} are not finite")
         _require_array(f"deletion of {name}", curves.deletion, "float32", (num_tested, num_fractions))
         _require_array(f"insertion of {name}", curves.insertion, "float32", (num_tested, num_fractions))
         _require_array(f"road of {name}", curves.road, "float32", (num_tested, num_fractions, 2))

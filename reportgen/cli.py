@@ -158,6 +158,8 @@ def verify_command(site: Path) -> None:
     raise_unclean(site, check)
     click.echo(f"{site}: {check.num_files:,} files, all as written.")
     click.echo(f"SHA-256 of its manifest: {check.manifest_digest}")
+    if check.cache_digest:
+        click.echo(f"SHA-256 of its cache:    {check.cache_digest}")
 
 
 @cli.command("doctor", cls=Command)

@@ -78,8 +78,7 @@ def analyze(
     for warning in cache.provenance.warnings:
         observer.say(warning)
     with observer.stage("Save the cache"):
-        save_cache(cache, cache_path)
-    return cache
+        return replace(cache, digest=save_cache(cache, cache_path))
 
 
 def explain(settings: ExplainSettings, *, out: Path | None = None, observer: Observer | None = None) -> Explanations:

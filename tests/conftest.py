@@ -37,7 +37,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-docs", action="store_true", help="write the tables in docs/reference, not compare them")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "stress" not in config.option.markexpr:
+        stressing = [item for item in items if item.get_closest_marker("stress")]
+        config.hook.pytest_deselected(items=stressing)
+        items[:] = [item for item in items if item not in stressing]
     for item in items:
         if item.path.is_relative_to(BROWSER_TESTS):
             item.add_marker(pytest.mark.browser)

@@ -1,18 +1,21 @@
 import dataclasses
+import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
 
 from reportgen.cache import (
-    SCHEMA_VERSION,
     Annotations,
     CacheKey,
     CamPair,
@@ -21,8 +24,9 @@ from reportgen.cache import (
     RemovalCurves,
     SkippedImage,
 )
-from reportgen.cache_file import is_valid_cache, load_cache, load_key, save_cache
+from reportgen.cache_file import SCHEMA_VERSION, is_valid_cache, load_cache, load_key, save_cache
 from reportgen.errors import CacheError, ForeignFileError, OutdatedCacheError
+from reportgen.npy_archive import describe_member
 
 
 def assert_same(one: object, other: object, name: str = "cache") -> None:
@@ -34,7 +38,8 @@ def assert_same(one: object, other: object, name: str = "cache") -> None:
             assert_same(one[key], other[key], f"{name}.{key}")
     elif dataclasses.is_dataclass(one):
         for field in dataclasses.fields(one):
-            assert_same(getattr(one, field.name), getattr(other, field.name), f"{name}.{field.name}")
+            if field.name != "digest":  # of the file, not of the cache
+                assert_same(getattr(one, field.name), getattr(other, field.name), f"{name}.{field.name}")
     else:
         assert one == other, name
 
@@ -65,19 +70,28 @@ def complete(cache: EvaluationCache) -> EvaluationCache:
         faithfulness=Faithfulness(
             positions=some,
             fractions=np.linspace(0, 1, 4, dtype=np.float32),
-            curves={"gradcam": curves, "random": curves},
+            curves={"gradcam": curves, "random": curves, "centre": curves},
             randomized={"gradcam": rng.random(3, np.float32)},
         ),
     )
 
 
-def rewrite_meta(path: Path, **changes: object) -> None:
+def rewrite(path: Path, change: Callable[[dict[str, NDArray[Any]], dict[str, Any]], object], *, forge: bool) -> None:
+    """Change the arrays and the facts of a cache; `forge` brings the list of members and the digest in step."""
     with np.load(path) as archive:
         arrays = {name: archive[name] for name in archive.files}
-    meta = {**json.loads(str(arrays["meta"])), **changes}
-    arrays["meta"] = np.array(json.dumps(meta))
+    meta = json.loads(str(arrays.pop("meta")))
+    change(arrays, meta)
+    if forge and isinstance(meta, dict):
+        meta["members"] = {name: asdict(describe_member(array)) for name, array in arrays.items()}
+        rest = {name: value for name, value in meta.items() if name != "digest"}
+        meta["digest"] = hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
     with path.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays, meta=np.array(json.dumps(meta, sort_keys=True)))
+
+
+def rewrite_meta(path: Path, **changes: object) -> None:
+    rewrite(path, lambda _arrays, meta: meta.update(changes), forge=True)
 
 
 def test_loading_gives_back_what_was_saved(tiny_cache: EvaluationCache, tmp_path: Path):
@@ -98,12 +112,8 @@ def test_skipped_files_survive_and_older_caches_have_none(tiny_cache: Evaluation
     skipped = (SkippedImage(name="a/0.png", reason="is empty"),)
     save_cache(dataclasses.replace(tiny_cache, skipped=skipped), tmp_path / "cache.npz")
     assert load_cache(tmp_path / "cache.npz").skipped == skipped
-    with np.load(tmp_path / "cache.npz") as archive:
-        members = dict(archive)
-    meta = json.loads(str(members["meta"]))
-    del meta["skipped"]
-    np.savez(tmp_path / "older.npz", **{**members, "meta": np.array(json.dumps(meta))})
-    assert load_cache(tmp_path / "older.npz").skipped == ()
+    rewrite(tmp_path / "cache.npz", lambda _arrays, meta: meta.pop("skipped"), forge=True)
+    assert load_cache(tmp_path / "cache.npz").skipped == ()
 
 
 def test_a_cache_without_images_and_maps_survives(tiny_cache: EvaluationCache, tmp_path: Path):
@@ -114,7 +124,7 @@ def test_a_cache_without_images_and_maps_survives(tiny_cache: EvaluationCache, t
 
 def test_the_cache_of_an_older_version_is_told_from_a_foreign_file(tiny_cache: EvaluationCache, tmp_path: Path):
     save_cache(tiny_cache, tmp_path / "cache.npz")
-    rewrite_meta(tmp_path / "cache.npz", schema_version=SCHEMA_VERSION - 1)
+    rewrite_meta(tmp_path / "cache.npz", schema_version=2)
     for load in (load_cache, load_key):
         with pytest.raises(OutdatedCacheError, match="older"):
             load(tmp_path / "cache.npz")
@@ -137,7 +147,9 @@ def test_a_cache_from_before_outputs_and_averages_were_read_is_made_anew(tiny_ca
         ("annotations", {"masks": np.zeros((3, 4, 4), bool)}, "annotation masks"),
         ("annotations", {"positions": np.array([2, 3, 99])}, "annotated positions"),
         ("faithfulness", {"positions": np.array([3, 2, 7])}, "tested positions"),
-        ("faithfulness", {"fractions": np.zeros(9, np.float32)}, "deletion of gradcam"),
+        ("faithfulness", {"fractions": np.linspace(0, 1, 9, dtype=np.float32)}, "deletion of gradcam"),
+        ("faithfulness", {"fractions": np.zeros(4, np.float32)}, "do not ascend"),
+        ("faithfulness", {"curves": {}}, "no removal curves of random"),
         ("faithfulness", {"randomized": {"gradcam": np.zeros(2, np.float32)}}, "randomization of gradcam"),
     ],
 )

@@ -175,11 +175,11 @@ def test_every_member_of_the_cache_is_in_the_reference(tiny_cache: EvaluationCac
         faithfulness=Faithfulness(
             positions=positions,
             fractions=fractions,
-            curves={"gradcam": curves},
+            curves={"gradcam": curves, "random": curves, "centre": curves},
             randomized={"gradcam": np.zeros(2, np.float32)},
         ),
     )
     page = (ROOT / "docs/reference/cache.md").read_text(encoding="utf-8")
     patterns = re.findall(r"^\| `([^`]+)` \|", page, flags=re.MULTILINE)
-    members = {re.sub(r"gradcam|scorecam", "<method>", name) for name in _members(full, tmp_path / "full.npz")}
+    members = {re.sub(r"gradcam|scorecam|random$|centre$", "<method>", name) for name in _members(full, tmp_path / "full.npz")}
     assert {re.sub(r"column\.site", "column.<name>", name) for name in members} == set(patterns)

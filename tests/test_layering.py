@@ -17,6 +17,7 @@ _LEFT = (
     "atomic",
     "methods",
     "output_reading",
+    "npy_archive",
     "settings",
     "cache",
     "explanation",

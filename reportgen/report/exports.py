@@ -92,7 +92,7 @@ def metrics_json(cache: EvaluationCache, findings: Findings) -> str:
     document = {
         "generator": f"reportgen {__version__}",
         "headline": headline(findings, cache),
-        "run": {"key": _plain(cache.key), **_plain(cache.provenance)},
+        "run": {"key": _plain(cache.key), **_plain(cache.provenance), "cache_sha256": cache.digest},
         "checks": [{**_plain(check), "passed": check.passed} for check in cache.checks],
         "notices": [notice.text for notice in list_notices(cache, findings)],
         "num_examples": cache.num_examples,

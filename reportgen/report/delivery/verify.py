@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reportgen.errors import SiteError, setting
+from reportgen.parsing import parse_json
 from reportgen.report.delivery.site import MANIFEST_NAME, STAGING_NAME, is_allowed_name, read_manifest
 
 
@@ -21,6 +22,7 @@ class SiteCheck:
         added: files that the manifest does not list, without notes and settings for publishing.
         lost: files that the manifest lists and the folder lacks.
         manifest_digest: SHA-256 of the manifest, which vouches for every file.
+        cache_digest: SHA-256 of the cache that the report says it was made from; empty if it does not say.
     """
 
     num_files: int
@@ -29,6 +31,7 @@ class SiteCheck:
     added: tuple[str, ...]
     lost: tuple[str, ...]
     manifest_digest: str
+    cache_digest: str = ""
 
     @property
     def is_clean(self) -> bool:
@@ -63,6 +66,7 @@ def verify_site(folder: Path) -> SiteCheck:
         added=tuple(sorted(found - manifest.digests.keys())),
         lost=tuple(sorted(manifest.digests.keys() - found)),
         manifest_digest=manifest_digest,
+        cache_digest=_find_cache_digest(folder),
     )
 
 
@@ -82,6 +86,14 @@ def raise_unclean(folder: Path, check: SiteCheck) -> None:
         f"{folder} is not the site that was written: {'; '.join(parts)}.",
         hint=f"Render the site again, with {setting('out', folder)}. Added files stay; move them away.",
     )
+
+
+def _find_cache_digest(folder: Path) -> str:
+    try:
+        metrics = parse_json((folder / "data/metrics.json").read_text(encoding="utf-8"))
+        return str(metrics["run"]["cache_sha256"])
+    except (OSError, ValueError, LookupError, TypeError):  # changed, which is reported as such, or single images
+        return ""
 
 
 def _some(paths: tuple[str, ...]) -> str:

@@ -124,6 +124,7 @@ def run_facts(cache: EvaluationCache) -> tuple[tuple[str, str], ...]:
         ("Preprocessing", _preprocessing_text(cache)),
         *_map_rows(cache),
         ("Run", f"{provenance.created}, {provenance.seconds:.1f} s" + (f", {rate:,.0f} images/s" if rate else "")),
+        ("Cache", f"SHA-256 {cache.digest}" if cache.digest else ""),
         ("Device", ", ".join(filter(None, (provenance.device, provenance.precision)))),
         ("Versions", ", ".join(f"{name} {version}" for name, version in provenance.versions)),
     ]
