@@ -215,6 +215,41 @@ def test_an_exported_program_with_code_in_it_is_refused(kind, marker, program):
     assert not marker.exists()
 
 
+def write_old_program(path: Path, **members: bytes) -> None:
+    """An archive as torch.export.save wrote it before version 2.8: pickles beside the description."""
+    from torch._export.serde.schema import SCHEMA_VERSION
+    from torch._export.serde.serialize import serialize
+
+    torch.manual_seed(0)
+    program = serialize(torch.export.export(Net().eval(), (torch.rand(2, 3, 8, 8),)))
+    contents = {
+        "version": ".".join(map(str, SCHEMA_VERSION)).encode(),
+        "serialized_exported_program.json": program.exported_program,
+        "serialized_state_dict.pt": program.state_dict,
+        "serialized_constants.pt": program.constants,
+        "serialized_example_inputs.pt": program.example_inputs,
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in {
+            **contents,
+            **{f"serialized_{name}.pt": value for name, value in members.items()},
+        }.items():
+            archive.writestr(name, content)
+
+
+def test_exported_programs_of_older_versions_are_read_without_their_pickles(marker, tmp_path):
+    path = tmp_path / "net.pt2"
+    torch.manual_seed(0)
+    net, images = Net().eval(), torch.rand(2, 3, 8, 8)
+    write_old_program(path, example_inputs=saved(((Payload(marker),), {})))
+    torch.testing.assert_close(build_program(path).module(images), net(images))
+    for name in ("state_dict", "constants"):
+        write_old_program(path, **{name: saved({"w": Payload(marker)})})
+        with pytest.raises(ModelError, match=f"contains Python objects \\(serialized_{name}"):
+            build_program(path)
+    assert not marker.exists()
+
+
 def test_guards_are_code_and_are_left_out(marker, program):
     edit_description(program, lambda description, _: description.update(guards_code=[CODE]))
     build_program(program).module(torch.rand(2, 3, 8, 8))
@@ -259,19 +294,16 @@ def test_a_keras_file_does_not_run_it(marker, tmp_path):
         KERAS.import_module()
     except ImportError as error:
         pytest.skip(str(error))
+    import keras
+
     from reportgen.inputs.networks.keras_models import build_keras
 
-    config = {
-        "module": "keras.layers",
-        "class_name": "Lambda",
-        "config": {"name": "a", "function": {"class_name": "function", "config": {"module": "pathlib", "name": "x"}}},
-    }
+    touching = keras.layers.Lambda(lambda x: (__import__("pathlib").Path("MARKER").touch(), x)[1])
     path = tmp_path / "net.keras"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("config.json", json.dumps(config))
-        archive.writestr("metadata.json", "{}")
-        archive.writestr("model.weights.h5", pickle.dumps(Payload(marker)))
-    with pytest.raises(ModelError):
+    keras.Sequential([keras.layers.Input((8, 8, 3)), touching, keras.layers.Flatten()]).save(path)
+    assert marker.exists()
+    marker.unlink()
+    with pytest.raises(ModelError, match="(?i)lambda"):
         build_keras(path)
     assert not marker.exists()
 
