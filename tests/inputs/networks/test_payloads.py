@@ -303,7 +303,7 @@ def test_a_keras_file_does_not_run_it(marker, tmp_path):
     keras.Sequential([keras.layers.Input((8, 8, 3)), touching, keras.layers.Flatten()]).save(path)
     assert marker.exists()
     marker.unlink()
-    with pytest.raises(ModelError, match="(?i)lambda"):
+    with pytest.raises(ModelError, match=r"(?i)lambda"):
         build_keras(path)
     assert not marker.exists()
 
