@@ -42,6 +42,8 @@ def iterate_views(
         DataError: an image cannot be read, or has another size after preprocessing than the first.
     """
     images = evaluation_set.images
+    if not len(images):
+        return
     if isinstance(images, ArrayImages) and _needs_no_resize(images.array, preprocessing):
         _require_memory(images[0], preprocessing, min(batch_size, len(images)))
         yield from _slice_views(images.array, preprocessing.crop, batch_size)
