@@ -1,6 +1,5 @@
 """Networks of Keras 3, on its torch backend, as torch modules like any other."""
 
-import logging
 import sys
 import warnings
 import zipfile
@@ -17,8 +16,6 @@ from reportgen.inputs.libraries import KERAS
 from reportgen.inputs.networks.classifier import Network
 from reportgen.inputs.networks.names import own_name
 from reportgen.inputs.preprocessing import Preprocessing
-
-log = logging.getLogger(__name__)
 
 _SAVE_HINT = "Save it again with model.save('model.keras'), in Keras 3."
 
@@ -70,14 +67,14 @@ def wrap_keras(model: Any, *, name: str, weights_name: str = "") -> Network:
     """
     height, width = _require_image_shape(model, name)
     side = height if height == width else None
-    model, said = _without_activation(model, (height or _ANY_SIDE, width or _ANY_SIDE))
-    log.warning("%s: %s", name, said)
+    model, note = _without_activation(model, (height or _ANY_SIDE, width or _ANY_SIDE))
     return Network(
         name=name,
         module=KerasModule(model),
         weights_name=weights_name,
         preprocessing=_find_own_scaling(model, side),
         input_side=side,
+        notes=(note,) if note else (),
     )
 
 
@@ -211,7 +208,7 @@ def _require_image_shape(model: Any, name: str) -> tuple[int | None, int | None]
 
 
 def _without_activation(model: Any, size: tuple[int, int]) -> tuple[Any, str]:
-    """A model of logits instead of probabilities, which shares the layers; and what was done, as a sentence.
+    """A model of logits instead of probabilities, which shares the layers; and what was done, as sentences.
 
     A final softmax or sigmoid is made linear or removed. The result is kept if applying it again gives the old outputs.
     """
@@ -222,7 +219,7 @@ def _without_activation(model: Any, size: tuple[int, int]) -> tuple[Any, str]:
     kind = "softmax" if is_softmax else getattr(activation, "__name__", "")
     put_on = {"softmax": lambda logits: logits.softmax(dim=1), "sigmoid": torch.sigmoid}.get(kind)
     if put_on is None:
-        return model, f"its last layer {last.name} has no softmax or sigmoid, so its outputs are treated as logits."
+        return model, ""  # what the outputs are is then recognized by their values
     noise = 255 * torch.rand(_NUM_CHECKED, *size, 3, generator=torch.Generator().manual_seed(0))
     before = _run(model, noise)
     bare = model
@@ -234,9 +231,9 @@ def _without_activation(model: Any, size: tuple[int, int]) -> tuple[Any, str]:
     if after.shape != before.shape or not (put_on(after) - before).abs().max() <= _TOLERANCE:
         if activation is not None:
             last.activation = activation
-        return model, f"the {kind} of its last layer {last.name} cannot be removed, so its outputs are probabilities."
-    read = " Its single output is read as two classes." if after.shape[1] == 1 else ""
-    return bare, f"the {kind} of its last layer {last.name} is removed, so that its outputs are logits.{read}"
+        return model, f"The {kind} in the last layer `{last.name}` cannot be removed from the Keras model."
+    read = " The single output is read as two classes." if after.shape[1] == 1 else ""
+    return bare, f"The {kind} in the last layer `{last.name}` is removed, so that the outputs are logits.{read}"
 
 
 def _run(model: Any, images: Tensor) -> Tensor:
