@@ -9,7 +9,8 @@
     ├── CacheError         the file is not a readable cache
     │   ├── ForeignFileError   the file was not written by reportgen and stays unchanged
     │   └── OutdatedCacheError the cache was written by an older version of reportgen
-    └── SiteError          the report cannot be written, or a template is invalid
+    ├── SiteError          the report cannot be written, or a template is invalid
+    └── BusyError          another process writes to the same place
 
 Any other exception is a bug and keeps its traceback.
 
@@ -120,3 +121,7 @@ class OutdatedCacheError(CacheError):
 
 class SiteError(ReportError):
     """The report cannot be written, or a template is invalid."""
+
+
+class BusyError(ReportError):
+    """Another process writes to the same place."""

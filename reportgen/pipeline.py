@@ -1,5 +1,6 @@
 """The story: settings -> cache -> findings -> site."""
 
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 from reportgen.cache import EvaluationCache
 from reportgen.cache_file import check_cache_path, is_valid_cache, load_cache, save_cache
 from reportgen.explanation import Explanations
+from reportgen.locks import writing_alone
 from reportgen.observers import Observer, choose_observer
 from reportgen.settings import DEFAULT_CACHE_PATH, AnalyzeSettings, ExplainSettings, RenderSettings
 
@@ -39,8 +41,9 @@ def run(
 
     observer = observer or choose_observer()
     presentation = prepare_report(render_settings)
-    cache = analyze(analyze_settings, cache_path=cache_path, refresh=refresh, observer=observer)
-    return _write_report(cache, render_settings, presentation, observer)
+    with writing_alone(render_settings.out, say=observer.say):
+        cache = analyze(analyze_settings, cache_path=cache_path, refresh=refresh, observer=observer)
+        return _write_report(cache, render_settings, presentation, observer)
 
 
 def analyze(
@@ -55,12 +58,18 @@ def analyze(
     Raises:
         ReportError: a problem that the user can solve.
     """
+    observer = observer or choose_observer()
+    with writing_alone(cache_path, say=observer.say):
+        return _analyze(settings, cache_path, observer, refresh=refresh)
+
+
+def _analyze(settings: AnalyzeSettings, cache_path: Path, observer: Observer, *, refresh: bool) -> EvaluationCache:
+    """The cache for these settings, read or computed and saved."""
     from reportgen.analysis.selection import find_shown_positions
     from reportgen.inputs.data.sources.arrays import ArraysFile
     from reportgen.inputs.digests import compute_cache_key
     from reportgen.inputs.registry import resolve
 
-    observer = observer or choose_observer()
     with observer.stage("Check the inputs"):
         check_cache_path(cache_path)
         sources = resolve(settings)
@@ -101,21 +110,24 @@ def explain(settings: ExplainSettings, *, out: Path | None = None, observer: Obs
     observer = observer or choose_observer()
     if out is not None:
         check_destination(out)
-    display_names = {} if settings.display_names is None else load_display_names(settings.display_names)
-    paths = find_images(settings.images)
-    with observer.stage("Explain the images", total=len(paths)) as advance:
-        explanations = explain_images(paths, settings, progress=advance)
-    if display_names:
-        shown = choose_shown_names(explanations.class_names, display_names)
-        explanations = replace(explanations, display_names=shown)
-    if out is not None:
-        from reportgen.report.render import render_explanations
+    with ExitStack() as locks:
+        if out is not None:
+            locks.enter_context(writing_alone(out, say=observer.say))
+        display_names = {} if settings.display_names is None else load_display_names(settings.display_names)
+        paths = find_images(settings.images)
+        with observer.stage("Explain the images", total=len(paths)) as advance:
+            explanations = explain_images(paths, settings, progress=advance)
+        if display_names:
+            shown = choose_shown_names(explanations.class_names, display_names)
+            explanations = replace(explanations, display_names=shown)
+        if out is not None:
+            from reportgen.report.render import render_explanations
 
-        with observer.stage("Write the pictures"):
-            write_site(out, render_explanations(explanations))
-    for warning in explanations.provenance.warnings:
-        observer.say(warning)
-    return explanations
+            with observer.stage("Write the pictures"):
+                write_site(out, render_explanations(explanations))
+        for warning in explanations.provenance.warnings:
+            observer.say(warning)
+        return explanations
 
 
 def render(
@@ -136,9 +148,10 @@ def render(
 
     observer = observer or choose_observer()
     presentation = prepare_report(settings)
-    with observer.stage("Read the cache"):
-        cache = load_cache(cache_path).with_model_name(model_name)
-    return _write_report(cache, settings, presentation, observer)
+    with writing_alone(settings.out, say=observer.say):
+        with observer.stage("Read the cache"):
+            cache = load_cache(cache_path).with_model_name(model_name)
+        return _write_report(cache, settings, presentation, observer)
 
 
 def _write_report(

@@ -211,7 +211,8 @@ def test_verify_says_what_became_of_a_site(run: Run, folder: Path):
     (folder / "site/README.md").write_text("mine")
     clean = run("verify", "site")
     assert clean.code == 0
-    assert re.search(r"^site: \d+ files, all as written\.\nSHA-256 of its manifest: [0-9a-f]{64}\n$", clean.out)
+    digests = r"SHA-256 of its manifest: [0-9a-f]{64}\nSHA-256 of its cache:    [0-9a-f]{64}\n"
+    assert re.search(rf"^site: \d+ files, all as written\.\n{digests}$", clean.out)
     (folder / "site/more.html").touch()
     (folder / "site/index.html").write_text("changed")
     (folder / "site/data/metrics.json").unlink()

@@ -41,6 +41,7 @@ _RIGHT = (
 )
 _TOP = (
     "cache_file",
+    "locks",
     "observers",
     "evaluation",
     "pipeline",
