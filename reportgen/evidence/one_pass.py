@@ -17,9 +17,8 @@ from reportgen.evidence.methods.explained_batch import ExplainedBatch, Explainer
 from reportgen.evidence.methods.explainers import build_explainer, choose_num_probed
 from reportgen.evidence.pass_results import HostBatch, PassResults
 from reportgen.evidence.provenance import describe_pass
-from reportgen.evidence.trust.recomputation import choose_positions
+from reportgen.evidence.trust.recomputation import choose_positions, compute_sum_errors
 from reportgen.evidence.trust.self_checks import (
-    compute_sum_errors,
     get_closed_form,
     get_summed_methods,
     name_arithmetic,

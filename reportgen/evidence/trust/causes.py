@@ -1,6 +1,7 @@
 """Why a self-check failed: the usual causes, each measured on this network and the sample of its maps."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +12,12 @@ from reportgen.evidence.methods.closed_form import ClosedForm
 from reportgen.evidence.methods.explained_batch import Explainer
 from reportgen.evidence.methods.map_sources import LayerMaps
 from reportgen.evidence.model_state import frozen
-from reportgen.evidence.trust.recomputation import RecomputeSample, float64_device, relative_error
+from reportgen.evidence.trust.recomputation import (
+    RecomputeSample,
+    compute_sum_errors,
+    float64_device,
+    relative_error,
+)
 from reportgen.inputs.preprocessing import Preprocessing
 from reportgen.methods import find_method
 
@@ -28,7 +34,7 @@ class Causes:
     Attributes:
         repeated: difference of the logits of two passes over the same images.
         alone: difference of the logits of an image alone and in a batch.
-        rounding: largest difference of maps and logits that are wholly computed in float32 from those in float64.
+        rounding: largest difference of maps, of logits and of sums of maps, computed in float32, from those in float64.
         sum_error: error of the sums of the maps in float64; `None` where maps need not sum to the logit.
         peak: smallest peak of a map, relative to the largest |logit| of its example.
         in_place: by layer, the change of its output after it has left the layer.
@@ -70,10 +76,10 @@ class Causes:
                 f"The peak of a map is only {self.peak:.1e} of the largest logit."
             )
         if is_rounded:
-            in_float64 = "" if self.sum_error is None else f" In float64, the sums agree to {self.sum_error:.0e}."
+            in_float64 = "" if self.sum_error is None else f" In float64, their sums agree to {self.sum_error:.0e}."
             return (
-                "The likely cause: rounding. The same computation in float32 and in float64 differs by "
-                f"{self.rounding:.1e} for this network.{in_float64}"
+                "The likely cause: rounding. For this network, float32 and float64 differ by "
+                f"{self.rounding:.1e} on the sampled images.{in_float64}"
             )
         return (
             "None of the usual causes explains it: two passes agree, images do not affect each other, and rounding to "
@@ -108,14 +114,10 @@ def measure_causes(
     for method, exact in exact_maps.items():
         if not find_method(method).is_ill_conditioned:
             differences += [relative_error(one, other) for one, other in zip(maps[method], exact, strict=True)]
-    sum_errors = []
+    sum_errors: list[float] = []
     if closed_form is not None:
-        explained = exact_logits.gather(1, classes[:, None])[:, 0] - closed_form.bias.detach().cpu().double()[classes]
-        sum_errors = [
-            float(((exact.sum(dim=(1, 2)) - explained).abs() / scale).max())
-            for method, exact in exact_maps.items()
-            if find_method(method).sums_to_logit
-        ]
+        sum_errors = _sum_errors(torch.float64, exact_maps, exact_logits, classes, closed_form)
+        differences += _sum_errors(torch.float32, maps, logits, classes, closed_form)
     peaks = [float((exact.abs().amax(dim=(1, 2)) / scale).min()) for exact in exact_maps.values()]
     return Causes(
         repeated=relative_error(again, first),
@@ -125,6 +127,18 @@ def measure_causes(
         peak=min(peaks, default=1.0),
         in_place=in_place,
     )
+
+
+def _sum_errors(
+    dtype: torch.dtype, maps: Mapping[str, Tensor], logits: Tensor, classes: Tensor, closed_form: ClosedForm
+) -> list[float]:
+    """The largest error of each method's sums that have to give the logit less the bias, computed in a type."""
+    bias = closed_form.bias.detach().cpu().to(dtype)
+    return [
+        float(compute_sum_errors(found.to(dtype), bias, logits.to(dtype), classes).max())
+        for method, found in maps.items()
+        if find_method(method).sums_to_logit
+    ]
 
 
 def _compute_in(

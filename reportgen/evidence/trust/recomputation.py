@@ -113,6 +113,22 @@ def relative_error(computed: Tensor, expected: Tensor) -> float:
     return float((computed - expected).abs().max() / expected.abs().max().clamp_min(1e-12))
 
 
+def compute_sum_errors(maps: Tensor, bias: Tensor, logits: Tensor, classes: Tensor) -> Tensor:
+    """How far the sum of each map plus the bias is from its logit, relative to the largest |logit| of the example.
+
+    Args:
+        maps: float32 (B, h, w).
+        bias: float32 (K,).
+        logits: float32 (B, K).
+        classes: int64 (B,), the class that each map explains.
+
+    Returns:
+        float32 (B,).
+    """
+    explained = logits.gather(1, classes[:, None])[:, 0]
+    return (maps.sum(dim=(1, 2)) + bias[classes] - explained).abs() / logits.abs().amax(dim=1).clamp_min(1e-12)
+
+
 _Make = Callable[[Sequence[Tensor], Sequence[Tensor]], dict[str, Tensor]]
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 import torch
-from torch import Tensor
 
 from reportgen.cache import SelfCheck
 from reportgen.evidence.devices import uses_tf32
@@ -43,22 +42,6 @@ def get_summed_methods(sources: Sequence[MapSource]) -> tuple[str, ...]:
     if get_closed_form(sources) is None:
         return ()
     return tuple(method for source in sources for method in source.grids if find_method(method).sums_to_logit)
-
-
-def compute_sum_errors(maps: Tensor, bias: Tensor, logits: Tensor, classes: Tensor) -> Tensor:
-    """How far the sum of each map plus the bias is from its logit, relative to the largest |logit| of the example.
-
-    Args:
-        maps: float32 (B, h, w).
-        bias: float32 (K,).
-        logits: float32 (B, K).
-        classes: int64 (B,), the class that each map explains.
-
-    Returns:
-        float32 (B,).
-    """
-    explained = logits.gather(1, classes[:, None])[:, 0]
-    return (maps.sum(dim=(1, 2)) + bias[classes] - explained).abs() / logits.abs().amax(dim=1).clamp_min(1e-12)
 
 
 def run_self_checks(

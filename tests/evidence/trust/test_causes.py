@@ -96,10 +96,10 @@ def test_rounding_is_named_with_its_size(make_set, run_pass):
     torch.manual_seed(0)
     cache = run_pass(Cancelling(1e3), make_set(12))
     warning = warning_of(cache)
-    size = float(re.search(r"differs by ([\d.e+-]+) for this network", warning)[1])
+    size = float(re.search(r"differ by ([\d.e+-]+) on the sampled images", warning)[1])
     assert "The likely cause: rounding." in warning
     assert 1e-5 < size < 1
-    assert "In float64, the sums agree to " in warning
+    assert "In float64, their sums agree to " in warning
     assert [check.passed for check in cache.checks] == [False, True, True]
     summed, _, recomputed = check_sentences(cache)
     assert ": FAILED on 24 maps, " in summed

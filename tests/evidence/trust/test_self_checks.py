@@ -6,8 +6,8 @@ from torch import nn
 
 from reportgen.evidence.methods.cam import CAM_FUNCTIONS
 from reportgen.evidence.methods.closed_form import ClosedForm, find_closed_form
-from reportgen.evidence.trust.recomputation import recompute_maps
-from reportgen.evidence.trust.self_checks import compute_sum_errors, name_arithmetic
+from reportgen.evidence.trust.recomputation import compute_sum_errors, recompute_maps
+from reportgen.evidence.trust.self_checks import name_arithmetic
 
 
 def test_the_sum_error_is_relative_to_the_largest_logit():
