@@ -47,7 +47,7 @@ class Explainer:
         """
         self.network = network
         self.sources = tuple(sources)
-        self._autocast = autocast
+        self.autocast = autocast
         self._hooks = ExitStack()
 
     def __enter__(self) -> Self:
@@ -72,8 +72,8 @@ class Explainer:
             ModelError: the network's output holds no logits.
         """
         with ExitStack() as contexts:
-            if self._autocast is not None:
-                contexts.enter_context(torch.autocast(inputs.device.type, dtype=self._autocast))
+            if self.autocast is not None:
+                contexts.enter_context(torch.autocast(inputs.device.type, dtype=self.autocast))
             contexts.enter_context(torch.set_grad_enabled(any(source.needs_gradients for source in self.sources)))
             for source in self.sources:
                 source.begin(contexts)

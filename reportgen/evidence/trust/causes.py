@@ -34,10 +34,11 @@ class Causes:
     Attributes:
         repeated: difference of the logits of two passes over the same images.
         alone: difference of the logits of an image alone and in a batch.
-        rounding: largest difference of maps, of logits and of sums of maps, computed in float32, from those in float64.
+        rounding: largest difference of maps, of logits and of sums of maps from those in float64.
         sum_error: error of the sums of the maps in float64; `None` where maps need not sum to the logit.
         peak: smallest peak of a map, relative to the largest |logit| of its example.
         in_place: by layer, the change of its output after it has left the layer.
+        type_name: of the numbers that the pass computes in.
     """
 
     repeated: float
@@ -46,6 +47,7 @@ class Causes:
     sum_error: float | None
     peak: float
     in_place: dict[str, float]
+    type_name: str = "float32"
 
     def describe(self, error: float) -> str:
         """The likely cause of an error, with its size for this network, as a sentence.
@@ -78,17 +80,22 @@ class Causes:
         if is_rounded:
             in_float64 = "" if self.sum_error is None else f" In float64, their sums agree to {self.sum_error:.0e}."
             return (
-                "The likely cause: rounding. For this network, float32 and float64 differ by "
+                f"The likely cause: rounding. For this network, {self.type_name} and float64 differ by "
                 f"{self.rounding:.1e} on the sampled images.{in_float64}"
             )
         return (
             "None of the usual causes explains it: two passes agree, images do not affect each other, and rounding to "
-            f"float32 is {self.rounding:.1e} for this network."
+            f"{self.type_name} is {self.rounding:.1e} for this network."
         )
 
 
 def measure_causes(
-    explainer: Explainer, preprocessing: Preprocessing, sample: RecomputeSample, closed_form: ClosedForm | None
+    explainer: Explainer,
+    preprocessing: Preprocessing,
+    sample: RecomputeSample,
+    closed_form: ClosedForm | None,
+    *,
+    type_name: str = "float32",
 ) -> Causes:
     """The sizes of the usual causes on a sample.
 
@@ -97,6 +104,7 @@ def measure_causes(
         preprocessing: makes the network's input.
         sample: some examples with the maps of the pass.
         closed_form: that of the head, if there is one.
+        type_name: of the numbers that the pass computes in.
 
     Raises:
         Exception: any error of a network that cannot be copied, or does not run in float64.
@@ -110,7 +118,7 @@ def measure_causes(
     maps, logits, _ = _compute_in(torch.float32, explainer, images, classes)
     exact_maps, exact_logits, in_place = _compute_in(torch.float64, explainer, images, classes)
     scale = exact_logits.abs().amax(dim=1).clamp_min(1e-12)
-    differences = [relative_error(logits, exact_logits)]
+    differences = [relative_error(values.detach().cpu().double(), exact_logits) for values in (logits, first)]
     for method, exact in exact_maps.items():
         if not find_method(method).is_ill_conditioned:
             differences += [relative_error(one, other) for one, other in zip(maps[method], exact, strict=True)]
@@ -126,6 +134,7 @@ def measure_causes(
         sum_error=max(sum_errors, default=None),
         peak=min(peaks, default=1.0),
         in_place=in_place,
+        type_name=type_name,
     )
 
 
@@ -153,7 +162,11 @@ def _compute_in(
     network = network.to(device).to(dtype).to(memory_format=torch.contiguous_format)
     maps: dict[str, list[Tensor]] = {}
     logits, in_place = [], dict[str, float]()
-    with frozen(network), Explainer(network, [source.on(network) for source in explainer.sources]) as full:
+    autocast = explainer.autocast if dtype == torch.float32 else None
+    with (
+        frozen(network),
+        Explainer(network, [source.on(network) for source in explainer.sources], autocast=autocast) as full,
+    ):
         for image, label in zip(images, classes, strict=True):
             found = full.run(image[None].to(device, dtype).requires_grad_())
             for source in full.sources:

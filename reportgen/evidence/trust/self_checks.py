@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 Arithmetic = Literal["fp32", "tf32", "bf16"]
 
+_TYPE_NAMES: Final[dict[Arithmetic, str]] = {"fp32": "float32", "tf32": "TF32", "bf16": "bfloat16"}
 SUM_TOLERANCES: Final[dict[Arithmetic, float]] = {"fp32": 1e-5, "tf32": 1e-3, "bf16": 1e-3}
 CLOSED_FORM_TOLERANCES: Final[dict[Arithmetic, float]] = {"fp32": 1e-4, "tf32": 2e-3, "bf16": 2e-3}
 LINEAR_HEAD_TOLERANCES: Final[dict[Arithmetic, float]] = {"fp32": 1e-3, "tf32": 1e-2, "bf16": 2e-1}
@@ -98,7 +99,7 @@ def run_self_checks(
     )
     failed = [check for check in checks if not check.passed]
     if failed:
-        warnings = (*warnings, _explain_failures(failed, explainer, preprocessing, sample, closed_form))
+        warnings = (*warnings, _explain_failures(failed, explainer, preprocessing, sample, arithmetic))
     return checks, warnings
 
 
@@ -107,13 +108,15 @@ def _explain_failures(
     explainer: Explainer,
     preprocessing: Preprocessing,
     sample: RecomputeSample,
-    closed_form: ClosedForm | None,
+    arithmetic: Arithmetic,
 ) -> str:
     """What failed, by how much, and the likely cause, in sentences."""
     what = few_text(f"{c.name} (error {c.worst_error:.1e}, tolerance {c.tolerance:.0e})" for c in failed)
     worst = max(check.worst_error for check in failed)
     try:
-        cause = measure_causes(explainer, preprocessing, sample, closed_form).describe(worst)
+        closed_form = get_closed_form(explainer.sources)
+        causes = measure_causes(explainer, preprocessing, sample, closed_form, type_name=_TYPE_NAMES[arithmetic])
+        cause = causes.describe(worst)
     except Exception:  # no error here may lose the results of the pass
         log.debug("the causes could not be measured", exc_info=True)
         cause = "Its cause could not be measured, as no copy of the network runs."

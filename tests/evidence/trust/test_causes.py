@@ -113,6 +113,13 @@ def test_a_network_without_that_cancellation_passes(make_set, run_pass):
     assert not [text for text in cache.provenance.warnings if "self-check" in text]
 
 
+def test_rounding_to_bfloat16_is_named_as_that(build, make_set, run_pass, monkeypatch):
+    monkeypatch.setitem(self_checks.OTHER_HEAD_TOLERANCES, "bf16", 1e-4)
+    warning = warning_of(run_pass(build("mlp"), make_set(12), precision="bf16"))
+    size = float(re.search(r"bfloat16 and float64 differ by ([\d.e+-]+) on the sampled images", warning)[1])
+    assert 1e-4 < size < 0.1
+
+
 def test_saturation_is_named_with_the_peak_that_is_left(make_set, run_pass):
     torch.manual_seed(0)
     warning = warning_of(run_pass(Saturated(), make_set(12)))
