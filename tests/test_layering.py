@@ -15,6 +15,7 @@ _LEFT = (
     "parsing",
     "errors",
     "atomic",
+    "locks",
     "methods",
     "output_reading",
     "npy_archive",
@@ -31,6 +32,7 @@ _RIGHT = (
     "parsing",
     "errors",
     "atomic",
+    "locks",
     "methods",
     "output_reading",
     "settings",
@@ -41,7 +43,6 @@ _RIGHT = (
 )
 _TOP = (
     "cache_file",
-    "locks",
     "observers",
     "evaluation",
     "pipeline",

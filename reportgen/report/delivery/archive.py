@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from reportgen.errors import setting
 from reportgen.report.delivery.artifacts import Artifact, check_artifact, write_artifact
-from reportgen.report.delivery.site import MANIFEST_NAME, read_manifest
+from reportgen.report.delivery.manifest import MANIFEST_NAME, read_manifest
 from reportgen.report.words.text import plural_text
 
 _COMMENT = b"A report by reportgen."

@@ -9,7 +9,7 @@ from reportgen.cache import EvaluationCache
 from reportgen.errors import SettingsError, setting
 from reportgen.report.delivery.artifacts import Artifact, check_artifact, write_artifact
 from reportgen.report.delivery.joined_site import GENERATOR, Chapter, join_site
-from reportgen.report.delivery.site import read_manifest
+from reportgen.report.delivery.manifest import read_manifest
 from reportgen.report.templating import find_templates
 from reportgen.report.urls import HOW_PATH, class_path
 from reportgen.report.words.text import count_text, plural_text

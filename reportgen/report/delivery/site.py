@@ -1,29 +1,20 @@
 """Files as (path, bytes) -> a folder.
 
-Files are staged inside the folder and moved into place when all of them exist. Before the first move, the manifest
-lists the old and the new files and marks the site as incomplete; after the last move, it marks the site as complete.
-A run that fails leaves the site as it was. A folder with foreign files but without a report is never written to.
+Files are staged and checked, and take the earlier site's place in one step when all of them exist. A run that fails
+leaves the site as it was. A folder with foreign files but without a report is never written to.
 """
 
+import contextlib
 import hashlib
-import json
 import os
-import posixpath
-import re
-import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reportgen.atomic import replacing
 from reportgen.errors import SiteError, setting
 from reportgen.report.delivery.links import find_broken_links
-from reportgen.version import __version__
-
-MANIFEST_NAME = "manifest.json"
-STAGING_NAME = ".reportgen-staging"
-
-_ALLOWED_NAMES = re.compile(r"\..*|README(\..*)?|LICENSE(\..*)?|CNAME|desktop\.ini", re.IGNORECASE)
+from reportgen.report.delivery.manifest import MANIFEST_NAME, is_allowed_name, manifest_bytes, read_manifest
+from reportgen.report.delivery.swap import finish_writing, parents, replace_site, staged_folder, work_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,24 +24,6 @@ class Site:
     folder: Path
     num_files: int
     num_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """The manifest of a site.
-
-    Attributes:
-        digests: SHA-256 in hexadecimal by relative POSIX path.
-        is_complete: whether the site was written to the end.
-    """
-
-    digests: dict[str, str]
-    is_complete: bool
-
-
-def is_allowed_name(name: str) -> bool:
-    """Whether a folder may hold a foreign file of this name beside a report: notes, or settings for publishing."""
-    return _ALLOWED_NAMES.fullmatch(name) is not None
 
 
 def check_destination(folder: Path) -> None:
@@ -90,27 +63,27 @@ def write_site(folder: Path, files: Iterable[tuple[str, bytes]]) -> Site:
             fails.
     """
     check_destination(folder)
-    found = read_manifest(folder)
-    earlier = {} if found is None else found.digests
-    staging = folder / STAGING_NAME
+    place = folder.resolve()
     try:
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir(parents=True)
-        digests, num_bytes, pages = _stage(staging, files)
-        _check_foreign_files(folder, digests, earlier)
+        finish_writing(place)
+        found = read_manifest(place)
+        earlier = {} if found is None else found.digests
+        work = work_folder(place)
+        staged_folder(work).mkdir(parents=True)
+        digests, num_bytes, pages = _stage(staged_folder(work), files)
+        _check_foreign_files(place, digests, earlier)
         _raise_broken(find_broken_links(pages, digests.keys()))
-        manifest = _manifest_bytes(digests, is_complete=True)
-        _write_manifest(staging, folder, _manifest_bytes(earlier | digests, is_complete=False))
-        _move_into_place(staging, folder, digests)
-        _remove_stale(folder, earlier.keys() - digests.keys())
-        _write_manifest(staging, folder, manifest)
+        manifest = manifest_bytes(digests, is_complete=True)
+        (staged_folder(work) / MANIFEST_NAME).write_bytes(manifest)
+        replace_site(place, work)
     except OSError as error:
         raise SiteError(
             f"The site cannot be written to {folder}: {error.strerror} ({Path(error.filename or folder).name}).",
             hint=f"Free some space there, or give another folder with {setting('out')}.",
         ) from error
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        with contextlib.suppress(OSError):  # the first error is the one to report
+            finish_writing(place)
     return Site(folder=folder, num_files=len(digests) + 1, num_bytes=num_bytes + len(manifest))
 
 
@@ -144,68 +117,15 @@ def _stage(staging: Path, files: Iterable[tuple[str, bytes]]) -> tuple[dict[str,
 
 def _check_foreign_files(folder: Path, digests: Mapping[str, str], earlier: Mapping[str, str]) -> None:
     for path in [*digests, *([] if earlier else [MANIFEST_NAME])]:
-        if path not in earlier and (folder / path).exists():
+        is_foreign = path not in earlier and os.path.lexists(folder / path)
+        if is_foreign or (folder / path).is_dir():
             raise SiteError(
                 f"{folder / path} exists and is not a file of the earlier report.",
                 hint=f"Move it away, or give another folder with {setting('out')}; nothing was changed.",
             )
-
-
-def _manifest_bytes(digests: Mapping[str, str], *, is_complete: bool) -> bytes:
-    manifest = {
-        "generator": "reportgen",
-        "version": __version__,
-        "complete": is_complete,
-        "files": dict(sorted(digests.items())),
-    }
-    return (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of the report in a folder; `None` without a report."""
-    try:
-        manifest = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if not isinstance(manifest, dict) or manifest.get("generator") != "reportgen":
-        return None
-    files = manifest.get("files")
-    if not isinstance(files, dict):
-        return None
-    return Manifest(
-        digests={path: str(digest) for path, digest in files.items() if _is_inside(path)},
-        is_complete=manifest.get("complete") is True,
-    )
-
-
-def _is_inside(path: str) -> bool:
-    """Whether a path of a manifest is inside the folder: a forged manifest must not remove other files."""
-    return posixpath.normpath(path) == path and not path.startswith(("/", "../"))
-
-
-def _write_manifest(staging: Path, folder: Path, manifest: bytes) -> None:
-    with replacing(folder / MANIFEST_NAME, temporary_folder=staging) as file:
-        file.write(manifest)
-
-
-def _move_into_place(staging: Path, folder: Path, paths: Iterable[str]) -> None:
-    for path in paths:
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (staging / path).replace(folder / path)
-
-
-def _remove_stale(folder: Path, paths: Iterable[str]) -> None:
-    for path in paths:
-        (folder / path).unlink(missing_ok=True)
-        for parent in _parents_inside(path):
-            try:
-                (folder / parent).rmdir()
-            except OSError:  # not empty: it holds foreign files
-                break
-
-
-def _parents_inside(path: str) -> Iterator[str]:
-    parent = posixpath.dirname(path)
-    while parent:
-        yield parent
-        parent = posixpath.dirname(parent)
+    for parent in sorted({parent for path in (*digests, *earlier) for parent in parents(path)}):
+        if (folder / parent).is_symlink():
+            raise SiteError(
+                f"{folder / parent} is a symbolic link, and the report does not write to where it leads.",
+                hint=f"Remove the link, or give another folder with {setting('out')}; nothing was changed.",
+            )

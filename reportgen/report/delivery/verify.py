@@ -1,14 +1,17 @@
 """Comparison of a site with its manifest: files changed, added or lost since it was written."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reportgen.errors import SiteError, setting
+from reportgen.errors import BusyError, SiteError, setting
+from reportgen.locks import writing_alone
 from reportgen.parsing import parse_json
-from reportgen.report.delivery.site import MANIFEST_NAME, STAGING_NAME, is_allowed_name, read_manifest
+from reportgen.report.delivery.manifest import MANIFEST_NAME, is_allowed_name, read_manifest
+from reportgen.report.delivery.swap import finish_writing, is_unfinished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +43,14 @@ class SiteCheck:
 
 
 def verify_site(folder: Path) -> SiteCheck:
-    """Compare the site in a folder with its manifest.
+    """Compare the site in a folder with its manifest, once what a killed command left is finished or undone.
 
     Raises:
         SiteError: the folder holds no report, or a file in it cannot be read.
     """
+    if is_unfinished(folder.resolve()):
+        with contextlib.suppress(OSError, BusyError), writing_alone(folder, say=lambda _: None):
+            finish_writing(folder.resolve())  # a site that is being written, or cannot be, is checked as it is
     manifest = read_manifest(folder)
     if manifest is None:
         raise SiteError(
@@ -107,7 +113,7 @@ def _own_files(folder: Path) -> Iterator[str]:
         links = [name for name in directories if (Path(parent) / name).is_symlink()]
         for name in [*files, *links]:
             top = (inside / name).parts[0]
-            if (inside / name).as_posix() != MANIFEST_NAME and (top == STAGING_NAME or not is_allowed_name(top)):
+            if (inside / name).as_posix() != MANIFEST_NAME and not is_allowed_name(top):
                 yield (inside / name).as_posix()
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 
 from reportgen.errors import SiteError
-from reportgen.report.delivery import site
 from reportgen.report.delivery.site import check_destination, write_site
 
 FILES = [("index.html", b'<a href="classes/000.html#top">x</a>'), ("classes/000.html", b'<h1 id="top">x</h1>')]
@@ -87,21 +86,24 @@ def test_a_run_that_fails_while_rendering_leaves_the_earlier_site(tmp_path: Path
     assert contents(tmp_path) == before
 
 
-def test_a_run_cut_off_while_moving_says_so_and_the_next_one_heals_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    write_site(tmp_path, FILES)
+@pytest.mark.parametrize("content", [b"new", b"old"])
+def test_a_folder_inside_that_is_a_link_is_not_written_through(tmp_path: Path, content: bytes):
+    folder, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
+    write_site(folder, FILES)
+    (folder / "classes").rename(elsewhere)
+    (folder / "classes").symlink_to(elsewhere, target_is_directory=True)
+    before = contents(tmp_path)
+    with pytest.raises(SiteError, match="classes is a symbolic link"):
+        write_site(folder, [("index.html", content)])
+    assert contents(tmp_path) == before
 
-    def cut_off(staging: Path, folder: Path, paths: object) -> None:
-        (staging / "added.html").replace(folder / "added.html")
-        raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(site, "_move_into_place", cut_off)
-        with pytest.raises(KeyboardInterrupt):
-            write_site(tmp_path, [*FILES, ("added.html", b"")])
-    assert json.loads((tmp_path / "manifest.json").read_text())["complete"] is False
-    write_site(tmp_path, FILES)
-    assert json.loads((tmp_path / "manifest.json").read_text())["complete"] is True
-    assert contents(tmp_path).keys() == {"index.html", "classes/000.html", "manifest.json"}
+def test_a_link_to_the_folder_stays_a_link(tmp_path: Path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    write_site(tmp_path / "link", FILES)
+    assert (tmp_path / "link").is_symlink()
+    assert contents(tmp_path / "real").keys() == {"index.html", "classes/000.html", "manifest.json"}
 
 
 def test_a_broken_link_is_refused_and_the_earlier_site_stays(tmp_path: Path):
