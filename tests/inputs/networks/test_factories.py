@@ -22,11 +22,14 @@ def build(tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path / folder)
         return resolve_model(ModelSettings(model=spec)).load(0).module
 
-    modules_before = set(sys.modules)
+    _forget_models()  # those of other tests
     yield build_from
-    for name in set(sys.modules) - modules_before:
-        if name.startswith(("_reportgen_", "fact_")):
-            del sys.modules[name]
+    _forget_models()
+
+
+def _forget_models() -> None:
+    for name in [name for name in sys.modules if name.startswith(("_reportgen_", "fact_"))]:
+        del sys.modules[name]
 
 
 LINEAR = "from torch import nn\ndef make():\n    return nn.Linear(2, {})\n"
