@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from reportgen.atomic import replacing
+from reportgen.atomic import note_written, replacing
 from reportgen.cache import (
     REFRESH_HINT,
     Annotations,
@@ -76,6 +76,7 @@ def save_cache(cache: EvaluationCache, path: Path) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
             np.savez(file, **arrays)
+        note_written(path)
     except OSError as error:
         raise CacheError(
             f"The cache cannot be written to {path}: {error.strerror}.",

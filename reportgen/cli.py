@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reportgen.atomic import written_paths
 from reportgen.command import Command
 from reportgen.console import ConsoleObserver, log_to_stderr
 from reportgen.options import (
@@ -25,6 +26,7 @@ from reportgen.settings import (
     PreprocessingSettings,
     RenderSettings,
 )
+from reportgen.signals import interrupted_code, interrupted_text
 from reportgen.version import __version__
 
 if TYPE_CHECKING:
@@ -238,8 +240,8 @@ def main() -> None:
     try:
         code = cli(standalone_mode=False, prog_name="reportgen")
     except click.exceptions.Abort:
-        click.echo("Interrupted. Files of earlier runs are unchanged.", err=True)
-        sys.exit(130)
+        click.echo(interrupted_text([str(path) for path in written_paths()]), err=True)
+        sys.exit(interrupted_code())
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -80,6 +80,25 @@ def test_a_killed_process_leaves_the_earlier_file_and_the_next_write_works(tmp_p
     with replacing(path) as file:
         file.write(b"newer")
     assert path.read_bytes() == b"newer"
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX locks")
+def test_the_unfinished_file_of_a_living_process_and_files_of_others_are_left_alone(tmp_path: Path):
+    path = tmp_path / "file"
+    (tmp_path / ".file.mine.tmp").touch()
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "half\n"
+    with replacing(path):
+        pass
+    assert len(names(tmp_path)) == 3
+    writer.kill()
+    writer.wait()
+    writer.stdout.close()
+    with replacing(path):
+        pass
+    assert names(tmp_path) == [".file.mine.tmp", "file"]
 
 
 def test_the_unfinished_file_may_be_kept_elsewhere(tmp_path: Path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import Run
 
-from reportgen import pipeline
+from reportgen import atomic, pipeline
 from reportgen.cache import EvaluationCache
 from reportgen.cache_file import save_cache
 from reportgen.cli import main
@@ -29,6 +29,7 @@ def folder(tmp_path: Path, tiny_cache: EvaluationCache, monkeypatch: pytest.Monk
 @pytest.fixture
 def rendered(monkeypatch: pytest.MonkeyPatch) -> list[RenderSettings]:
     """Stands in the place of rendering: collects the settings that it would get, and stops."""
+    monkeypatch.setattr(atomic, "_written", [])
     found: list[RenderSettings] = []
 
     def render(cache_path: Path, settings: RenderSettings, **_: object) -> None:
@@ -284,6 +285,13 @@ def test_an_interrupt_is_no_error_message(run: Run, rendered: list[RenderSetting
     done = run("render", "cache.npz")
     assert done.code == 130
     assert done.err.strip() == "Interrupted. Files of earlier runs are unchanged."
+
+
+def test_an_interrupt_names_what_was_written_before(
+    run: Run, rendered: list[RenderSettings], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(atomic, "_written", [Path("cache.npz"), Path("site")])
+    assert "Written before: cache.npz, site." in run("render", "cache.npz").err
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch):

@@ -42,6 +42,7 @@ _RIGHT = (
     "report",
 )
 _TOP = (
+    "signals",
     "cache_file",
     "observers",
     "evaluation",

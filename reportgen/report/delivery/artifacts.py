@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from reportgen.atomic import replacing
+from reportgen.atomic import note_written, replacing
 from reportgen.errors import SiteError
 
 
@@ -50,6 +50,7 @@ def write_artifact(path: Path, write: Callable[[BinaryIO], object]) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
             write(file)
+        note_written(path)
         return path.stat().st_size
     except OSError as error:
         raise SiteError(

@@ -11,9 +11,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from reportgen.atomic import note_written
 from reportgen.errors import SiteError, setting
 from reportgen.report.delivery.links import find_broken_links
-from reportgen.report.delivery.manifest import MANIFEST_NAME, is_allowed_name, manifest_bytes, read_manifest
+from reportgen.report.delivery.manifest import (
+    MANIFEST_NAME,
+    is_allowed_name,
+    manifest_bytes,
+    manifest_digest,
+    read_manifest,
+)
 from reportgen.report.delivery.swap import finish_writing, parents, replace_site, staged_folder, work_folder
 
 
@@ -63,7 +70,7 @@ def write_site(folder: Path, files: Iterable[tuple[str, bytes]]) -> Site:
             fails.
     """
     check_destination(folder)
-    place = folder.resolve()
+    place, manifest = folder.resolve(), b""
     try:
         finish_writing(place)
         found = read_manifest(place)
@@ -84,6 +91,8 @@ def write_site(folder: Path, files: Iterable[tuple[str, bytes]]) -> Site:
     finally:
         with contextlib.suppress(OSError):  # the first error is the one to report
             finish_writing(place)
+        if manifest and manifest_digest(place) == hashlib.sha256(manifest).hexdigest():
+            note_written(folder)
     return Site(folder=folder, num_files=len(digests) + 1, num_bytes=num_bytes + len(manifest))
 
 
