@@ -1,5 +1,6 @@
 """Files that are written whole or not at all."""
 
+import errno
 import os
 import re
 import sys
@@ -22,6 +23,23 @@ def note_written(path: Path) -> None:
 def written_paths() -> list[Path]:
     """What this process has completed, in order, each path once."""
     return list(dict.fromkeys(_written))
+
+
+def unusable_reason(path: Path) -> str:
+    """Why the system cannot look for a path, such as a name that is too long; empty where it can."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def space_hint(error: OSError, remedy: str) -> str:
+    """The hint of a failed write: to free space, if that was short, or else the other remedy, as an imperative."""
+    is_full = error.errno in {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+    return f"Free some space there, or {remedy[0].lower()}{remedy[1:]}" if is_full else remedy
 
 
 @contextmanager

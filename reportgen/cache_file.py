@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from reportgen.atomic import note_written, replacing
+from reportgen.atomic import note_written, replacing, space_hint, unusable_reason
 from reportgen.cache import (
     REFRESH_HINT,
     Annotations,
@@ -48,6 +48,10 @@ def check_cache_path(path: Path) -> None:
     Raises:
         CacheError: its folder can neither be written nor be created.
     """
+    if reason := unusable_reason(path):
+        raise CacheError(
+            f"The cache {path} cannot be used: {reason}.", hint=f"Give another file with {setting('cache_path')}."
+        )
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise CacheError(
@@ -80,7 +84,7 @@ def save_cache(cache: EvaluationCache, path: Path) -> str:
     except OSError as error:
         raise CacheError(
             f"The cache cannot be written to {path}: {error.strerror}.",
-            hint=f"Free some space there, or give another file with {setting('cache_path')}.",
+            hint=space_hint(error, f"Give another file with {setting('cache_path')}."),
         ) from error
     return digest
 

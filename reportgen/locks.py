@@ -1,6 +1,7 @@
 """One writer at a time: a lock on what a command writes, which says who holds it and ends with its process."""
 
 import errno
+import hashlib
 import json
 import os
 import socket
@@ -13,6 +14,7 @@ from typing import IO, Final
 
 from reportgen.errors import BusyError
 
+_MAX_NAME_LENGTH: Final = 200  # in bytes
 _NOT_SUPPORTED: Final = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
@@ -38,7 +40,9 @@ def writing_alone(*paths: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 @contextmanager
 def _lock(path: Path, say: Callable[[str], None]) -> Iterator[None]:
-    lock_path = path.parent / f".{path.name[:200]}.lock"
+    is_long = len(os.fsencode(path.name)) > _MAX_NAME_LENGTH
+    name = hashlib.sha256(os.fsencode(path.name)).hexdigest() if is_long else path.name
+    lock_path = path.parent / f".{name}.lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = _open_locked(lock_path)

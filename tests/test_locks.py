@@ -144,3 +144,12 @@ while done < 20:
     deadline = time.monotonic() + 120
     assert [process.wait(timeout=max(1, deadline - time.monotonic())) for process in processes] == [0] * 6
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "猫" * 85])
+def test_a_place_with_the_longest_name_has_a_lock(tmp_path: Path, hold: Callable[..., object], name: str):
+    hold(tmp_path / name)
+    with writing_alone(tmp_path / name[1:], say=pytest.fail):
+        pass
+    with pytest.raises(BusyError), writing_alone(tmp_path / name, say=pytest.fail):
+        pass

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from reportgen.atomic import note_written, replacing
+from reportgen.atomic import note_written, replacing, space_hint, unusable_reason
 from reportgen.errors import SiteError
 
 
@@ -30,6 +30,8 @@ def check_artifact(path: Path, *, is_ours: Callable[[Path], bool], hint: str) ->
     Raises:
         SiteError: a foreign file has the path, or the folder cannot be written.
     """
+    if reason := unusable_reason(path):
+        raise SiteError(f"{path} cannot be used: {reason}.", hint=hint)
     is_taken = path.exists() or path.is_symlink()
     if is_taken and not (path.is_file() and is_ours(path)):
         raise SiteError(f"{path} exists and was not written by reportgen; it is left alone.", hint=hint)
@@ -54,5 +56,5 @@ def write_artifact(path: Path, write: Callable[[BinaryIO], object]) -> int:
         return path.stat().st_size
     except OSError as error:
         raise SiteError(
-            f"{path} cannot be written: {error.strerror}.", hint="Free some space there, or name another place."
+            f"{path} cannot be written: {error.strerror}.", hint=space_hint(error, "Name another place.")
         ) from error

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reportgen.atomic import note_written
+from reportgen.atomic import note_written, space_hint, unusable_reason
 from reportgen.errors import SiteError, setting
 from reportgen.report.delivery.links import find_broken_links
 from reportgen.report.delivery.manifest import (
@@ -39,6 +39,8 @@ def check_destination(folder: Path) -> None:
     Raises:
         SiteError: it is a file, cannot be written, or holds foreign files.
     """
+    if reason := unusable_reason(folder):
+        raise SiteError(f"{folder} cannot be used: {reason}.", hint=f"Give another folder with {setting('out')}.")
     if folder.exists() and not folder.is_dir():
         raise SiteError(f"{folder} is a file.", hint=f"Give a folder with {setting('out')}.")
     if not folder.is_dir():
@@ -86,7 +88,7 @@ def write_site(folder: Path, files: Iterable[tuple[str, bytes]]) -> Site:
     except OSError as error:
         raise SiteError(
             f"The site cannot be written to {folder}: {error.strerror} ({Path(error.filename or folder).name}).",
-            hint=f"Free some space there, or give another folder with {setting('out')}.",
+            hint=space_hint(error, f"Give another folder with {setting('out')}."),
         ) from error
     finally:
         with contextlib.suppress(OSError):  # the first error is the one to report

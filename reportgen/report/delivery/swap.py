@@ -27,7 +27,7 @@ _STAGED = "site"
 _EARLIER = "earlier"
 _AT_CWD = -100
 _EXCHANGE = 2
-_MAX_NAME_LENGTH = 100  # longer names are cut and told apart by a digest
+_MAX_NAME_LENGTH = 100  # in bytes; longer names are cut and told apart by a digest
 
 
 def work_folder(folder: Path) -> Path:
@@ -94,7 +94,7 @@ def finish_writing(folder: Path) -> None:
 
 def _beside(folder: Path) -> Path:
     name = folder.name
-    if len(name) > _MAX_NAME_LENGTH:
+    if len(os.fsencode(name)) > _MAX_NAME_LENGTH:
         name = f"{name[: _MAX_NAME_LENGTH // 4]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
     return folder.parent / f".{name}{STAGING_NAME}"
 
