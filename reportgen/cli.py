@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import sys
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from reportgen.options import (
     name_option,
     render_options,
 )
+from reportgen.plain_text import to_one_line
 from reportgen.settings import (
     DEFAULT_CACHE_PATH,
     AnalyzeSettings,
@@ -84,7 +86,7 @@ def analyze_command(cache_path: Path, refresh: bool, **options: Any) -> None:
 
     observer = ConsoleObserver()
     cache = analyze(_analyze_settings(options), cache_path=cache_path, refresh=refresh, observer=observer)
-    click.echo(f"{cache_path}  ({cache.num_examples:,} examples, {cache.num_classes:,} classes)")
+    click.echo(f"{to_one_line(str(cache_path))}  ({cache.num_examples:,} examples, {cache.num_classes:,} classes)")
     click.echo(_seconds_text(observer.seconds))
 
 
@@ -121,10 +123,10 @@ def explain_command(images: tuple[Path, ...], out: Path, open_page: bool, **opti
     explanations = explain(settings, out=out, observer=observer)
     for image in explanations.images:
         probability = float(image.probabilities[image.predicted])
-        click.echo(f"{image.path}  {explanations.shown_names[image.predicted]}  {probability:.3f}")
+        click.echo(f"{to_one_line(str(image.path))}  {explanations.shown_names[image.predicted]}  {probability:.3f}")
     for failure in explanations.failures:
-        click.echo(f"error: {failure.message}\nhint:  {failure.hint}", err=True)
-    click.echo(f"\n{out / 'index.html'}")
+        click.echo(f"error: {to_one_line(failure.message)}\nhint:  {to_one_line(failure.hint)}", err=True)
+    click.echo(f"\n{to_one_line(str(out / 'index.html'))}")
     click.echo(_seconds_text(observer.seconds))
     if open_page:
         _open(out / "index.html")
@@ -156,9 +158,9 @@ def verify_command(site: Path) -> None:
     check = verify_site(site)
     for name, paths in (("changed", check.changed), ("added", check.added), ("lost", check.lost)):
         for path in paths:
-            click.echo(f"{name:7}  {path}")
+            click.echo(f"{name:7}  {to_one_line(path)}")
     raise_unclean(site, check)
-    click.echo(f"{site}: {check.num_files:,} files, all as written.")
+    click.echo(f"{to_one_line(str(site))}: {check.num_files:,} files, all as written.")
     click.echo(f"SHA-256 of its manifest: {check.manifest_digest}")
     if check.cache_digest:
         click.echo(f"SHA-256 of its cache:    {check.cache_digest}")
@@ -214,9 +216,11 @@ def _finish(report: "Report", seconds: dict[str, float], *, open_page: bool) -> 
     from reportgen.report.words.summaries import console_summary
 
     click.echo(console_summary(report.cache, report.findings))
-    click.echo(f"\n{report.index_path}  ({report.num_files:,} files, {report.num_bytes / 1e6:.1f} MB)")
+    click.echo(
+        f"\n{to_one_line(str(report.index_path))}  ({report.num_files:,} files, {report.num_bytes / 1e6:.1f} MB)"
+    )
     for artifact in report.artifacts:
-        click.echo(f"{artifact.path}  ({artifact.contents}, {artifact.num_bytes / 1e6:.1f} MB)")
+        click.echo(f"{to_one_line(str(artifact.path))}  ({artifact.contents}, {artifact.num_bytes / 1e6:.1f} MB)")
     click.echo(_seconds_text(seconds))
     if open_page:
         _open(report.index_path)
@@ -235,6 +239,16 @@ def _seconds_text(seconds: dict[str, float]) -> str:
     return f"{stages} · total {sum(seconds.values()):.1f} s"
 
 
+def _show(error: click.ClickException) -> None:
+    """Print an error of the command line; an argument that it names may contain anything."""
+    text = StringIO()
+    error.show(file=text)
+    shown = text.getvalue()
+    if shown:  # errors of reportgen print themselves
+        usage, _, message = shown.rpartition("Error: ")
+        click.echo(f"{usage}Error: {to_one_line(message)}" if usage or message else shown, err=True)
+
+
 def main() -> None:
     """Run the command line. Problems that the user can solve end in a message and a hint, without a traceback."""
     try:
@@ -243,7 +257,7 @@ def main() -> None:
         click.echo(interrupted_text([str(path) for path in written_paths()]), err=True)
         sys.exit(interrupted_code())
     except click.ClickException as error:
-        error.show()
+        _show(error)
         sys.exit(error.exit_code)
     except BrokenPipeError:  # the reader of the output is gone; write nothing more, not even at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

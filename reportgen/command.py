@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from reportgen.errors import ReportError
+from reportgen.plain_text import to_one_line
 
 
 def parse_numbers(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
@@ -63,7 +64,7 @@ class ReportFailure(click.ClickException):
 
     def show(self, file: Any = None) -> None:  # noqa: ARG002  always stderr
         """Print message and hint on stderr."""
-        click.echo(f"error: {self.message}\nhint:  {self.hint}", err=True)
+        click.echo(f"error: {to_one_line(self.message)}\nhint:  {to_one_line(self.hint)}", err=True)
 
 
 def _option_names(ctx: click.Context) -> dict[str, str]:

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import click
 
+from reportgen.plain_text import to_one_line
+
 _OWN: Final = "reportgen"
 _LIBRARIES: Final = (
     "PIL",
@@ -59,7 +61,7 @@ class _StderrHandler(logging.Handler):
     """Writes to what stderr is at the time."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(f"{record.levelname}: {record.getMessage()}", err=True)
+        click.echo(f"{record.levelname}: {to_one_line(record.getMessage())}", err=True)
 
 
 class ConsoleObserver:
@@ -96,7 +98,7 @@ class ConsoleObserver:
 
     def say(self, message: str) -> None:
         """One sentence on stderr."""
-        click.echo(f"note: {message}", err=True)
+        click.echo(f"note: {to_one_line(message)}", err=True)
 
 
 def _RateColumn() -> Any:  # noqa: N802  stands where a rich column class would

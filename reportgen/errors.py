@@ -6,6 +6,7 @@
     ├── ModelError         the network cannot be built, or does not fit the data
     │   └── CheckpointError    the weights cannot be read, or do not fit the network
     ├── LayerError         no usable target layer
+    │   └── NoMapsError        the network can have no maps at all, whatever the settings
     ├── CacheError         the file is not a readable cache
     │   ├── ForeignFileError   the file was not written by reportgen and stays unchanged
     │   └── OutdatedCacheError the cache was written by an older version of reportgen
@@ -105,6 +106,10 @@ class CheckpointError(ModelError):
 
 class LayerError(ReportError):
     """No layer can be used for class activation maps."""
+
+
+class NoMapsError(LayerError):
+    """The network can have no class activation maps, whatever the settings; the report does without them."""
 
 
 class CacheError(ReportError):

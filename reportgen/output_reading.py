@@ -17,6 +17,7 @@ class OutputReading:
         num_outputs: values per image of the output that is read; one means two classes.
         conversion: `none`; `inner logits` where the network's own logits, in front of its softmax or sigmoid, are read;
             `logarithm` or `inverse sigmoid` where they were computed from the outputs.
+        num_channels: of the images that the network takes; 1 for their luminance.
         is_given: whether the settings name the kind; otherwise it was recognized by its values.
     """
 
@@ -26,10 +27,13 @@ class OutputReading:
     num_outputs: int
     conversion: str = "none"
     is_given: bool = False
+    num_channels: int = 3
 
     def describe(self) -> tuple[str, ...]:
         """What a reader of the results has to know, as sentences; nothing for plain logits."""
         sentences = []
+        if self.num_channels == 1:
+            sentences.append("The network takes images of one channel; it gets the luminance of each image.")
         if len(self.elements) > 1:
             sentences.append(
                 f"The model returns {len(self.elements)} outputs ({', '.join(self.elements)}); this report is about "

@@ -39,7 +39,8 @@ def frozen(network: nn.Module, device: torch.device | None = None) -> Iterator[N
 
 
 def _place(network: nn.Module, device: torch.device) -> None:
-    if device.type == "mps":  # channels-last is no faster there
+    is_flat = all(parameter.dim() != 5 for parameter in network.parameters())
+    if device.type == "mps" or not is_flat:  # channels-last is no faster there, and not meant for volumes
         network.to(device=device)
     else:
         # nn.Module.to has no overload for both, but takes both

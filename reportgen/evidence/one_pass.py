@@ -33,11 +33,6 @@ from reportgen.settings import AnalyzeSettings
 
 log = logging.getLogger(__name__)
 
-NO_MAPS_REASON = (
-    "The network is a compiled program: its layers can be neither hooked nor differentiated, so that there are "
-    "predictions, but no maps."
-)
-
 Views = NDArray[np.uint8]
 
 
@@ -106,7 +101,7 @@ def run_one_pass(
         evaluation_set.name,
         settings,
         layers=[layer for source in explainer.sources for layer in source.layers],
-        no_maps_reason="" if results.cams else NO_MAPS_REASON,
+        no_maps_reason=explainer.no_maps_reason,
         device=device,
         input_size=(first.shape[1], first.shape[2]),
         seconds=time.perf_counter() - started,

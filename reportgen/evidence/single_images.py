@@ -18,7 +18,6 @@ from reportgen.evidence.methods.explained_batch import Explainer
 from reportgen.evidence.methods.explainers import build_explainer
 from reportgen.evidence.methods.map_sources import MapSource
 from reportgen.evidence.methods.selective_maps import Explain, prepare_selective
-from reportgen.evidence.one_pass import NO_MAPS_REASON
 from reportgen.evidence.outputs.probing import fill_with_noise
 from reportgen.evidence.outputs.reader import reading_logits
 from reportgen.evidence.provenance import describe_pass
@@ -114,7 +113,7 @@ def explain_images(
             "single images",
             settings,
             layers=list(dict.fromkeys(layer for source in sources for layer in source.layers)),
-            no_maps_reason=NO_MAPS_REASON if classifier.is_opaque else "",
+            no_maps_reason=explainer.no_maps_reason,
             device=device,
             input_size=(views[0][1].shape[0], views[0][1].shape[1]),
             seconds=time.perf_counter() - started,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from jinja2 import Environment
 from markupsafe import Markup
 
+from reportgen.plain_text import to_one_line
 from reportgen.report.delivery.archive import check_archive
 from reportgen.report.delivery.single_file import check_single_file
 from reportgen.report.delivery.site import check_destination
@@ -60,7 +61,7 @@ def load_presentation(settings: RenderSettings) -> Presentation:
     environment = make_environment(settings.templates, is_trusted=settings.trust_templates)
     check_templates(environment)
     return Presentation(
-        title=settings.title,
+        title=None if settings.title is None else to_one_line(settings.title),
         notes=None if settings.notes is None else load_notes(settings.notes),
         branding=load_branding(settings),
         display_names={} if settings.display_names is None else load_display_names(settings.display_names),

@@ -115,15 +115,17 @@ class HeadTap:
         if call != self._call:
             return output
         source = output if self._substitute is None else self._substitute
-        if self._pass_one(source.device.type):
+        # Without autocast, the head behind a coarse layer has weights of that precision, and needs it.
+        own_type = None if torch.is_autocast_enabled(source.device.type) else output.dtype
+        if self._pass_one(source.device.type) or own_type is not None:
             source = widened(source)
         if not self._records:
             self.output = self._tapped = source
-            return source
+            return source if own_type is None else source.to(own_type)
         with torch.enable_grad():
             self.output = source if source.requires_grad else source.detach().requires_grad_()
             self._tapped = self.output.clone()  # a leaf must not be changed in place; a copy may
-        return self._tapped
+            return self._tapped if own_type is None else self._tapped.to(own_type)
 
 
 def _is_only_one(_device_type: str) -> bool:

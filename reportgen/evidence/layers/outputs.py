@@ -24,11 +24,21 @@ def forward_hint(images: Tensor) -> Iterator[None]:
         yield
     except ReportError:
         raise
+    except SystemExit as error:
+        raise ModelError(
+            "The network ends the program (sys.exit) instead of returning its outputs.",
+            hint="Correct its forward method.",
+        ) from error
     except Exception as error:  # user code may raise anything
         if is_out_of_memory(error):
             raise
         log.debug("the network's forward failed", exc_info=True)
         height, width = images.shape[2:]
+        if isinstance(error, TypeError) and "missing" in str(error) and "argument" in str(error):
+            raise ModelError(
+                f"The network needs more than one input: {error}.",
+                hint="Write a function that returns a network of images alone, which passes the other inputs itself.",
+            ) from error
         raise ModelError(
             f"The network fails on images of {height}×{width} pixels: {type(error).__name__}: {error}",
             hint=f"Give the size that it expects with {setting('resize')} and {setting('crop')}; if that is right, "

@@ -8,11 +8,11 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from reportgen.errors import LayerError, setting
+from reportgen.errors import LayerError, NoMapsError, setting
 from reportgen.evidence.layers.head_tap import HeadTap
 from reportgen.evidence.layers.layer_survey import LayerOutput, survey_layers
 from reportgen.evidence.layers.layouts import NUM_VERSIONS, Layout
-from reportgen.evidence.layers.outputs import check_logits, forward_hint
+from reportgen.evidence.layers.outputs import check_logits, extract_logits, forward_hint
 from reportgen.evidence.model_state import frozen
 
 MIN_GRID_SIDE: Final = 4
@@ -21,6 +21,7 @@ FEW_CELLS: Final = 16
 _MAX_LISTED = 12
 _MAX_SHARE_BEHIND = 0.5
 _MAX_BYPASS = 1e-3
+_NO_MAPS_HINT: Final = "Explain networks with spatial layers, whose outputs have gradients."
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -81,6 +82,7 @@ def find_target_layers(
 
     Raises:
         LayerError: no layer fits, or a named one does not.
+        NoMapsError: no layer of the network could fit, whatever the size of the images.
         ModelError: the network fails on such images, or its output holds no logits, or not one for each class.
     """
     with frozen(network):
@@ -101,6 +103,16 @@ def _probe(network: nn.Module, images: Tensor, outputs: Sequence[LayerOutput]) -
     deepest = _find_deepest(network, images, outputs)
     if deepest is not None:
         return _describe(network, images, outputs, deepest, is_given=False)
+    if all(max(output.grid) <= 1 for output in outputs):
+        raise NoMapsError(
+            "None of the network's layers has a spatial grid, so that there are predictions, but no maps.",
+            hint=_NO_MAPS_HINT,
+        )
+    if not _is_differentiable(network, images):
+        raise NoMapsError(
+            "The network's outputs cannot be differentiated, so that there are predictions, but no maps.",
+            hint=_NO_MAPS_HINT,
+        )
     height, width = images.shape[2:]
     raise LayerError(
         f"No layer of the network gives maps: at {height}×{width} pixels, none that a gradient reaches has a grid of "
@@ -108,6 +120,12 @@ def _probe(network: nn.Module, images: Tensor, outputs: Sequence[LayerOutput]) -
         hint=f"Give larger images with {setting('resize')}, or a layer with {setting('layers')}. "
         f"{_listing(network, images, outputs)}",
     )
+
+
+def _is_differentiable(network: nn.Module, images: Tensor) -> bool:
+    """Whether a gradient reaches the images from the logits."""
+    with torch.enable_grad(), forward_hint(images):
+        return extract_logits(network(images.detach().clone().requires_grad_())).requires_grad
 
 
 def _find_deepest(network: nn.Module, images: Tensor, outputs: Sequence[LayerOutput]) -> LayerOutput | None:

@@ -36,7 +36,12 @@ class Explainer:
     """
 
     def __init__(
-        self, network: nn.Module, sources: Sequence[MapSource] = (), *, autocast: torch.dtype | None = None
+        self,
+        network: nn.Module,
+        sources: Sequence[MapSource] = (),
+        *,
+        autocast: torch.dtype | None = None,
+        no_maps_reason: str = "",
     ) -> None:
         """Prepare.
 
@@ -44,10 +49,12 @@ class Explainer:
             network: in evaluation mode, frozen.
             sources: where maps come from; none for logits alone.
             autocast: the precision that the network runs in; `None` for its own.
+            no_maps_reason: why there are no sources, as a sentence; empty where there are.
         """
         self.network = network
         self.sources = tuple(sources)
         self.autocast = autocast
+        self.no_maps_reason = no_maps_reason
         self._hooks = ExitStack()
 
     def __enter__(self) -> Self:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from reportgen.errors import NoMapsError
 from reportgen.evidence.attention.source import AttentionMaps
 from reportgen.evidence.attention.survey import find_attention
 from reportgen.evidence.attention.tap import Rollout
@@ -19,6 +20,11 @@ from reportgen.methods import list_methods
 from reportgen.settings import ModelSettings
 
 log = logging.getLogger(__name__)
+
+OPAQUE_REASON = (
+    "The network is a compiled program: its layers can be neither hooked nor differentiated, so that there are "
+    "predictions, but no maps."
+)
 
 _NUM_PROBED = 4
 _NUM_VERSIONS = 5  # of each image, by which a layer is found
@@ -47,17 +53,21 @@ def build_explainer(
     """
     autocast = torch.bfloat16 if settings.precision == "bf16" else None
     sources: list[MapSource] = []
+    no_maps_reason = OPAQUE_REASON if is_opaque else ""
     if not is_opaque:
         cam_methods = [method for method in settings.methods if method in list_methods("cam")]
         if cam_methods:
-            sources.append(_find_layer_maps(network, images, cam_methods, settings, num_classes))
+            try:
+                sources.append(_find_layer_maps(network, images, cam_methods, settings, num_classes))
+            except NoMapsError as error:
+                no_maps_reason = error.message
     if not sources:
         _check_outputs(network, images, num_classes)
     attention_methods = [method for method in settings.methods if method in list_methods("attention") and not is_opaque]
     if attention_methods:  # first: its hooks must run before those of a target layer
         rollout = Rollout(head_fusion=settings.head_fusion, discard_ratio=settings.discard_ratio)
         sources.insert(0, AttentionMaps(find_attention(network, images), attention_methods, rollout=rollout))
-    return Explainer(network, sources, autocast=autocast)
+    return Explainer(network, sources, autocast=autocast, no_maps_reason="" if sources else no_maps_reason)
 
 
 def _find_layer_maps(

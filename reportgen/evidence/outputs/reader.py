@@ -9,10 +9,12 @@ from torch import Tensor, nn
 
 from reportgen.errors import ModelError, setting
 from reportgen.evidence.layers.head_tap import widened
-from reportgen.evidence.layers.outputs import extract_logits, forward_hint
+from reportgen.evidence.layers.outputs import extract_logits
 from reportgen.evidence.outputs.elements import choose_element, list_elements
 from reportgen.evidence.outputs.inner_logits import Place, find_inner_logits
+from reportgen.evidence.outputs.input_channels import feeding_channels
 from reportgen.evidence.outputs.kinds import recognize_kind, resembles_sigmoid
+from reportgen.evidence.outputs.steadiness import require_steady
 from reportgen.output_reading import OutputReading
 from reportgen.settings import ModelSettings
 
@@ -83,33 +85,34 @@ def reading_logits(
     Raises:
         ModelError: the network fails on these images, or its outputs are unusable.
     """
-    with forward_hint(images), torch.no_grad():
-        output = network(images)
-    element = choose_element(output, len(images), num_classes, settings.output)
-    if element is None:
-        yield None  # the pass says what is wrong
-        return
-    values = list_elements(output)[element]
-    _require_numbers(values)
-    kind = recognize_kind(values) if settings.outputs == "auto" else settings.outputs
-    place = None
-    if not is_opaque:
-        place = find_inner_logits(network, images, kind, lambda returned: list_elements(returned)[element])
-    if kind == "sigmoid" and place is None and settings.outputs == "auto" and not resembles_sigmoid(values):
-        kind = "logits"
-    reading = OutputReading(
-        kind=kind,
-        element=element,
-        elements=tuple(filter(None, list_elements(output))),
-        num_outputs=1 if values.ndim == 1 else values.shape[1],
-        conversion=_CONVERSIONS.get(kind, "none") if place is None else "inner logits",
-        is_given=settings.outputs != "auto",
-    )
-    if reading.conversion == "none" and reading.num_outputs > 1 and _is_read_anyway(output, values):
-        yield reading
-        return
-    with OutputReader(reading, place).on(network, place):
-        yield reading
+    with feeding_channels(network, images) as (output, num_channels):
+        element = choose_element(output, len(images), num_classes, settings.output)
+        if element is None:
+            yield None  # the pass says what is wrong
+            return
+        values = list_elements(output)[element]
+        _require_numbers(values)
+        require_steady(network, images, values, lambda returned: list_elements(returned)[element], is_opaque=is_opaque)
+        kind = recognize_kind(values) if settings.outputs == "auto" else settings.outputs
+        place = None
+        if not is_opaque:
+            place = find_inner_logits(network, images, kind, lambda returned: list_elements(returned)[element])
+        if kind == "sigmoid" and place is None and settings.outputs == "auto" and not resembles_sigmoid(values):
+            kind = "logits"
+        reading = OutputReading(
+            kind=kind,
+            element=element,
+            elements=tuple(filter(None, list_elements(output))),
+            num_outputs=1 if values.ndim == 1 else values.shape[1],
+            conversion=_CONVERSIONS.get(kind, "none") if place is None else "inner logits",
+            is_given=settings.outputs != "auto",
+            num_channels=num_channels,
+        )
+        if reading.conversion == "none" and reading.num_outputs > 1 and _is_read_anyway(output, values):
+            yield reading
+            return
+        with OutputReader(reading, place).on(network, place):
+            yield reading
 
 
 def _is_read_anyway(output: Any, values: Tensor) -> bool:

@@ -2,7 +2,9 @@
 
 import importlib
 import inspect
+import logging
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -12,12 +14,15 @@ from types import ModuleType
 
 from torch import nn
 
-from reportgen.errors import ModelError, setting
+from reportgen.errors import ModelError, ReportError, setting
 from reportgen.inputs.networks.classifier import Network
 from reportgen.inputs.networks.keras_models import is_keras_model, wrap_keras
 from reportgen.inputs.networks.names import network_name
 from reportgen.inputs.networks.python_modules import importable
 from reportgen.inputs.suggestions import nearest_text
+from reportgen.plain_text import to_one_line
+
+log = logging.getLogger(__name__)
 
 
 def build_from_file(path: Path, function: str) -> Network:
@@ -56,7 +61,7 @@ def _import_file(path: Path) -> ModuleType:
         module_spec.loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]
-        if isinstance(error, ImportError | SyntaxError):
+        if isinstance(error, Exception | SystemExit):
             raise _explain_import(str(path), error) from error
         raise
     return module
@@ -65,13 +70,36 @@ def _import_file(path: Path) -> ModuleType:
 def _import_module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except (ImportError, SyntaxError) as error:
+    except (Exception, SystemExit) as error:
         raise _explain_import(name, error) from error
 
 
-def _explain_import(what: str, error: ImportError | SyntaxError) -> ModelError:
-    hint = "Correct the syntax." if isinstance(error, SyntaxError) else "Install what it imports, or put it next to it."
-    return ModelError(f"The model's code {what} cannot be imported: {error}.", hint=hint)
+def _explain_import(what: str, error: Exception | SystemExit) -> ModelError:
+    if isinstance(error, SystemExit):
+        return ModelError(
+            f"The model's code {what} ends the program (sys.exit) when it is imported.",
+            hint='Put what it runs as a script under if __name__ == "__main__".',
+        )
+    if isinstance(error, SyntaxError):
+        return ModelError(f"The model's code {what} cannot be imported: {error}.", hint="Correct the syntax.")
+    if isinstance(error, ImportError):
+        hint = "Install what it imports, or put it next to it."
+        return ModelError(f"The model's code {what} cannot be imported: {error}.", hint=hint)
+    return ModelError(
+        f"The model's code {what} fails when it is imported{_place_text(error)}: {_error_text(error)}.",
+        hint="Correct the code.",
+    )
+
+
+def _error_text(error: BaseException) -> str:
+    """The kind and the message of an error in a user's code, on one line."""
+    return to_one_line(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__).rstrip(".")
+
+
+def _place_text(error: BaseException) -> str:
+    """The file and line that raised an error."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f", in line {frames[-1].lineno} of {Path(frames[-1].filename).name}" if frames else ""
 
 
 def _call(module: ModuleType, place: str, function: str) -> nn.Module:
@@ -96,6 +124,13 @@ def _call(module: ModuleType, place: str, function: str) -> nn.Module:
         raise ModelError(
             f"{function} in {place} ends the program (sys.exit) instead of returning the network.",
             hint="Write a function that only builds the network and returns it.",
+        ) from error
+    except ReportError:
+        raise
+    except Exception as error:  # the user's code may raise anything
+        log.debug("the factory failed", exc_info=True)
+        raise ModelError(
+            f"{function} in {place} fails{_place_text(error)}: {_error_text(error)}.", hint="Correct the function."
         ) from error
     if not isinstance(network, nn.Module):
         raise ModelError(

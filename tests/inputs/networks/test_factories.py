@@ -130,11 +130,18 @@ def test_code_that_cannot_be_imported_is_explained(build):
     assert not any(name.startswith("_reportgen_net_") for name in sys.modules)
 
 
-def test_other_errors_in_the_code_keep_their_traceback(build):
-    with pytest.raises(ZeroDivisionError):
-        build("net.py:make", {"net.py": "1 / 0\n"})
-    with pytest.raises(ZeroDivisionError):
+def test_other_errors_in_the_code_are_named_with_their_line(build):
+    message = r"net\.py fails when it is imported, in line 2 of net\.py: ZeroDivisionError: division by zero\."
+    with pytest.raises(ModelError, match=message):
+        build("net.py:make", {"net.py": "import math\n1 / 0\n"})
+    message = r"make in .*net\.py fails, in line 2 of net\.py: ZeroDivisionError: division by zero\."
+    with pytest.raises(ModelError, match=message):
         build("net.py:make", {"net.py": "def make():\n    return 1 / 0\n"})
+
+
+def test_code_that_ends_the_program_when_it_is_imported_is_an_error(build):
+    with pytest.raises(ModelError, match=r"net\.py ends the program \(sys\.exit\) when it is imported"):
+        build("net.py:make", {"net.py": "import sys\nsys.exit(3)\n"})
 
 
 @pytest.mark.parametrize("wrapper", ["torch.compile", "nn.DataParallel"])
