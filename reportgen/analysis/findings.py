@@ -32,6 +32,7 @@ from reportgen.analysis.pair_focus import (
     count_pair_overlaps,
 )
 from reportgen.analysis.predictions import Predictions, compute_predictions
+from reportgen.analysis.present_classes import PresentClasses, find_present_classes
 from reportgen.analysis.recommendations import Recommendation, Rule, apply_rules
 from reportgen.analysis.selection import ClassSelection, find_confident_errors, select_examples
 from reportgen.analysis.selective_prediction import SelectivePrediction, compute_selective_prediction
@@ -51,6 +52,7 @@ class Findings:
         confusion: int64 (K, K), rows true, columns predicted; sums to N.
         suggested_order: the order of the outputs that the labels suggest; `None` if the given one is not shown to be
             wrong. Otherwise label issues and rules are withheld.
+        present_classes: what classes without images do to the numbers; `None` if every class has images.
         class_order: int64 (K,), class indices in the order of the matrix: by superclass if they are known, otherwise by
             similarity.
         pairs: the most confused ordered pairs, by falling count, then by falling fraction, then by indices.
@@ -72,6 +74,7 @@ class Findings:
     classes: tuple[ClassMetrics, ...]
     confusion: NDArray[np.int64]
     suggested_order: ClassOrder | None
+    present_classes: PresentClasses | None
     class_order: NDArray[np.int64]
     pairs: tuple[ConfusedPair, ...]
     superclasses: SuperclassFindings | None
@@ -132,6 +135,7 @@ def compute_findings(
         classes=compute_class_metrics(predictions, labels, confusion),
         confusion=confusion,
         suggested_order=suggested_order,
+        present_classes=find_present_classes(predictions, cache.logits, labels),
         class_order=order_by_similarity(confusion) if groups is None else order_by_superclass(groups.superclass_of),
         pairs=pairs,
         superclasses=superclasses,

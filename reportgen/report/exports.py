@@ -98,6 +98,7 @@ def metrics_json(cache: EvaluationCache, findings: Findings) -> str:
         "num_examples": cache.num_examples,
         "num_classes": cache.num_classes,
         "class_order": _plain(findings.suggested_order),
+        "classes_with_images": _plain(findings.present_classes),
         "overall": _plain(findings.overall),
         "calibration": _plain(findings.calibration),
         "selective_prediction": _plain(findings.selective_prediction),
