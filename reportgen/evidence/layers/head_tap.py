@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from reportgen.errors import ModelError, setting
-from reportgen.evidence.layers.outputs import extract_logits
+from reportgen.evidence.layers.outputs import extract_logits, first_tensor, replace_first
 
 PassOne = Callable[[str], bool]
 """Called with the device's type when a tapped layer has run; says whether it was the last of those that are tapped."""
@@ -110,10 +110,13 @@ class HeadTap:
         self.begin(substitute=substitute)
         return widened(extract_logits(network(inputs))), self.tapped
 
-    def _take_over(self, _layer: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+    def _take_over(self, _layer: nn.Module, _inputs: object, returned: Any) -> Any:
         call, self._num_calls = self._num_calls, self._num_calls + 1
         if call != self._call:
-            return output
+            return returned
+        return replace_first(returned, self._tap(first_tensor(returned)))
+
+    def _tap(self, output: Tensor) -> Tensor:
         source = output if self._substitute is None else self._substitute
         # Without autocast, the head behind a coarse layer has weights of that precision, and needs it.
         own_type = None if torch.is_autocast_enabled(source.device.type) else output.dtype

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from reportgen.evidence.layers.layouts import Layout, disturb_images, find_layout
+from reportgen.evidence.layers.outputs import first_tensor
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -91,7 +92,8 @@ class _Survey:
             handle.remove()
         self._previous = None
 
-    def _look_at(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+    def _look_at(self, module: nn.Module, inputs: tuple[Any, ...], returned: Any) -> None:
+        output = first_tensor(returned)
         layout = find_layout(output, self._image_size, self._num_rows)
         maps = layout.to_nchw(output) if layout is not None else None
         self.outputs.append(

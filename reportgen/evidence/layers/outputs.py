@@ -95,3 +95,18 @@ def _describe(output: Any) -> str:
     if isinstance(output, (tuple, list)) and output:
         return f"a {type(output).__name__} whose first element is {_describe(output[0])}"
     return f"a {type(output).__name__}"
+
+
+def first_tensor(output: Any) -> Any:
+    """What a layer passes on: its output, or the first tensor of a tuple or list that begins with one."""
+    is_several = isinstance(output, tuple | list) and len(output) > 0 and isinstance(output[0], Tensor)
+    return output[0] if is_several else output
+
+
+def replace_first(output: Any, tensor: Tensor) -> Any:
+    """A layer's output with another tensor in the place of what it passes on."""
+    if isinstance(output, Tensor):
+        return tensor
+    if hasattr(output, "_replace"):  # a named tuple
+        return output._replace(**{output._fields[0]: tensor})
+    return type(output)([tensor, *output[1:]])

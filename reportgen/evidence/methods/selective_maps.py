@@ -20,7 +20,7 @@ from torch.nn import functional as F  # noqa: N812
 from reportgen.cache import CamPair, EvaluationCache, to_float16
 from reportgen.errors import LayerError, setting
 from reportgen.evidence.devices import on_device
-from reportgen.evidence.layers.outputs import extract_logits
+from reportgen.evidence.layers.outputs import extract_logits, first_tensor, replace_first
 from reportgen.evidence.layers.target_layers import TargetLayer, find_target_layers
 from reportgen.evidence.methods.aggregation import aggregate_maps
 from reportgen.evidence.selected_examples import iterate_inputs, subset_examples
@@ -165,13 +165,14 @@ class _OneLayerNetwork(nn.Module):
         num_calls = 0
         led: list[Tensor] = []
 
-        def lead(_layer: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+        def lead(_layer: nn.Module, _inputs: object, returned: Any) -> Any:
             nonlocal num_calls
             num_calls += 1
             if num_calls - 1 != self._target.call:
-                return output
+                return returned
+            output = first_tensor(returned)
             led.append(self._put_back(output, self.place(self._target.to_nchw(output))))
-            return led[0]
+            return replace_first(returned, led[0])
 
         handle = self._target.module.register_forward_hook(lead)
         try:

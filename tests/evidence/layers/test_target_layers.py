@@ -130,11 +130,11 @@ class Wrapped(nn.Module):
 
 
 SMALL: dict[str, tuple[Callable[[], nn.Module], str, tuple[int, int]]] = {
-    "tuple": (WithTuple, "pair.conv", (12, 12)),
+    "tuple": (WithTuple, "pair", (12, 12)),
     "no_grad": (FrozenTrunk, "neck", (5, 5)),
     "mask": (Attended, "features", (14, 14)),
-    "probabilities": (lambda: nn.Sequential(WithTuple(), nn.Softmax(1)), "0.pair.conv", (12, 12)),
-    "wrapped": (lambda: Wrapped(WithTuple()), "model.pair.conv", (12, 12)),
+    "probabilities": (lambda: nn.Sequential(WithTuple(), nn.Softmax(1)), "0.pair", (12, 12)),
+    "wrapped": (lambda: Wrapped(WithTuple()), "model.pair", (12, 12)),
 }
 
 
@@ -282,8 +282,6 @@ def test_a_named_layer_with_a_grid_under_4x4_is_refused_with_an_earlier_one():
 def test_a_named_layer_without_a_grid_is_refused(build):
     with pytest.raises(LayerError, match=re.escape("(5)")):
         find_target_layer(build("pooling"), _images(), "head")
-    with pytest.raises(LayerError, match="tuple"):
-        find_target_layer(WithTuple(), _images(), "pair")
 
 
 def test_a_named_layer_that_is_never_called_is_refused(build):
