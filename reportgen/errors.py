@@ -22,6 +22,7 @@ Messages name settings with `setting`. Python callers read the argument (`mean`)
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 _TOKEN = re.compile("\x02([^\x02\x03\x1f]*)\x1f([^\x02\x03\x1f]*)\x1f([^\x02\x03\x1f]*)\x03")
 
@@ -82,6 +83,10 @@ class ReportError(Exception):
     def hint(self) -> str:
         """What to do about it, with settings named as Python arguments."""
         return name_settings(self._hint)
+
+    def at(self, place: str) -> Self:
+        """The same error, with the place where it happened in front of its message."""
+        return type(self)(f"{place}: {self._message}", hint=self._hint)
 
     def with_names(self, name_option: Callable[[str], str]) -> tuple[str, str]:
         """Message and hint, with each setting named by the given function."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reportgen.cache import CacheKey, EvaluationCache
-from reportgen.errors import DataError, setting
+from reportgen.errors import DataError, ModelError, setting
 from reportgen.evidence.devices import on_device
 from reportgen.evidence.methods.explained_batch import ExplainedBatch, Explainer
 from reportgen.evidence.methods.explainers import build_explainer, choose_num_probed
@@ -83,7 +83,7 @@ def run_one_pass(
         )
         with explainer:
             inputs = ((batch, _to_inputs(batch, preprocessing, device)) for batch in views)
-            for batch in _wait_for_values(_explain_all(inputs, evaluation_set.labels, explainer), device):
+            for batch in _wait_for_values(_explain_all(inputs, evaluation_set, explainer), device):
                 results.place(batch)
                 if progress is not None:
                     progress(len(batch.views))
@@ -141,13 +141,17 @@ def _to_inputs(views: Views, preprocessing: Preprocessing, device: torch.device)
 
 
 def _explain_all(
-    batches: Iterable[tuple[Views, Tensor]], labels: NDArray[np.int64], explainer: Explainer
+    batches: Iterable[tuple[Views, Tensor]], evaluation_set: EvaluationSet, explainer: Explainer
 ) -> Iterator[HostBatch]:
     """Each batch explained and copied to the host; a GPU's values may not have arrived yet."""
     start = 0
     for views, inputs in batches:
-        true = torch.tensor(labels[start : start + len(views)], device=inputs.device)
-        explained = explainer.explain_batch(inputs, true)
+        true = torch.tensor(evaluation_set.labels[start : start + len(views)], device=inputs.device)
+        try:
+            explained = explainer.explain_batch(inputs, true)
+        except ModelError as error:
+            first, last = (evaluation_set.example_ids[position] for position in (start, start + len(views) - 1))
+            raise error.at(f"On the images from {first} to {last}") from error
         sum_error = _worst_sum_error(explained, true, explainer)
         yield HostBatch(
             start=start,

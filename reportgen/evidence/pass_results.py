@@ -119,7 +119,9 @@ class PassResults:
         return tuple(warnings)
 
     def _require_finite_logits(self, rows: slice) -> None:
-        is_finite = np.isfinite(self.logits[rows]).all(axis=1)
+        # Minus infinity is the logit of a class that the network rules out; NaN passes through the maximum.
+        largest = self.logits[rows].max(axis=1)
+        is_finite = np.isfinite(largest)
         if not is_finite.all():
             position = rows.start + int(np.argmin(is_finite))
             raise ModelError(

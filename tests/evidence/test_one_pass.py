@@ -423,6 +423,42 @@ def test_logits_that_are_not_finite_name_the_example(build, make_set, run_pass):
         run_pass(Broken(), make_set(9), batch_size=9)
 
 
+def test_logits_of_minus_infinity_are_kept_and_give_no_evidence(build, make_set, run_pass):
+    """Class 1 of five is ruled out: its logit is minus infinity, and the maps of the others are as without the mask."""
+
+    class Masked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = build("mlp")
+
+        def forward(self, x):
+            return self.network(x).masked_fill(torch.arange(5) == 1, -math.inf)
+
+    evaluation_set = make_set(9)
+    cache, plain = run_pass(Masked(), evaluation_set), run_pass(build("mlp"), evaluation_set)
+    np.testing.assert_array_equal(np.isneginf(cache.logits), np.tile(np.arange(5) == 1, (9, 1)))
+    np.testing.assert_allclose(cache.logits[:, 2:], plain.logits[:, 2:], rtol=1e-5)
+    is_masked = cache.labels == 1
+    assert is_masked.any()
+    assert not cache.cams["gradcam"].true[is_masked].any()
+    np.testing.assert_array_equal(cache.cams["gradcam"].true[~is_masked], plain.cams["gradcam"].true[~is_masked])
+
+
+def test_a_forward_that_fails_later_names_the_examples(build, make_set, run_pass):
+    class Late(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = build("pooling")
+
+        def forward(self, x):
+            if len(x) == 3:
+                raise RuntimeError("boom")
+            return self.network(x)
+
+    with pytest.raises(ModelError, match=r"^On the images from 8\.png to 10\.png: The network fails .*: boom"):
+        run_pass(Late(), make_set(11), batch_size=8)
+
+
 def test_a_full_memory_gives_a_smaller_batch_as_the_remedy(build, make_set, run_pass):
     class Hungry(nn.Module):
         def __init__(self) -> None:

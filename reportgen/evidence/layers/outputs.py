@@ -60,7 +60,8 @@ def check_logits(output: Any, num_images: int, num_classes: int | None) -> None:
         )
     if num_classes is not None and logits.shape[1] != num_classes:
         raise ModelError(
-            f"The network has {logits.shape[1]} outputs, the test set has {num_classes} classes.",
+            f"The network has {logits.shape[1]} output{'' if logits.shape[1] == 1 else 's'}, the test set has "
+            f"{num_classes} classes.",
             hint="Build the network with one output for each class. If the test set contains only some of its classes, "
             f"list all of them in a file and give {setting('class_names_path', 'FILE')}."
             + (" If labels are counted from 1, subtract 1 from each." if logits.shape[1] == num_classes - 1 else ""),

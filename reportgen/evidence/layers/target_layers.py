@@ -290,6 +290,7 @@ def _look_behind(network: nn.Module, images: Tensor, chosen: LayerOutput) -> tup
             held_output = _output_of(tap).clone()
             layout.to_nchw(held_output).copy_(layout.to_nchw(output))
         held, _ = tap.run(network, noise, substitute=held_output)
+    held, logits = (values.nan_to_num(neginf=0) for values in (held, logits))  # classes that are ruled out
     difference = (held - logits).abs().max() / logits.abs().max().clamp_min(1e-12)
     return bool(difference > _MAX_BYPASS), is_changed
 

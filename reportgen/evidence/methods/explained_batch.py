@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from reportgen.evidence.layers.head_tap import widened
-from reportgen.evidence.layers.outputs import extract_logits
+from reportgen.evidence.layers.outputs import extract_logits, forward_hint
 from reportgen.evidence.methods.map_sources import MapSource
 
 
@@ -76,7 +76,7 @@ class Explainer:
             inputs: float32 (B, 3, H, W).
 
         Raises:
-            ModelError: the network's output holds no logits.
+            ModelError: the network fails, or its output holds no logits.
         """
         with ExitStack() as contexts:
             if self.autocast is not None:
@@ -84,7 +84,9 @@ class Explainer:
             contexts.enter_context(torch.set_grad_enabled(any(source.needs_gradients for source in self.sources)))
             for source in self.sources:
                 source.begin(contexts)
-            return widened(extract_logits(self.network(inputs)))
+            with forward_hint(inputs):
+                output = self.network(inputs)
+            return widened(extract_logits(output))
 
     def explain(self, logits: Tensor, classes: Sequence[Tensor]) -> dict[str, tuple[Tensor, ...]]:
         """The maps of the batch that has just run, by method: float32 (B, h, w) for each requested class.

@@ -123,6 +123,11 @@ def _build_module(transformers: Any, spec: str, folder: Path, has_weights: bool)
             f"The model {spec} is a {architecture}, not an image classifier.",
             hint="Give a folder whose model AutoModelForImageClassification loads.",
         )
+    if getattr(config, "problem_type", None) == "multi_label_classification":
+        raise ModelError(
+            f"The model {spec} is a multi-label network: its classes do not exclude each other.",
+            hint="Give a network that names one class for each image; reports on several labels are not supported.",
+        )
     channels = getattr(config, "num_channels", 3)
     if channels != 3:
         raise ModelError(

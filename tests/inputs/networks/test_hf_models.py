@@ -104,6 +104,12 @@ def test_head_of_another_number_of_classes_is_refused(folder):
         build(folder)
 
 
+def test_networks_of_several_labels_are_refused(folder):
+    edit(folder / "config.json", problem_type="multi_label_classification")
+    with pytest.raises(ModelError, match="hf:tiny-vit is a multi-label network"):
+        build(folder)
+
+
 def test_models_of_other_tasks_are_refused(folder):
     transformers.BertConfig(architectures=["BertForMaskedLM"]).save_pretrained(folder)
     with pytest.raises(ModelError, match="hf:tiny-vit is a BertForMaskedLM, not an image classifier"):
