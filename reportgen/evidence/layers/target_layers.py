@@ -105,12 +105,12 @@ def _probe(network: nn.Module, images: Tensor, outputs: Sequence[LayerOutput]) -
         return _describe(network, images, outputs, deepest, is_given=False)
     if all(max(output.grid) <= 1 for output in outputs):
         raise NoMapsError(
-            "None of the network's layers has a spatial grid, so that there are predictions, but no maps.",
+            "None of the network's layers has a spatial grid.",
             hint=_NO_MAPS_HINT,
         )
     if not _is_differentiable(network, images):
         raise NoMapsError(
-            "The network's outputs cannot be differentiated, so that there are predictions, but no maps.",
+            "The outputs of the network cannot be differentiated.",
             hint=_NO_MAPS_HINT,
         )
     height, width = images.shape[2:]
