@@ -76,7 +76,7 @@ class Explainer:
             inputs: float32 (B, 3, H, W).
 
         Raises:
-            ModelError: the network fails, or its output holds no logits.
+            ModelError: the network's output holds no logits.
         """
         with ExitStack() as contexts:
             if self.autocast is not None:
@@ -84,9 +84,7 @@ class Explainer:
             contexts.enter_context(torch.set_grad_enabled(any(source.needs_gradients for source in self.sources)))
             for source in self.sources:
                 source.begin(contexts)
-            with forward_hint(inputs):
-                output = self.network(inputs)
-            return widened(extract_logits(output))
+            return widened(extract_logits(self.network(inputs)))
 
     def explain(self, logits: Tensor, classes: Sequence[Tensor]) -> dict[str, tuple[Tensor, ...]]:
         """The maps of the batch that has just run, by method: float32 (B, h, w) for each requested class.
@@ -129,7 +127,8 @@ class Explainer:
         Raises:
             ModelError: the network's output holds no logits, or a target layer was not called.
         """
-        recorded = self.run(inputs)
+        with forward_hint(inputs):
+            recorded = self.run(inputs)
         logits = recorded.detach()
         predicted = logits.argmax(dim=1)
         maps = self.explain(recorded, (labels, predicted))
